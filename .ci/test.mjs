@@ -1,0 +1,44 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { ensureChromium } from './chromium.mjs';
+
+/**
+ * Every check of the project, in the order in which a mistake is cheapest to see.
+ * A step with a `report` counts its own tests; every other step counts as one.
+ * @type {{ name: string, command: string, report?: string, when?: boolean }[]}
+ */
+const steps = [
+	{ name: 'types', command: 'svelte-kit sync && svelte-check --threshold warning' },
+	{ name: 'lint', command: 'eslint --max-warnings 0 . && prettier --check --log-level warn .' },
+	{ name: 'dead code', command: 'knip' },
+	{ name: 'build', command: 'vite build --logLevel warn' },
+	{
+		name: 'tests',
+		command: 'vitest run --reporter=default --reporter=json --outputFile.json=.cache/vitest.json',
+		report: '.cache/vitest.json'
+	}
+];
+
+process.chdir(new URL('..', import.meta.url).pathname);
+process.env.CHROME_PATH = ensureChromium();
+mkdirSync('.cache', { recursive: true });
+
+let passed = 0;
+let failed = 0;
+for (const step of steps) {
+	if (step.report) rmSync(step.report, { force: true });
+	console.log(`\n── ${step.name}`);
+	const started = performance.now();
+	const { status } = spawnSync(step.command, { shell: true, stdio: 'inherit' });
+	const seconds = ((performance.now() - started) / 1000).toFixed(1);
+	if (step.report && existsSync(step.report)) {
+		const report = JSON.parse(readFileSync(step.report, 'utf8'));
+		passed += report.numPassedTests;
+		// A file that fails to load has no failed test; the exit code still counts.
+		failed += report.numFailedTests || (status === 0 ? 0 : 1);
+	} else if (status === 0) passed++;
+	else failed++;
+	console.log(`── ${step.name}: ${status === 0 ? 'ok' : 'FAILED'} in ${seconds} s`);
+}
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,63 @@
+import adapter from '@sveltejs/adapter-static';
+import { sveltekit } from '@sveltejs/kit/vite';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+import { chromiumArguments, findChromium } from './.ci/chromium.mjs';
+import { isolationHeaders } from './.ci/headers.mjs';
+
+/** Node tests stand beside the file they test; `*.browser.test.ts` runs in Chromium; `test/e2e` drives the built app. */
+export default defineConfig({
+	plugins: [
+		sveltekit({
+			// A static app: every route is rendered in the browser, any path falls back to the same shell.
+			adapter: adapter({ fallback: 'index.html' })
+		})
+	],
+	server: { headers: isolationHeaders },
+	worker: { format: 'es' },
+	build: { target: 'es2023', chunkSizeWarningLimit: 2000 },
+	optimizeDeps: { exclude: ['onnxruntime-web'] },
+	test: {
+		expect: { requireAssertions: true },
+		projects: [
+			{
+				extends: true,
+				test: {
+					name: 'unit',
+					environment: 'node',
+					include: ['{src,workers,test}/**/*.test.ts'],
+					exclude: ['**/*.browser.test.ts', 'test/e2e/**']
+				}
+			},
+			{
+				extends: true,
+				test: {
+					name: 'browser',
+					include: ['{src,workers,test}/**/*.browser.test.ts'],
+					testTimeout: 120_000,
+					browser: {
+						enabled: true,
+						headless: true,
+						screenshotFailures: false,
+						provider: playwright({
+							launchOptions: { executablePath: findChromium(), args: chromiumArguments }
+						}),
+						instances: [{ browser: 'chromium' }]
+					}
+				}
+			},
+			{
+				extends: true,
+				test: {
+					name: 'e2e',
+					environment: 'node',
+					include: ['test/e2e/**/*.test.ts'],
+					globalSetup: ['test/e2e/server.ts'],
+					testTimeout: 120_000,
+					hookTimeout: 120_000,
+					fileParallelism: false
+				}
+			}
+		]
+	}
+});

@@ -1,0 +1,22 @@
+/**
+ * Random, synchronous access to bytes that need not be in memory: a file in OPFS (`FileSystemSyncAccessHandle`),
+ * a file in Node, or a plain array. Parsers read headers through it and leave weights where they are.
+ */
+export interface ByteSource {
+	/** Length in bytes. */
+	readonly size: number;
+	/** Bytes `[offset, offset + length)`. The result may be a view: do not write to it. Throws a RangeError outside. */
+	read(offset: number, length: number): Uint8Array;
+}
+
+/** A source over bytes in memory; `read` returns views. */
+export function memorySource(bytes: Uint8Array): ByteSource {
+	return {
+		size: bytes.byteLength,
+		read(offset, length) {
+			if (offset < 0 || length < 0 || offset + length > bytes.byteLength)
+				throw new RangeError(`read of ${length} bytes at ${offset} in ${bytes.byteLength} bytes`);
+			return bytes.subarray(offset, offset + length);
+		}
+	};
+}
