@@ -24,7 +24,10 @@ export default ts.config(
 		// The computing half knows nothing of the page, so that it also runs in Node.
 		files: ['workers/**/*.ts'],
 		rules: {
-			'no-restricted-imports': ['error', { patterns: ['$lib/*', '**/src/**', 'svelte', 'svelte/*', '@wagmi/*'] }],
+			'no-restricted-imports': [
+				'error',
+				{ patterns: ['$lib/*', '**/src/**', 'svelte', 'svelte/*', '@wagmi/*'] }
+			],
 			'no-restricted-globals': ['error', 'window', 'document', 'localStorage']
 		}
 	},

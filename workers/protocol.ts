@@ -1,0 +1,195 @@
+/**
+ * What the page and the engine worker say to each other. Plain data only: everything here is structured-cloneable.
+ * The page holds an `EngineApi` through Comlink; failures arrive as `OpenLedgerError` (workers/comlink.ts).
+ */
+
+export type Provider = 'webgpu' | 'wasm';
+
+/** What this machine offers and what `auto` would choose. */
+export interface DeviceReport {
+	/** What `auto` chooses for a small model, and why, in one sentence for a person. */
+	provider: Provider;
+	reason: string;
+	/** Null where the browser has no WebGPU. A software adapter counts as none when choosing. */
+	webgpu: { adapter: string; software: boolean; shaderF16: boolean } | null;
+	/** wasm threads in use; 1 without cross-origin isolation. */
+	threads: number;
+	isolated: boolean;
+	/** `navigator.deviceMemory` in bytes, where told. */
+	memoryBytes?: number;
+}
+
+export interface ModelEntry {
+	/** Stable name: `bundled:nano`, `hf:onnx-community/SmolLM2-135M-Instruct-ONNX@main/q4`, `local:<sha256>`. */
+	id: string;
+	name: string;
+	/** One sentence: what it is good for, and its limits. */
+	summary: string;
+	source: 'bundled' | 'hub' | 'local';
+	parameters?: number;
+	dtype: string;
+	/** Bytes to fetch; undefined when not known before asking the Hub. */
+	downloadBytes?: number;
+	/** Estimate of memory in use while chatting: weights, KV cache, activations. */
+	memoryBytes?: number;
+	contextLength?: number;
+	licence?: string;
+	/** GPU features without which this file cannot run on WebGPU. */
+	features: 'shader-f16'[];
+	stored: 'none' | 'partial' | 'complete';
+	/** Why it will probably not run here ("needs about 2.1 GB; this device has 2 GB"), when so. */
+	warning?: string;
+}
+
+export interface LoadProgress {
+	phase: 'waiting' | 'download' | 'verify' | 'prepare' | 'start' | 'self-test';
+	bytesDone?: number;
+	bytesTotal?: number;
+	bytesPerSecond?: number;
+	secondsLeft?: number;
+}
+
+export interface LoadedModel {
+	id: string;
+	name: string;
+	/** SHA-256 of the ONNX file, hex: the identity adapters and receipts refer to. */
+	sha256: string;
+	dtype: string;
+	provider: Provider;
+	contextLength: number;
+	/** Vocabulary size of the logits. */
+	vocabSize: number;
+	/** Set when the device failed the numerical self-test and a safer way was taken: a sentence for a person. */
+	caution?: string;
+}
+
+export interface AdapterEntry {
+	/** SHA-256 of adapter_model.safetensors, hex. */
+	id: string;
+	name: string;
+	summary: string;
+	author?: string;
+	source: 'bundled' | 'imported';
+	/** SHA-256 of the base model's ONNX file or its Hub name, as the manifest states it. */
+	base: string;
+	/** False when its shapes or base hash do not fit the loaded model; `reason` says which. */
+	fits: boolean;
+	reason?: string;
+	rank: number;
+	targetModules: string[];
+	bytes: number;
+	/** True while its packed weights are in memory. */
+	resident: boolean;
+	licence?: string;
+	/** Held-out loss of base and adapter, from the manifest. */
+	evaluation?: { baseLoss: number; adapterLoss: number; rows: number };
+}
+
+export interface ChatMessage {
+	role: 'system' | 'user' | 'assistant';
+	content: string;
+}
+
+export interface Sampling {
+	/** 0 means greedy. */
+	temperature: number;
+	/** 0 means off. */
+	topK: number;
+	/** 1 means off. */
+	topP: number;
+	/** 0 means off. */
+	minP: number;
+	/** 1 means off. */
+	repetitionPenalty: number;
+	/** Same seed, same model, same provider: same reply. Undefined draws one. */
+	seed?: number;
+}
+
+export interface GenerateRequest {
+	/** Chosen by the caller; `cancel(id)` stops it within one token. */
+	id: string;
+	/** Turns of one conversation with the same adapters reuse the KV cache. */
+	conversation: string;
+	messages: ChatMessage[];
+	/** None: the base model. Several: blended with these weights. */
+	adapters: { id: string; weight: number }[];
+	sampling: Sampling;
+	maxNewTokens: number;
+	stop: string[];
+}
+
+export type GenerateEvent =
+	| { type: 'queued'; ahead: number }
+	| { type: 'prefill'; done: number; total: number; reused: number }
+	/** New text since the last event. */
+	| { type: 'text'; delta: string }
+	/** The oldest turns no longer fit the context and were left out: how many. */
+	| { type: 'trimmed'; turns: number };
+
+export interface Completion {
+	text: string;
+	/** `stop`: the model or a stop string ended it; `length`: maxNewTokens; `context`: the context is full. */
+	finish: 'stop' | 'length' | 'context' | 'cancelled';
+	model: string;
+	provider: Provider;
+	adapters: { id: string; weight: number }[];
+	/** Token counts; `reused` prompt tokens came from the KV cache. */
+	tokens: { prompt: number; reused: number; completion: number };
+	/** Milliseconds from the start of this request's work (not its time in the queue). */
+	firstTokenMs: number;
+	/** Decode speed after the first token. */
+	tokensPerSecond: number;
+	/** The seed that was used, so that the reply can be made again. */
+	seed: number;
+}
+
+export interface StoredItem {
+	id: string;
+	kind: 'model' | 'adapter';
+	name: string;
+	bytes: number;
+	/** Milliseconds since the epoch. */
+	lastUsed?: number;
+	complete: boolean;
+}
+
+export interface StorageReport {
+	items: StoredItem[];
+	/** Of the origin, from `navigator.storage.estimate()`. */
+	usageBytes?: number;
+	quotaBytes?: number;
+}
+
+/** How a model should be run; `auto` is the probed choice. */
+export interface LoadOptions {
+	id: string;
+	provider: Provider | 'auto';
+}
+
+type Listener<Event> = (event: Event) => void;
+
+/**
+ * The engine. Long calls take an `id` (in the request or as `task`) that `cancel` accepts and a listener for progress;
+ * a cancelled call rejects with code `aborted`, except `generate`, which resolves with what it has.
+ */
+export interface EngineApi {
+	probe(): Promise<DeviceReport>;
+	models(): Promise<ModelEntry[]>;
+	/** Any Hub repository in the onnx-community layout. Throws `hub/*`. */
+	findModel(repo: string, revision?: string): Promise<ModelEntry[]>;
+	/** Fetches what is missing, verifies, starts. Replaces the loaded model. */
+	load(options: LoadOptions, task: string, onProgress: Listener<LoadProgress>): Promise<LoadedModel>;
+	loaded(): Promise<LoadedModel | undefined>;
+	/** A local folder: ONNX export or Hugging Face safetensors, which are built into ONNX first. */
+	importModel(files: File[], task: string, onProgress: Listener<LoadProgress>): Promise<ModelEntry>;
+	adapters(): Promise<AdapterEntry[]>;
+	/** A PEFT folder: adapter_config.json, adapter_model.safetensors, optionally manifest.json. Throws `adapter/*`. */
+	importAdapter(files: File[], name?: string): Promise<AdapterEntry>;
+	/** The PEFT files of an adapter, as they were imported. */
+	exportAdapter(id: string): Promise<File[]>;
+	generate(request: GenerateRequest, onEvent: Listener<GenerateEvent>): Promise<Completion>;
+	cancel(id: string): Promise<void>;
+	storage(): Promise<StorageReport>;
+	/** Deletes a stored model or an imported adapter. */
+	remove(id: string): Promise<void>;
+}
