@@ -25,7 +25,7 @@ export default defineConfig({
 				test: {
 					name: 'unit',
 					environment: 'node',
-					include: ['{src,workers,test}/**/*.test.ts'],
+					include: ['{src,workers,test,bench}/**/*.test.ts'],
 					exclude: ['**/*.browser.test.ts', 'test/e2e/**']
 				}
 			},

@@ -1,0 +1,118 @@
+/** What each published figure must reach, and the anchor it is held against. The README's table is made of these and of bench/results. */
+export interface Target {
+	bench: string;
+	/** Path of the figure in the result, dots for nesting. */
+	key: string;
+	label: string;
+	atLeast?: number;
+	atMost?: number;
+	unit: string;
+	anchor: string;
+}
+
+export const targets: Target[] = [
+	{
+		bench: 'decode',
+		key: 'vs_transformers_wasm',
+		label: 'Decode speed against transformers.js, wasm',
+		atLeast: 1.05,
+		unit: '×',
+		anchor: 'transformers.js 4.3.1 = 1'
+	},
+	{
+		bench: 'decode',
+		key: 'vs_bare_loop',
+		label: 'Decode speed against a bare `session.run` loop',
+		atLeast: 0.95,
+		unit: '×',
+		anchor: 'onnxruntime-web 1.30 = 1'
+	},
+	{
+		bench: 'dispatch',
+		key: 'programs_base',
+		label: 'WebGPU programs a token, base',
+		atMost: 74,
+		unit: '',
+		anchor: 'ORT fused 74'
+	},
+	{
+		bench: 'dispatch',
+		key: 'programs_adapter',
+		label: 'WebGPU programs a token, one adapter',
+		atMost: 171,
+		unit: '',
+		anchor: 'naive LoRA 291'
+	},
+	{
+		bench: 'dispatch',
+		key: 'readback_bytes',
+		label: 'Bytes read back a token',
+		atMost: 1000,
+		unit: 'B',
+		anchor: 'logits 16,384'
+	},
+	{
+		bench: 'lora',
+		key: 'adapter_over_base',
+		label: 'Decode with a rank-16 adapter over base, wasm',
+		atLeast: 0.92,
+		unit: '×',
+		anchor: 'S-LoRA 0.80, emberglass 0.64'
+	},
+	{
+		bench: 'swap',
+		key: 'resident_steps',
+		label: 'Swapping to a resident adapter, in decode steps',
+		atMost: 1,
+		unit: 'steps',
+		anchor: ''
+	},
+	{
+		bench: 'swap',
+		key: 'opfs_ms',
+		label: 'Swapping to a 5 MB adapter in storage',
+		atMost: 150,
+		unit: 'ms',
+		anchor: ''
+	},
+	{
+		bench: 'swap',
+		key: 'speedup_over_merge',
+		label: 'Swap against rebuilding a merged session',
+		atLeast: 50,
+		unit: '×',
+		anchor: 'merge and reload = 1'
+	},
+	{
+		bench: 'pool',
+		key: 'thousand_over_five',
+		label: 'Tokens/s over 1,000 adapters against 5',
+		atLeast: 0.94,
+		unit: '×',
+		anchor: 'S-LoRA 0.945'
+	},
+	{
+		bench: 'rows',
+		key: 'speedup',
+		label: '4 rows with 4 adapters against one after another',
+		atLeast: 1.5,
+		unit: '×',
+		anchor: 'one by one = 1'
+	},
+	{
+		bench: 'load',
+		key: 'memory_over_file',
+		label: 'Peak memory while loading over file size',
+		atMost: 1.6,
+		unit: '×',
+		anchor: ''
+	},
+	{
+		bench: 'load',
+		key: 'first_token_over_transformers',
+		label: 'Time to first token from storage against transformers.js',
+		atMost: 1,
+		unit: '×',
+		anchor: 'transformers.js = 1'
+	}
+];
