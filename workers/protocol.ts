@@ -34,6 +34,8 @@ export interface ModelEntry {
 	memoryBytes?: number;
 	contextLength?: number;
 	licence?: string;
+	/** Questions that show what the model is good at, for an empty conversation. */
+	examples?: string[];
 	/** GPU features without which this file cannot run on WebGPU. */
 	features: 'shader-f16'[];
 	stored: 'none' | 'partial' | 'complete';
@@ -81,6 +83,8 @@ export interface AdapterEntry {
 	/** True while its packed weights are in memory. */
 	resident: boolean;
 	licence?: string;
+	/** Questions that show what the adapter is good at, from the manifest, for an empty conversation. */
+	examples?: string[];
 	/** Held-out loss of base and adapter, from the manifest. */
 	evaluation?: { baseLoss: number; adapterLoss: number; rows: number };
 }
@@ -110,6 +114,7 @@ export interface GenerateRequest {
 	id: string;
 	/** Turns of one conversation with the same adapters reuse the KV cache. */
 	conversation: string;
+	/** When the last one is the assistant's, its text is continued: the reply holds only what is new. */
 	messages: ChatMessage[];
 	/** None: the base model. Several: blended with these weights. */
 	adapters: { id: string; weight: number }[];
@@ -166,6 +171,12 @@ export interface LoadOptions {
 	provider: Provider | 'auto';
 }
 
+/** What a person may change about the engine as a whole. */
+export interface EngineSettings {
+	/** Where Hub repositories are fetched from, without a trailing slash; undefined: https://huggingface.co. */
+	hubUrl?: string;
+}
+
 type Listener<Event> = (event: Event) => void;
 
 /**
@@ -173,6 +184,8 @@ type Listener<Event> = (event: Event) => void;
  * a cancelled call rejects with code `aborted`, except `generate`, which resolves with what it has.
  */
 export interface EngineApi {
+	/** Takes effect for the next fetch. Called once after every start of the worker. */
+	configure(settings: EngineSettings): Promise<void>;
 	probe(): Promise<DeviceReport>;
 	models(): Promise<ModelEntry[]>;
 	/** Any Hub repository in the onnx-community layout. Throws `hub/*`. */
