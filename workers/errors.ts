@@ -16,6 +16,16 @@ export type ErrorCode =
 	| 'adapter/unsupported'
 	| 'adapter/wrong-base'
 	| 'adapter/too-large'
+	// Datanets
+	| 'datanet/malformed'
+	| 'datanet/bad-signature'
+	| 'datanet/wrong-root'
+	| 'datanet/too-large'
+	| 'datanet/changed'
+	| 'datanet/not-found'
+	| 'datanet/locked'
+	| 'import/malformed'
+	| 'import/unsupported'
 	// fetching and storing
 	| 'hub/not-found'
 	| 'hub/unauthorised'
