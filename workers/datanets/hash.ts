@@ -1,0 +1,37 @@
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import canonicalize from 'canonicalize';
+
+/** 0x and lower-case hexadecimal digits. */
+export type Hex = `0x${string}`;
+
+const encoder = new TextEncoder();
+
+/**
+ * keccak256 over the UTF-8 bytes of the canonical JSON (RFC 8785) of plain data: the same for the same data on every
+ * machine. Throws a plain Error for NaN, infinities and lone surrogates, which canonical JSON forbids.
+ */
+export function hashJson(value: unknown): Hex {
+	const text = canonicalize(value);
+	if (text === undefined) throw new Error('undefined has no canonical JSON');
+	return toHex(keccak_256(encoder.encode(text)));
+}
+
+export function toHex(bytes: Uint8Array): Hex {
+	return `0x${bytesToHex(bytes)}`;
+}
+
+/** Bytes of a hexadecimal string with 0x. Throws a plain Error where it is none. */
+export function fromHex(hex: Hex): Uint8Array {
+	return hexToBytes(hex.slice(2));
+}
+
+/** True for 0x and exactly 64 lower-case digits. */
+export function isHash(value: unknown): value is Hex {
+	return typeof value === 'string' && /^0x[0-9a-f]{64}$/.test(value);
+}
+
+/** True for 0x and exactly 40 lower-case digits. */
+export function isAddress(value: unknown): value is Hex {
+	return typeof value === 'string' && /^0x[0-9a-f]{40}$/.test(value);
+}

@@ -1,0 +1,35 @@
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { fromHex, type Hex } from '../hash.ts';
+
+/** The Solidity types of one leaf's values, in order: contribution id and contributor. */
+export const LEAF_TYPES = ['bytes32', 'address'] as const;
+
+export const HASH_BYTES = 32;
+
+/** What a leaf commits to; a contract can check the row's contributor with one proof. */
+export interface LeafValue {
+	id: Hex;
+	contributor: Hex;
+}
+
+/**
+ * Leaf of OpenZeppelin's StandardMerkleTree: keccak256(keccak256(abi.encode(bytes32 id, address contributor))). Hashed
+ * twice so that no inner node (64 bytes) can pass for a leaf.
+ */
+export function leafHash(value: LeafValue): Uint8Array {
+	const encoded = new Uint8Array(64);
+	encoded.set(fromHex(value.id), 0);
+	encoded.set(fromHex(value.contributor), 44);
+	return keccak_256(keccak_256(encoded));
+}
+
+/** Packed leaf hashes, 32 bytes each, in the order of the values. */
+export function packLeaves(values: Iterable<LeafValue>, count: number): Uint8Array {
+	const packed = new Uint8Array(count * HASH_BYTES);
+	let offset = 0;
+	for (const value of values) {
+		packed.set(leafHash(value), offset);
+		offset += HASH_BYTES;
+	}
+	return packed;
+}
