@@ -5,13 +5,14 @@ import { ensureChromium } from './chromium.mjs';
 /**
  * Every check of the project, in the order in which a mistake is cheapest to see.
  * A step with a `report` counts its own tests; every other step counts as one.
- * @type {{ name: string, command: string, report?: string, when?: boolean }[]}
+ * @type {{ name: string, command: string, report?: string }[]}
  */
 const steps = [
 	{ name: 'types', command: 'svelte-kit sync && svelte-check --threshold warning' },
 	{ name: 'lint', command: 'eslint --max-warnings 0 . && prettier --check --log-level warn .' },
 	{ name: 'dead code', command: 'knip' },
 	{ name: 'build', command: 'vite build --logLevel warn' },
+	{ name: 'contracts', command: 'node contracts/test.mjs', report: '.cache/contracts.json' },
 	{
 		name: 'tests',
 		command: 'vitest run --reporter=default --reporter=json --outputFile.json=.cache/vitest.json',
@@ -33,9 +34,9 @@ for (const step of steps) {
 	const seconds = ((performance.now() - started) / 1000).toFixed(1);
 	if (step.report && existsSync(step.report)) {
 		const report = JSON.parse(readFileSync(step.report, 'utf8'));
-		passed += report.numPassedTests;
+		passed += report.numPassedTests ?? report.passed;
 		// A file that fails to load has no failed test; the exit code still counts.
-		failed += report.numFailedTests || (status === 0 ? 0 : 1);
+		failed += (report.numFailedTests ?? report.failed) || (status === 0 ? 0 : 1);
 	} else if (status === 0) passed++;
 	else failed++;
 	console.log(`── ${step.name}: ${status === 0 ? 'ok' : 'FAILED'} in ${seconds} s`);
