@@ -1,3 +1,4 @@
+import { storeScenarios } from './file-store.scenarios.ts';
 import { folderScenarios } from './folder.scenarios.ts';
 import { OpfsFolder } from './opfs-folder.ts';
 
@@ -5,7 +6,7 @@ import { OpfsFolder } from './opfs-folder.ts';
 self.onmessage = async ({ data: name }: MessageEvent<string>) => {
 	const folderName = `test-${crypto.randomUUID()}`;
 	try {
-		const scenario = folderScenarios[name];
+		const scenario = folderScenarios[name] ?? storeScenarios[name];
 		if (!scenario) throw new Error(`no scenario ${name}`);
 		await scenario(await OpfsFolder.open(folderName));
 		self.postMessage('passed');
