@@ -16,7 +16,7 @@ export default defineConfig({
 	server: { headers: isolationHeaders },
 	worker: { format: 'es' },
 	build: { target: 'es2023', chunkSizeWarningLimit: 2000 },
-	optimizeDeps: { exclude: ['onnxruntime-web'] },
+	optimizeDeps: { exclude: ['onnxruntime-web'], include: ['hash-wasm'] },
 	test: {
 		expect: { requireAssertions: true },
 		projects: [
