@@ -49,6 +49,10 @@ export interface LoadProgress {
 	bytesTotal?: number;
 	bytesPerSecond?: number;
 	secondsLeft?: number;
+	/** The file that is coming, as its path at the source. */
+	file?: string;
+	/** The connection failed; the next try is in so many seconds. */
+	retryInSeconds?: number;
 }
 
 export interface LoadedModel {

@@ -82,7 +82,7 @@ export class FileStore {
 		for (const [path, bytes] of files)
 			wanted.push({ path, size: bytes.byteLength, sha256: await sha256Hex(bytes) });
 		const writer = await this.begin(label, wanted, { resumable: false });
-		if (!writer) return this.#known(label.id);
+		if (!writer) return this.known(label.id);
 		try {
 			for (const file of writer.missing) {
 				const blob = await writer.open(file);
@@ -103,10 +103,10 @@ export class FileStore {
 	 * @throws OpenLedgerError `storage/damaged` when there is no such item
 	 */
 	async openItem(id: string): Promise<OpenItem> {
-		const open = await OpenItem.open(this.folder, await this.#known(id), () => this.#sweepAfter(id));
+		const open = await OpenItem.open(this.folder, await this.known(id), () => this.#sweepAfter(id));
 		try {
 			// It may have been removed before the files were held.
-			const { lastUsed } = await this.#known(id);
+			const { lastUsed } = await this.known(id);
 			const now = Date.now();
 			if (now - lastUsed > 60_000)
 				await this.#index.change(() => [{ used: { id, at: now } }]).catch(unlessFull);
@@ -155,7 +155,7 @@ export class FileStore {
 	 * becomes unfinished, so that fetching it again brings only those. Returns the damaged paths.
 	 */
 	async check(id: string, { deep = false } = {}): Promise<string[]> {
-		const item = await this.#known(id);
+		const item = await this.known(id);
 		const [have, damaged]: [ItemFile[], ItemFile[]] = [[], []];
 		for (const file of item.files) ((await isWhole(this.folder, file, deep)) ? have : damaged).push(file);
 		if (damaged.length === 0) return [];
@@ -188,7 +188,8 @@ export class FileStore {
 		return sweep(this.folder, this.#index);
 	}
 
-	async #known(id: string): Promise<Item> {
+	/** The item of that id. Throws `storage/damaged` when it is not stored. */
+	async known(id: string): Promise<Item> {
 		const item = await this.item(id);
 		if (item) return item;
 		throw new OpenLedgerError('storage/damaged', 'This is not stored on this device.', {
