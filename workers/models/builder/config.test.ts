@@ -87,7 +87,8 @@ describe('parseModelConfig', () => {
 		{ layer_types: ['full_attention', 'sliding_attention'] },
 		{ partial_rotary_factor: 0.5 },
 		{ rope_scaling: { type: 'linear', factor: 2 } },
-		{ rope_scaling: { rope_type: 'yarn', factor: 4 } }
+		{ rope_scaling: { rope_type: 'yarn', factor: 4 } },
+		{ head_dim: 24 }
 	])('refuses %j as a model of another kind', (changes) => {
 		expect(outcome(changes)).toBe('config/unsupported');
 	});

@@ -155,6 +155,8 @@ export function parseModelConfig(json: unknown): DecoderConfig {
 	if (heads % kvHeads !== 0)
 		throw malformed(`${heads} attention heads cannot share ${kvHeads} key-value heads evenly`);
 	if (headDim % 2 !== 0) throw malformed(`head_dim must be even for RoPE, not ${headDim}`);
+	if (headDim % 16 !== 0)
+		throw unsupported(`its heads have ${headDim} dimensions, and GroupQueryAttention needs a multiple of 16`);
 	const attentionBias = family === 'qwen2' ? false : flag(json, 'attention_bias', false);
 	return {
 		family,
