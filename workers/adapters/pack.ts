@@ -109,11 +109,11 @@ export function blend(
 
 function weighted(b: PackedValues, weight: number, slot: LoraSlot): PackedValues {
 	if (weight === 1) return b;
-	if (b instanceof Float32Array) return b.map((x) => x * weight);
-	return toF16(
-		f16ToF32(b).map((x) => x * weight),
-		slot
-	);
+	const product = new Float32Array(b.length);
+	if (b instanceof Uint16Array) f16ToF32(b, product);
+	else product.set(b);
+	for (let i = 0; i < product.length; i++) product[i] = (product[i] as number) * weight;
+	return b instanceof Uint16Array ? toF16(product, slot) : product;
 }
 
 /** Copies a row-major matrix of `columns` columns into columns `offset…` of one with `stride` columns. */
@@ -135,17 +135,21 @@ export function newValues(slot: LoraSlot, length: number): PackedValues {
 function toF16(values: Float32Array, slot: LoraSlot): Uint16Array<ArrayBuffer> {
 	const half = new Uint16Array(values.length);
 	f32ToF16(values, half);
-	for (const pattern of half)
-		if ((pattern & 0x7fff) === 0x7c00)
-			throw new OpenLedgerError(
-				'adapter/unsupported',
-				`This adapter has values at ${slot.name} too large for float16.`,
-				{
-					remedy: 'Use this base model in a precision without f16.',
-					details: { slot: slot.name }
-				}
-			);
+	let i = 0;
+	while (i < half.length && ((half[i] as number) & 0x7fff) !== 0x7c00) i++;
+	if (i < half.length) throw beyondF16(slot);
 	return half;
+}
+
+function beyondF16({ name }: LoraSlot): OpenLedgerError {
+	return new OpenLedgerError(
+		'adapter/unsupported',
+		`This adapter has values at ${name} too large for float16.`,
+		{
+			remedy: 'Use this base model in a precision without f16.',
+			details: { slot: name }
+		}
+	);
 }
 
 function withBytes(slots: PackedSlot[]): PackedAdapter {
