@@ -17,4 +17,5 @@ const names = new Map<number, DataType>(Object.entries(TYPES).map(([name, [id]])
 export const dataTypeId = (type: DataType): number => TYPES[type][0];
 export const bytesPerElement = (type: DataType): number => TYPES[type][1];
 export const dataTypeOf = (id: number): DataType | undefined => names.get(id);
-export const elementCount = (dims: readonly number[]): number => dims.reduce((product, dim) => product * dim, 1);
+export const elementCount = (dims: readonly number[]): number =>
+	dims.reduce((product, dim) => product * dim, 1);

@@ -1,4 +1,5 @@
 import { OpenLedgerError } from '#workers/errors.ts';
+import type { CandidateRequest, Candidates } from './candidates.ts';
 import type { DataType } from './data-type.ts';
 import type { ValueDescription } from './ort-session.ts';
 
@@ -38,6 +39,8 @@ export type AdapterArrays = ReadonlyMap<string, { data: Float32Array; dims: read
 
 /** The logits of one run. Valid until the decoder runs again. */
 export interface Logits {
+	/** The most likely tokens at the last position, one list for each row. */
+	candidates(requests: readonly CandidateRequest[]): Promise<Candidates[]>;
 	/** The last position's logits of one sequence, [vocabSize] float32. On a GPU this reads them all back. */
 	last(row: number): Promise<Float32Array>;
 	/** Logits of every position of one sequence: [positions × vocabSize]. Only of a run that asked for `all`. */

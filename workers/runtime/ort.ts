@@ -123,14 +123,7 @@ export class Ort {
 		const mark = module.stackSave();
 		try {
 			const shape = this.pointers(dims);
-			const handle = module._OrtCreateTensor(
-				dataTypeId(type),
-				pointer,
-				bytes,
-				shape,
-				dims.length,
-				location
-			);
+			const handle = module._OrtCreateTensor(dataTypeId(type), pointer, bytes, shape, dims.length, location);
 			if (handle === 0) this.check(1);
 			return handle;
 		} finally {
@@ -161,7 +154,9 @@ export class Ort {
 		const { module } = this;
 		const size = module.PTR_SIZE;
 		const start = module.stackAlloc(Math.max(values.length, 1) * size);
-		values.forEach((value, index) => module.setValue(start + index * size, value, size === 4 ? 'i32' : 'i64'));
+		values.forEach((value, index) =>
+			module.setValue(start + index * size, value, size === 4 ? 'i32' : 'i64')
+		);
 		return start;
 	}
 

@@ -14,10 +14,7 @@ export interface StepInputs {
 	positionIds: BigInt64Array;
 }
 
-export function stepInputs(
-	lengths: readonly number[],
-	tokens: readonly (readonly number[])[]
-): StepInputs {
+export function stepInputs(lengths: readonly number[], tokens: readonly (readonly number[])[]): StepInputs {
 	const rows = lengths.length;
 	const fresh = tokens[0]?.length ?? 0;
 	if (tokens.length !== rows || fresh === 0 || tokens.some((row) => row.length !== fresh))

@@ -1,4 +1,5 @@
 import { f16ToF32 } from '#workers/formats/half.ts';
+import { topCandidates, type CandidateRequest, type Candidates } from './candidates.ts';
 import { bytesPerElement } from './data-type.ts';
 import {
 	cacheNames,
@@ -276,6 +277,11 @@ class WasmLogits implements Logits {
 	constructor(tensor: OrtTensor | undefined, vocabSize: number) {
 		this.#tensor = tensor;
 		this.#vocabSize = vocabSize;
+	}
+
+	candidates(requests: readonly CandidateRequest[]): Promise<Candidates[]> {
+		const last = (this.#tensor?.dims[1] ?? 0) - 1;
+		return Promise.resolve(requests.map((request, row) => topCandidates(this.#read(row, last, 1), request)));
 	}
 
 	last(row: number): Promise<Float32Array> {

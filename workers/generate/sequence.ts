@@ -1,0 +1,237 @@
+import { OpenLedgerError } from '#workers/errors.ts';
+import type { Sampling } from '#workers/protocol.ts';
+import { topCandidates, type CandidateRequest, type Candidates } from '#workers/runtime/candidates.ts';
+import type { DeviceAdapter, KvState, Logits } from '#workers/runtime/decoder.ts';
+import { IncrementalDetokeniser, type Decode } from './detokeniser.ts';
+import { uniform } from './random.ts';
+import { candidatesFor, choose } from './sampler.ts';
+import { StopStrings } from './stop-strings.ts';
+
+export interface GenerationRequest {
+	/** Turns of one conversation reuse its cache; two requests of one conversation run one after the other. */
+	conversation: string;
+	/** The whole prompt, template applied. */
+	tokens: readonly number[];
+	/** Undefined: the base model. `key` names it in the cache: same key, same weights. */
+	adapter?: { key: string; device: DeviceAdapter };
+	sampling: Sampling & { seed: number };
+	/**
+	 * Draws already made for this reply, when it continues one that was interrupted: its tokens stand at the end of
+	 * `tokens`.
+	 */
+	drawn?: number;
+	maxNewTokens: number;
+	stop?: readonly string[];
+	/** Whether to report ln p of every chosen token under the model itself (temperature 1, no penalty). */
+	logProbs?: boolean;
+	/** Ends the request within one token; it then resolves with what it has. */
+	signal?: AbortSignal;
+	onEvent?: (event: GenerationEvent) => void;
+}
+
+export type GenerationEvent =
+	| { type: 'queued'; ahead: number }
+	| { type: 'prefill'; done: number; total: number; reused: number }
+	| { type: 'text'; delta: string };
+
+export interface GenerationResult {
+	/** Ids of the reply, the ending token left out. */
+	tokens: number[];
+	text: string;
+	/** `stop`: an ending token or a stop string; `length`: maxNewTokens; `context`: the context is full. */
+	finish: Finish;
+	promptTokens: number;
+	/** Prompt tokens whose keys and values were still there. */
+	reused: number;
+	/** From the start of the work, not counting the queue. */
+	firstTokenMs: number;
+	/** After the first token; 0 for replies of fewer than two tokens. */
+	tokensPerSecond: number;
+	/** ln p of each of `tokens`, where asked for. */
+	logProbs?: number[];
+}
+
+export type Finish = 'stop' | 'length' | 'context' | 'cancelled';
+
+export interface SequenceModel {
+	decode: Decode;
+	/** Ids that end a reply. */
+	endTokens: ReadonlySet<number>;
+	/** Positions the model was trained for. */
+	contextLength: number;
+}
+
+/** The conversation of a cache key. */
+export const conversationOf = (cacheKey: string): string => (JSON.parse(cacheKey) as [string, string])[0];
+
+/** One request in progress: what it has said so far, and what it needs next. */
+export class Sequence {
+	readonly request: GenerationRequest;
+	readonly result: Promise<GenerationResult>;
+	/** Prompt and reply. */
+	readonly tokens: number[];
+	readonly reply: number[] = [];
+	/** Its cache; undefined while it is a row of a batch, which holds it then. */
+	state: KvState | undefined;
+	/** Tokens whose keys and values are in the cache. */
+	cached = 0;
+	reused = 0;
+	#resolve!: (result: GenerationResult) => void;
+	#reject!: (error: unknown) => void;
+	readonly #model: SequenceModel;
+	readonly #text: IncrementalDetokeniser;
+	readonly #stops: StopStrings;
+	readonly #seen: Set<number>;
+	readonly #logProbs: number[] = [];
+	#shown = '';
+	#finish: Finish | undefined;
+	#started = 0;
+	#firstToken = 0;
+	#lastToken = 0;
+
+	/** @throws OpenLedgerError `prompt/too-long` where prompt and one token do not fit the context */
+	constructor(request: GenerationRequest, model: SequenceModel) {
+		const { tokens } = request;
+		if (tokens.length === 0) throw new RangeError('an empty prompt');
+		if (tokens.length >= model.contextLength)
+			throw new OpenLedgerError(
+				'prompt/too-long',
+				`The conversation has ${tokens.length} tokens; this model reads at most ${model.contextLength - 1}.`,
+				{
+					remedy: 'Start a new conversation, shorten the message, or choose a model with a longer context.',
+					details: { tokens: tokens.length, contextLength: model.contextLength }
+				}
+			);
+		this.request = request;
+		this.tokens = [...tokens];
+		this.#model = model;
+		this.#text = new IncrementalDetokeniser(model.decode);
+		this.#stops = new StopStrings(request.stop ?? []);
+		this.#seen = new Set(request.sampling.repetitionPenalty === 1 ? [] : tokens);
+		this.result = new Promise((resolve, reject) => {
+			this.#resolve = resolve;
+			this.#reject = reject;
+		});
+		if (request.maxNewTokens <= 0) this.#finish = 'length';
+	}
+
+	/** Keys under which its cache rests: conversation and adapter. */
+	get cacheKey(): string {
+		return JSON.stringify([this.request.conversation, this.request.adapter?.key ?? '']);
+	}
+
+	get cancelled(): boolean {
+		return this.request.signal?.aborted ?? false;
+	}
+
+	get finished(): boolean {
+		if (this.cancelled) this.#finish ??= 'cancelled';
+		return this.#finish !== undefined;
+	}
+
+	/** Tokens that the cache lacks. One when decoding, more while the prompt is read. */
+	get pending(): number {
+		return this.tokens.length - this.cached;
+	}
+
+	/** The clock of `firstTokenMs` starts; `reused` tokens of the prompt are in `state` already. */
+	begin(state: KvState, reused: number): void {
+		this.#started = performance.now();
+		this.state = state;
+		this.reused = this.cached = reused;
+		this.#reportPrefill();
+	}
+
+	/** `count` more prompt tokens have been read. */
+	prefilled(count: number): void {
+		this.cached += count;
+		this.#reportPrefill();
+	}
+
+	#reportPrefill(): void {
+		const total = this.request.tokens.length;
+		this.request.onEvent?.({ type: 'prefill', done: this.cached, total, reused: this.reused });
+	}
+
+	/** What its next draw needs of the logits. */
+	candidateRequest(): CandidateRequest {
+		const { sampling, logProbs = false } = this.request;
+		return {
+			count: candidatesFor(sampling),
+			temperature: sampling.temperature,
+			penalty: sampling.repetitionPenalty,
+			seen: this.#seen,
+			logProbs
+		};
+	}
+
+	/** Draws a token from the logits of `row`, shows its text, and decides whether the reply ends. */
+	async extend(candidates: Candidates, logits: Logits, row: number): Promise<void> {
+		const { sampling, drawn = 0 } = this.request;
+		const draw = uniform(sampling.seed, drawn + this.reply.length);
+		let chosen = choose(candidates, sampling, draw);
+		if (chosen === undefined) {
+			const everything = await logits.last(row);
+			const request = { ...this.candidateRequest(), count: everything.length };
+			candidates = topCandidates(everything, request);
+			chosen = choose(candidates, sampling, draw);
+		}
+		if (chosen === undefined) throw new RangeError('no token could be drawn');
+		this.#lastToken = performance.now();
+		if (this.reply.length === 0) this.#firstToken = this.#lastToken;
+		if (this.#model.endTokens.has(chosen)) {
+			this.#finish = 'stop';
+			return;
+		}
+		this.tokens.push(chosen);
+		this.reply.push(chosen);
+		if (sampling.repetitionPenalty !== 1) this.#seen.add(chosen);
+		if (this.request.logProbs) {
+			const at = candidates.ids.indexOf(chosen);
+			this.#logProbs.push((candidates.rawLogits[at] as number) - candidates.rawLogSumExp);
+		}
+		this.#show(this.#text.push(chosen));
+		if (this.reply.length >= this.request.maxNewTokens) this.#finish ??= 'length';
+		else if (this.tokens.length >= this.#model.contextLength) this.#finish ??= 'context';
+	}
+
+	complete(): void {
+		this.#flush();
+		const decoded = this.reply.length - 1;
+		const seconds = (this.#lastToken - this.#firstToken) / 1000;
+		this.#resolve({
+			tokens: this.reply,
+			text: this.#shown,
+			finish: this.#finish ?? 'cancelled',
+			promptTokens: this.request.tokens.length,
+			reused: this.reused,
+			firstTokenMs: this.reply.length > 0 ? this.#firstToken - this.#started : 0,
+			tokensPerSecond: decoded > 0 && seconds > 0 ? decoded / seconds : 0,
+			...(this.request.logProbs && { logProbs: this.#logProbs })
+		});
+	}
+
+	/** Shows what there is of the text, then rejects. */
+	fail(error: unknown): void {
+		this.#flush();
+		this.#reject(error);
+	}
+
+	#show(piece: string): void {
+		if (piece === '') return;
+		const { text, stopped } = this.#stops.push(piece);
+		this.#emit(text);
+		if (stopped) this.#finish = 'stop';
+	}
+
+	#flush(): void {
+		this.#show(this.#text.flush());
+		this.#emit(this.#stops.flush());
+	}
+
+	#emit(delta: string): void {
+		if (delta === '') return;
+		this.#shown += delta;
+		this.request.onEvent?.({ type: 'text', delta });
+	}
+}
