@@ -1,4 +1,4 @@
-/** Turns token ids into text; special tokens left out. */
+/** Turns token ids, at least one, into text; special tokens left out. */
 export type Decode = (ids: readonly number[]) => string;
 
 const INCOMPLETE_END = /\uFFFD+$/;
@@ -22,7 +22,7 @@ export class IncrementalDetokeniser {
 	#stuck = 0;
 
 	constructor(decode: Decode) {
-		this.#decode = decode;
+		this.#decode = (ids) => (ids.length === 0 ? '' : decode(ids));
 	}
 
 	/** The text that this token completes; '' while a character is incomplete. */

@@ -213,8 +213,11 @@ export class Sequence {
 
 	/** Shows what there is of the text, then rejects. */
 	fail(error: unknown): void {
-		this.#flush();
-		this.#reject(error);
+		try {
+			this.#flush();
+		} finally {
+			this.#reject(error);
+		}
 	}
 
 	#show(piece: string): void {
