@@ -19,7 +19,7 @@ export interface Node {
 	readonly inputs: readonly string[];
 	/** Value names; '' where an optional output is not wanted. */
 	readonly outputs: readonly string[];
-	readonly attributes: Map<string, Attribute>;
+	readonly attributes: ReadonlyMap<string, Attribute>;
 	/** Fields not understood, kept as they were read. */
 	readonly unknown?: readonly Uint8Array[];
 }
@@ -175,19 +175,21 @@ export class Graph {
 		this.#initializers.delete(name);
 	}
 
-	/** Puts a changed copy of a node in its place and returns it. */
-	replaceNode(node: Node, change: Partial<Pick<Node, 'inputs' | 'outputs' | 'attributes'>>): Node {
+	/** Changes a node in place. */
+	update(node: Node, change: Partial<Pick<Node, 'inputs' | 'outputs' | 'attributes'>>): void {
 		this.removeNode(node);
-		return this.addNode({ ...node, ...change });
+		this.addNode(Object.assign(node, change));
 	}
 
-	/** Makes every reader of `from` read `to` instead, subgraphs included, except the nodes in `except`. */
-	replaceUses(from: string, to: string, except: ReadonlySet<Node> = NONE): void {
+	/** Makes every node that reads `from` read `to` instead, subgraphs included. Graph outputs keep their names. */
+	replaceUses(from: string, to: string): void {
 		for (const node of [...this.consumers(from)]) {
-			if (except.has(node)) continue;
-			this.removeNode(node);
-			for (const { value } of subgraphs(node)) value.#renameFree(from, to);
-			this.addNode({ ...node, inputs: node.inputs.map((input) => (input === from ? to : input)) });
+			const attributes = new Map(node.attributes);
+			for (const [key, attribute] of node.attributes)
+				if (attribute.type === 'graph')
+					attributes.set(key, { type: 'graph', value: attribute.value.#withFree(from, to) });
+			const inputs = node.inputs.map((input) => (input === from ? to : input));
+			this.update(node, { inputs, attributes });
 		}
 	}
 
@@ -200,10 +202,25 @@ export class Graph {
 		return free;
 	}
 
-	#renameFree(from: string, to: string): void {
-		if (!this.isFree(from)) return;
-		this.replaceUses(from, to);
-		for (const output of this.outputs) if (output.name === from) output.name = to;
+	/** A copy that can be changed on its own; weights are shared. */
+	clone(): Graph {
+		const copy = new Graph(this.name);
+		copy.inputs = this.inputs.map((input) => ({ ...input }));
+		copy.outputs = this.outputs.map((output) => ({ ...output }));
+		for (const [name, info] of this.valueInfos) copy.valueInfos.set(name, info);
+		for (const initializer of this.#initializers.values()) copy.addInitializer(initializer);
+		for (const node of this.#nodes) copy.addNode({ ...node });
+		copy.unknown.push(...this.unknown);
+		return copy;
+	}
+
+	/** As a subgraph: a copy that takes `to` from outside where this one takes `from`. */
+	#withFree(from: string, to: string): Graph {
+		if (!this.isFree(from)) return this;
+		const copy = this.clone();
+		copy.replaceUses(from, to);
+		for (const output of copy.outputs) if (output.name === from) output.name = to;
+		return copy;
 	}
 }
 

@@ -2,12 +2,12 @@ import type { ByteSource } from '#workers/bytes.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { Attribute } from './attribute.ts';
 import { malformed, unsupported } from './failure.ts';
-import { Graph, type Node } from './graph.ts';
+import { Graph } from './graph.ts';
 import type { Model } from './model.ts';
 import { validate } from './order.ts';
 import { ProtobufReader } from './protobuf-reader.ts';
 import { TensorReader } from './read-tensor.ts';
-import { dataTypeOf, type Dim, type ValueInfo } from './types.ts';
+import { dataTypeOf, type DataType, type Dim, type Tensor, type ValueInfo } from './types.ts';
 
 /**
  * Reads an ONNX model (onnx.proto3, IR version 3 and later) and checks that every value is defined.
@@ -109,33 +109,24 @@ class ModelReader {
 			})
 		);
 		if (node.opType === '') throw malformed(`Node '${node.name}' has no operator.`, { node: node.name });
-		const name = node.name || (outputs[0] ?? node.opType);
-		// Exporters have written a Constant twice; like onnxruntime, take the later one.
-		const earlier = graph.producer(outputs[0] ?? '');
-		if (node.opType === 'Constant' && earlier?.opType === 'Constant') graph.removeNode(earlier);
-		if (!this.#hoisted(node, outputs, attributes, graph))
-			graph.addNode({ ...node, name, inputs, outputs, attributes, unknown });
-	}
-
-	/** A large Constant becomes an initialiser, which is the same thing but may lie in another file. */
-	#hoisted(
-		node: Pick<Node, 'opType' | 'domain'>,
-		outputs: string[],
-		attributes: Map<string, Attribute>,
-		graph: Graph
-	): boolean {
-		for (const [key, attribute] of attributes) {
-			if (attribute.type !== 'tensor') continue;
-			const tensor = attribute.value;
-			if (tensor.data.every((segment) => segment instanceof Uint8Array)) continue;
-			const [name] = outputs;
-			if (node.opType === 'Constant' && node.domain === '' && key === 'value' && name) {
-				graph.addInitializer({ ...tensor, name });
-				return true;
-			}
-			tensor.data = this.#tensors.load(tensor);
+		const constant =
+			node.opType === 'Constant' && node.domain === '' ? constantTensor(attributes) : undefined;
+		if (constant && outputs[0]) {
+			// A Constant is an initialiser in other words. Some exporters write one twice; like onnxruntime, take the later.
+			graph.removeInitializer(outputs[0]);
+			graph.addInitializer({ ...constant, name: outputs[0] });
+			return;
 		}
-		return false;
+		for (const attribute of attributes.values())
+			if (attribute.type === 'tensor') attribute.value.data = this.#tensors.load(attribute.value);
+		graph.addNode({
+			...node,
+			name: node.name || (outputs[0] ?? node.opType),
+			inputs,
+			outputs,
+			attributes,
+			unknown
+		});
 	}
 
 	#attribute(wireType: number, into: Map<string, Attribute>): void {
@@ -221,3 +212,21 @@ class ModelReader {
 }
 
 const standardDomain = (domain: string) => (domain === 'ai.onnx' ? '' : domain);
+
+/** The value of a Constant node, unless it is text or sparse. */
+function constantTensor(attributes: ReadonlyMap<string, Attribute>): Tensor | undefined {
+	const [attribute] = attributes.values();
+	if (!attribute || attributes.size !== 1) return undefined;
+	const vector = (dataType: DataType, dims: number[], values: ArrayBufferView): Tensor => ({
+		dataType,
+		dims,
+		data: [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]
+	});
+	const { type, value } = attribute;
+	if (type === 'tensor') return value;
+	if (type === 'int') return vector('int64', [], BigInt64Array.of(value));
+	if (type === 'ints') return vector('int64', [value.length], BigInt64Array.from(value));
+	if (type === 'float') return vector('float32', [], Float32Array.of(value));
+	if (type === 'floats') return vector('float32', [value.length], Float32Array.from(value));
+	return undefined;
+}

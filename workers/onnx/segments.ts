@@ -44,3 +44,27 @@ export function joinSegments(
 	}
 	return bytes;
 }
+
+/** Cuts segments into rows of equal length in bytes, as ranges and views of the same data. */
+export function segmentRows(segments: readonly Segment[], rowLength: number): Segment[][] {
+	const rows: Segment[][] = [];
+	let row: Segment[] = [];
+	let missing = rowLength;
+	for (const segment of segments) {
+		for (let at = 0; at < segment.length;) {
+			const length = Math.min(missing, segment.length - at);
+			row.push(
+				segment instanceof Uint8Array
+					? segment.subarray(at, at + length)
+					: { location: segment.location, offset: segment.offset + at, length }
+			);
+			at += length;
+			missing -= length;
+			if (missing > 0) continue;
+			rows.push(row);
+			row = [];
+			missing = rowLength;
+		}
+	}
+	return rows;
+}

@@ -1,0 +1,119 @@
+import * as node from 'onnxruntime-node';
+import * as web from 'onnxruntime-web';
+import type { Model } from '#workers/onnx/model.ts';
+import { joinSegments } from '#workers/onnx/segments.ts';
+import { writeModel } from '#workers/onnx/write.ts';
+
+/** Native CPU or WebAssembly: both runtimes have to agree with themselves, bit by bit. */
+export type Backend = 'node' | 'wasm';
+
+/** Values and shape of a tensor to feed or that came out. */
+export interface Values {
+	data: Float32Array | BigInt64Array | Int32Array | Uint16Array;
+	dims: number[];
+}
+
+const RUNTIME = { node, wasm: web };
+
+/** A session over a model whose weights are all in memory. */
+export async function openModel(model: Model, backend: Backend) {
+	const { graph, weights, weightsPath } = writeModel(model);
+	const data = joinSegments(weights, new Map());
+	return openBytes(graph, backend, data.length ? [{ path: weightsPath, data }] : []);
+}
+
+export async function openBytes(
+	bytes: Uint8Array,
+	backend: Backend,
+	externalData: { path: string; data: Uint8Array }[] = []
+) {
+	const { InferenceSession, Tensor } = RUNTIME[backend] as typeof node;
+	web.env.wasm.numThreads = 1;
+	const options = {
+		externalData,
+		executionProviders: [backend === 'node' ? 'cpu' : 'wasm'],
+		logSeverityLevel: 3
+	};
+	const session = await InferenceSession.create(bytes, options as node.InferenceSession.SessionOptions);
+	const tensor = ({ data, dims }: Values) => {
+		if (data instanceof Float32Array) return new Tensor('float32', data, dims);
+		if (data instanceof BigInt64Array) return new Tensor('int64', data, dims);
+		if (data instanceof Int32Array) return new Tensor('int32', data, dims);
+		return new Tensor('float16', data as never, dims);
+	};
+	return {
+		inputs: session.inputNames,
+		async run(feeds: Record<string, Values>): Promise<Record<string, Values>> {
+			const entries = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name));
+			const outputs = await session.run(
+				Object.fromEntries(entries.map(([name, values]) => [name, tensor(values)]))
+			);
+			return Object.fromEntries(
+				Object.entries(outputs).map(([name, { data, dims }]) => [
+					name,
+					{ data: data as Float32Array, dims: [...dims] }
+				])
+			);
+		},
+		close: () => session.release()
+	};
+}
+
+export type Running = Awaited<ReturnType<typeof openBytes>>;
+
+export const int64 = (values: readonly number[], dims: number[]): Values => ({
+	data: BigInt64Array.from(values.map(BigInt)),
+	dims
+});
+
+/**
+ * Runs rows of equal length through a decoder, first all but the last `steps` tokens at once, then one by one.
+ * Returns the logits of every run, and the last keys and values. `extra` are more feeds (adapters, lengths to keep).
+ */
+export async function decode(
+	session: Running,
+	rows: readonly number[][],
+	steps: number,
+	shape: { layers: number; kvHeads: number; headDim: number },
+	extra: Record<string, Values> = {}
+): Promise<{ logits: Values[]; cache: Record<string, Values> }> {
+	const batch = rows.length;
+	const length = rows[0]?.length ?? 0;
+	let cache: Record<string, Values> = {};
+	for (let layer = 0; layer < shape.layers; layer++)
+		for (const part of ['key', 'value'])
+			cache[`past_key_values.${layer}.${part}`] = {
+				data: new Float32Array(0),
+				dims: [batch, shape.kvHeads, 0, shape.headDim]
+			};
+	const logits: Values[] = [];
+	let from = 0;
+	for (let to = length - steps; to <= length; to++) {
+		const count = to - from;
+		const range = Array.from({ length: count }, (_, i) => from + i);
+		const out = await session.run({
+			input_ids: int64(
+				rows.flatMap((row) => row.slice(from, to)),
+				[batch, count]
+			),
+			attention_mask: int64(new Array<number>(batch * to).fill(1), [batch, to]),
+			position_ids: int64(
+				rows.flatMap(() => range),
+				[batch, count]
+			),
+			num_logits_to_keep: int64([0], []),
+			seqlens_k: { data: new Int32Array(batch).fill(to - 1), dims: [batch] },
+			total_sequence_length: { data: Int32Array.of(to), dims: [] },
+			...extra,
+			...cache
+		});
+		if (out.logits) logits.push(out.logits);
+		cache = Object.fromEntries(
+			Object.entries(out)
+				.filter(([name]) => name.startsWith('present.'))
+				.map(([name, values]) => [name.replace('present', 'past_key_values'), values])
+		);
+		from = to;
+	}
+	return { logits, cache };
+}

@@ -1,0 +1,56 @@
+import { intAttribute, intsAttribute } from './attribute.ts';
+import type { Graph } from './graph.ts';
+import { dataTypeOf, type DataType } from './types.ts';
+
+/** Type and shape of a value that is constant: an initialiser, or one that is only transposed, cast or dequantised. */
+export function constantType(
+	graph: Graph,
+	value: string
+): { dataType: DataType; dims: number[] } | undefined {
+	let dims: ((dims: number[]) => number[])[] = [];
+	let dataType: DataType | undefined;
+	for (let name = value; ;) {
+		const initializer = graph.initializers.get(name);
+		if (initializer) {
+			const shape = dims.reduceRight((shape, change) => change(shape), initializer.dims);
+			return { dataType: dataType ?? initializer.dataType, dims: shape };
+		}
+		const node = graph.producer(name);
+		const [source] = node?.inputs ?? [];
+		if (!node || !source || node.domain !== '') return undefined;
+		if (node.opType === 'Transpose') {
+			const order = intsAttribute(node, 'perm');
+			dims = [...dims, (shape) => (order ? order.map((axis) => shape[axis] ?? 0) : shape.toReversed())];
+		} else if (node.opType === 'Cast') dataType ??= dataTypeOf(intAttribute(node, 'to', 0));
+		else if (node.opType === 'DequantizeLinear')
+			dataType ??= graph.initializers.get(node.inputs[1] ?? '')?.dataType;
+		else if (node.opType !== 'Identity') return undefined;
+		name = source;
+	}
+}
+
+/** The elements of a small int32 or int64 constant; undefined where it is not constant or above 1 KiB. */
+export function constantIntegers(graph: Graph, value: string): number[] | undefined {
+	const initializer = graph.initializers.get(value);
+	if (!initializer) return undefined;
+	const { dataType, data } = initializer;
+	const bytes = new Uint8Array(data.reduce((sum, segment) => sum + segment.length, 0));
+	let offset = 0;
+	for (const segment of data) {
+		if (!(segment instanceof Uint8Array)) return undefined;
+		bytes.set(segment, offset);
+		offset += segment.length;
+	}
+	const view = new DataView(bytes.buffer);
+	if (dataType === 'int64')
+		return Array.from({ length: bytes.length / 8 }, (_, i) => Number(view.getBigInt64(8 * i, true)));
+	if (dataType === 'int32')
+		return Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(4 * i, true));
+	return undefined;
+}
+
+/** The only element of a small integer constant. */
+export function constantInteger(graph: Graph, value: string): number | undefined {
+	const values = constantIntegers(graph, value);
+	return values?.length === 1 ? values[0] : undefined;
+}
