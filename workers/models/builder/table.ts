@@ -72,5 +72,5 @@ export function outputHead(
 		graph.node('MatMul', [hidden, '/lm_head/weight'], [logits], {}, '', '/lm_head/MatMul');
 	}
 	const head = graph.producer(logits ?? '');
-	if (head) graph.replaceNode(head, { outputs: ['logits'] });
+	if (head) graph.update(head, { outputs: ['logits'] });
 }
