@@ -25,14 +25,15 @@ test('nobody signs for someone else', async () => {
 });
 
 test.each<[string, string, (batch: SignedBatch) => SignedBatch]>([
-	['another contributor', 'datanet/bad-signature', (batch) => ({ ...batch, contributor: BEN })],
+	['another contributor', 'datanet/wrong-root', (batch) => ({ ...batch, contributor: BEN })],
 	['another time', 'datanet/bad-signature', (batch) => ({ ...batch, created: '2026-03-01T12:00:01Z' })],
 	[
 		'a row more',
 		'datanet/wrong-root',
-		(batch) => ({ ...batch, leaves: new Uint8Array([...batch.leaves, ...ADA_LEAF]) })
+		(batch) => ({ ...batch, ids: new Uint8Array([...batch.ids, ...ANOTHER]) })
 	],
-	['a row less', 'datanet/wrong-root', (batch) => ({ ...batch, leaves: batch.leaves.slice(32) })],
+	['a row less', 'datanet/wrong-root', (batch) => ({ ...batch, ids: batch.ids.slice(32) })],
+	['no rows', 'datanet/wrong-root', (batch) => ({ ...batch, ids: new Uint8Array() })],
 	['nonsense for a signature', 'datanet/bad-signature', (batch) => ({ ...batch, signature: '0x1234' })],
 	[
 		'zeros for a signature',
@@ -43,7 +44,7 @@ test.each<[string, string, (batch: SignedBatch) => SignedBatch]>([
 	const batch = await signBatch(rows, ada, now);
 	await expect(verifyBatch(change(batch))).rejects.toMatchObject({ code });
 });
-const ADA_LEAF = new Uint8Array(32).fill(7);
+const ANOTHER = new Uint8Array(32).fill(7);
 
 test('a key is linked to a wallet when both sign, and only then', async () => {
 	const wallet = localSigner(KEYS.ben);

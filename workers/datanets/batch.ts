@@ -1,10 +1,10 @@
-import { hexToBytes, recoverTypedDataAddress, type TypedDataDefinition } from 'viem';
+import { recoverTypedDataAddress, type TypedDataDefinition } from 'viem';
 import { OpenLedgerError } from '../errors.ts';
 import type { Contribution } from './contribution.ts';
-import { toHex, type Hex } from './hash.ts';
-import { leafHash, packLeaves } from './merkle/leaf.ts';
-import { findPacked, sortPacked } from './merkle/packed.ts';
-import { buildTree, rootOf } from './merkle/tree.ts';
+import { fromHex, type Hex } from './hash.ts';
+import { HASH_BYTES, leafOf } from './merkle/leaf.ts';
+import { findPacked, packIds } from './merkle/packed.ts';
+import { merkleRoot } from './merkle/tree.ts';
 
 /** A local key or a wallet: viem's `LocalAccount` is one, and so is a thin wrapper around a wallet client. */
 export interface Signer {
@@ -20,8 +20,8 @@ export interface SignedBatch {
 	/** ISO 8601, UTC, whole seconds. */
 	created: string;
 	signature: Hex;
-	/** Ascending leaf hashes, packed: whoever holds one of the rows can prove it with these. */
-	leaves: Uint8Array;
+	/** Ascending ids of its rows, packed: whoever holds some of the rows can prove them with these. */
+	ids: Uint8Array;
 }
 
 /** No chain id and no contract: the signature states authorship and can move nothing on any chain. */
@@ -50,7 +50,7 @@ function batchTypedData(batch: Omit<SignedBatch, 'signature'>) {
 			statement: BATCH_STATEMENT,
 			contributor: batch.contributor,
 			root: batch.root,
-			count: BigInt(countOf(batch)),
+			count: BigInt(batch.ids.length / HASH_BYTES),
 			created: batch.created
 		}
 	} as const;
@@ -65,19 +65,19 @@ export async function signBatch(
 	const contributor = signer.address.toLowerCase() as Hex;
 	if (rows.some((row) => row.contributor !== contributor))
 		throw new Error('a batch is signed by its contributor alone');
-	const leaves = sortPacked(packLeaves(rows, rows.length)).sorted;
+	const ids = packIds(rows.map((row) => row.id));
 	const batch = {
 		contributor,
-		root: rootOf(buildTree(leaves)),
+		root: batchRoot(contributor, ids),
 		created: `${created.toISOString().slice(0, 19)}Z`,
-		leaves
+		ids
 	};
 	return { ...batch, signature: await signer.signTypedData(batchTypedData(batch)) };
 }
 
-/** Throws `datanet/wrong-root` or `datanet/bad-signature` unless the contributor signed exactly these leaves. */
+/** Throws `datanet/wrong-root` or `datanet/bad-signature` unless the contributor signed exactly these rows. */
 export async function verifyBatch(batch: SignedBatch): Promise<void> {
-	if (rootOf(buildTree(sortPacked(batch.leaves).sorted)) !== batch.root)
+	if (batch.ids.length === 0 || batchRoot(batch.contributor, batch.ids) !== batch.root)
 		throw new OpenLedgerError('datanet/wrong-root', 'The rows of a batch do not add up to its signed root.', {
 			remedy: 'Ask the sender for a fresh file; this one was damaged or changed.',
 			details: { root: batch.root }
@@ -95,15 +95,12 @@ export async function verifyBatch(batch: SignedBatch): Promise<void> {
 
 /** True where the (verified) batch holds this row. */
 export function covers(batch: SignedBatch, row: Pick<Contribution, 'id' | 'contributor'>): boolean {
-	return batch.contributor === row.contributor && findPacked(batch.leaves, leafHash(row)) >= 0;
+	return batch.contributor === row.contributor && findPacked(batch.ids, fromHex(row.id)) >= 0;
 }
 
-function countOf(batch: Pick<SignedBatch, 'leaves'>): number {
-	return batch.leaves.length / 32;
-}
-
-/** A 65-byte signature from untrusted text; undefined where it is none. */
-export function parseSignature(value: unknown): Hex | undefined {
-	if (typeof value !== 'string' || !/^0x[0-9a-fA-F]{130}$/.test(value)) return undefined;
-	return toHex(hexToBytes(value as Hex));
+function batchRoot(contributor: Hex, ids: Uint8Array): Hex {
+	const leaves = new Uint8Array(ids.length);
+	for (let at = 0; at < ids.length; at += HASH_BYTES)
+		leaves.set(leafOf(ids.subarray(at, at + HASH_BYTES), contributor), at);
+	return merkleRoot(leaves);
 }

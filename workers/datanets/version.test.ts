@@ -3,7 +3,8 @@ import { ADA, BEN, contribution, pair } from '#test/support/datanet.ts';
 import { Dice } from '#test/support/dice.ts';
 import type { Contribution } from './contribution.ts';
 import { isIn, lengthWhen, members, mergeMembership, type Membership } from './membership.ts';
-import { countOf, diffVersions, makeVersion, packIds, unpackIds } from './version.ts';
+import { packIds, unpackIds } from './merkle/packed.ts';
+import { countOf, diffVersions, makeVersion } from './version.ts';
 
 const rows = Array.from({ length: 30 }, (_, i) => contribution(pair(`question ${i}`, `answer ${i}`)));
 const now = new Date('2026-03-01T12:00:00Z');

@@ -1,8 +1,7 @@
-import type { Hex } from './hash.ts';
-import { fromHex, toHex } from './hash.ts';
+import { toHex, type Hex } from './hash.ts';
 import { MAX_LINEAGE_DEPTH } from './limits.ts';
 import { HASH_BYTES, packLeaves, type LeafValue } from './merkle/leaf.ts';
-import { compareAt, hashAt, sortPacked } from './merkle/packed.ts';
+import { compareAt, hashAt, packIds } from './merkle/packed.ts';
 import { merkleRoot } from './merkle/tree.ts';
 
 /** A frozen Datanet: what a model is trained on and what a root on chain stands for. */
@@ -19,7 +18,7 @@ export interface Version {
 /** Freezes rows given in any order. Throws a RangeError for no rows. */
 export function makeVersion(rows: readonly LeafValue[], note: string, created: Date): Version {
 	return {
-		root: merkleRoot(packLeaves(rows, rows.length)),
+		root: merkleRoot(packLeaves(rows)),
 		created: `${created.toISOString().slice(0, 19)}Z`,
 		note,
 		ids: packIds(rows.map((row) => row.id))
@@ -28,17 +27,6 @@ export function makeVersion(rows: readonly LeafValue[], note: string, created: D
 
 export function countOf(version: Version): number {
 	return version.ids.length / HASH_BYTES;
-}
-
-/** Ids in ascending order, packed. */
-export function packIds(ids: readonly Hex[]): Uint8Array {
-	const packed = new Uint8Array(ids.length * HASH_BYTES);
-	ids.forEach((id, i) => packed.set(fromHex(id), i * HASH_BYTES));
-	return sortPacked(packed).sorted;
-}
-
-export function* unpackIds(packed: Uint8Array): Generator<Hex> {
-	for (let i = 0; i < packed.length / HASH_BYTES; i++) yield toHex(hashAt(packed, i));
 }
 
 export interface Difference {

@@ -17,19 +17,20 @@ export interface LeafValue {
  * twice so that no inner node (64 bytes) can pass for a leaf.
  */
 export function leafHash(value: LeafValue): Uint8Array {
+	return leafOf(fromHex(value.id), value.contributor);
+}
+
+/** The same from the 32 bytes of an id. */
+export function leafOf(id: Uint8Array, contributor: Hex): Uint8Array {
 	const encoded = new Uint8Array(64);
-	encoded.set(fromHex(value.id), 0);
-	encoded.set(fromHex(value.contributor), 44);
+	encoded.set(id, 0);
+	encoded.set(fromHex(contributor), 44);
 	return keccak_256(keccak_256(encoded));
 }
 
 /** Packed leaf hashes, 32 bytes each, in the order of the values. */
-export function packLeaves(values: Iterable<LeafValue>, count: number): Uint8Array {
-	const packed = new Uint8Array(count * HASH_BYTES);
-	let offset = 0;
-	for (const value of values) {
-		packed.set(leafHash(value), offset);
-		offset += HASH_BYTES;
-	}
+export function packLeaves(values: readonly LeafValue[]): Uint8Array {
+	const packed = new Uint8Array(values.length * HASH_BYTES);
+	values.forEach((value, i) => packed.set(leafHash(value), i * HASH_BYTES));
 	return packed;
 }

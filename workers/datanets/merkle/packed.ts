@@ -1,3 +1,4 @@
+import { fromHex, toHex, type Hex } from '../hash.ts';
 import { HASH_BYTES } from './leaf.ts';
 
 /**
@@ -47,4 +48,15 @@ export function findPacked(sorted: Uint8Array, hash: Uint8Array): number {
 /** A view of hash `index`. */
 export function hashAt(packed: Uint8Array, index: number): Uint8Array {
 	return packed.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+}
+
+/** Hashes in ascending order, packed. */
+export function packIds(ids: readonly Hex[]): Uint8Array {
+	const packed = new Uint8Array(ids.length * HASH_BYTES);
+	ids.forEach((id, i) => packed.set(fromHex(id), i * HASH_BYTES));
+	return sortPacked(packed).sorted;
+}
+
+export function* unpackIds(packed: Uint8Array): Generator<Hex> {
+	for (let i = 0; i < packed.length / HASH_BYTES; i++) yield toHex(hashAt(packed, i));
 }
