@@ -1,0 +1,63 @@
+import { Dexie, type Table } from 'dexie';
+import type { Hex } from '../hash.ts';
+import type {
+	BatchRecord,
+	DatanetRecord,
+	DraftRecord,
+	IndexRecord,
+	JournalRecord,
+	KeyRecord,
+	MappingRecord,
+	ReportRecord,
+	ReviewRecord,
+	RowRecord,
+	SegmentRecord,
+	StagingRecord,
+	VersionRecord
+} from './schema.ts';
+
+export const DATABASE_NAME = 'openledger-datanets';
+
+/**
+ * Everything a person contributes and curates. A row belongs to a Datanet when a segment lists it with an odd length;
+ * records in `rows` that no segment and no review lists are invisible and get swept (staging.ts).
+ */
+export class DatanetDb extends Dexie {
+	declare datanets: Table<DatanetRecord, string>;
+	declare rows: Table<RowRecord, [string, Hex]>;
+	declare segments: Table<SegmentRecord, [string, number]>;
+	declare indexes: Table<IndexRecord, [string, number]>;
+	declare journal: Table<JournalRecord, [string, number]>;
+	declare versions: Table<VersionRecord, [string, Hex]>;
+	declare batches: Table<BatchRecord, [string, Hex]>;
+	declare reviews: Table<ReviewRecord, [string, Hex]>;
+	declare staging: Table<StagingRecord, number>;
+	declare drafts: Table<DraftRecord, [string, string]>;
+	declare reports: Table<ReportRecord, string>;
+	declare mappings: Table<MappingRecord, string>;
+	declare keys: Table<KeyRecord, Hex>;
+
+	constructor(name = DATABASE_NAME) {
+		super(name);
+		this.version(1).stores({
+			datanets: 'id',
+			rows: '[datanet+id]',
+			segments: '[datanet+segment]',
+			indexes: '[datanet+segment]',
+			journal: '[datanet+seq]',
+			versions: '[datanet+root]',
+			batches: '[datanet+root]',
+			reviews: '[datanet+id]',
+			staging: '++key, datanet',
+			drafts: '[datanet+row]',
+			reports: 'datanet',
+			mappings: 'signature',
+			keys: 'address'
+		});
+	}
+}
+
+/** Every primary key of one Datanet in a table keyed `[datanet+…]`. */
+export function allOf<T, K>(table: Table<T, [string, K]>, datanet: string) {
+	return table.where(':id').between([datanet, Dexie.minKey], [datanet, Dexie.maxKey]);
+}

@@ -1,0 +1,186 @@
+import type { Contribution } from '../contribution.ts';
+import { fromHex, type Hex } from '../hash.ts';
+import { HASH_BYTES } from '../merkle/leaf.ts';
+import { hashAt, unpackIds } from '../merkle/packed.ts';
+import { SegmentIndexBuilder, type SegmentIndex } from '../search/segment-index.ts';
+import type { Catalogue } from './catalogue.ts';
+import { change, freshen, type Committed } from './change.ts';
+import { allOf, type DatanetDb } from './db.ts';
+import { stored } from './failures.ts';
+import { exclusively } from './locks.ts';
+import type { Plan } from './plan.ts';
+import type { RowStore } from './rows.ts';
+import { SEGMENT_ROWS } from './schema.ts';
+import type { Vault } from './vault.ts';
+
+/** Rows to a transaction while staging: large enough to be fast, small enough to cancel within a blink. */
+const BATCH = 1_000;
+
+/** What the rest of the store needs to work on one Datanet. */
+export interface Access {
+	db: DatanetDb;
+	catalogue: Catalogue;
+	rows: RowStore;
+	vault?: Vault;
+}
+
+/**
+ * Brings many rows into a Datanet at once, or none of them. Rows are written in batches, each together with a note of
+ * their ids; nothing lists them until `work` has finished and one short transaction makes them members. A tab that
+ * dies before leaves only rows that nobody sees, which the next `sweep` deletes.
+ */
+export async function stageRows<T>(
+	access: Access,
+	label: string | undefined,
+	work: (staging: Staging) => Promise<T>,
+	also?: (plan: Plan) => void | Promise<void>
+): Promise<Committed & { result: T }> {
+	const { db, catalogue } = access;
+	return exclusively(lockName(catalogue.datanet), async () => {
+		await sweepLocked(db, catalogue.datanet);
+		await stored(() => freshen(db, catalogue));
+		const staging = new Staging(access);
+		try {
+			const result = await work(staging);
+			await staging.flush();
+			const committed = await change(db, catalogue, label, async (plan) => {
+				await staging.join(plan);
+				await also?.(plan);
+			});
+			return { ...committed, result };
+		} catch (error) {
+			await sweepLocked(db, catalogue.datanet).catch(() => undefined);
+			throw error;
+		}
+	});
+}
+
+/** Deletes what an import that died has left. Does nothing while one is running in any tab: it waits. */
+export async function sweep(db: DatanetDb, datanet: string): Promise<void> {
+	await exclusively(lockName(datanet), () => sweepLocked(db, datanet));
+}
+
+function lockName(datanet: string): string {
+	return `openledger-staging-${datanet}`;
+}
+
+/** Rows whose ids were noted and that no segment and no review lists are deleted, and the notes with them. */
+async function sweepLocked(db: DatanetDb, datanet: string): Promise<void> {
+	await stored(() =>
+		db.transaction('rw', [db.staging, db.rows, db.segments, db.reviews], async () => {
+			const notes = await db.staging.where('datanet').equals(datanet).toArray();
+			if (notes.length === 0) return;
+			const kept = new Set<Hex>();
+			for (const { ids } of await allOf(db.segments, datanet).toArray())
+				for (const id of unpackIds(ids)) kept.add(id);
+			for (const { ids } of await allOf(db.reviews, datanet).toArray())
+				for (const id of unpackIds(ids)) kept.add(id);
+			for (const note of notes) {
+				const dead = [...unpackIds(note.ids)].filter((id) => !kept.has(id));
+				await db.rows.bulkDelete(dead.map((id): [string, Hex] => [datanet, id]));
+			}
+			await db.staging.where('datanet').equals(datanet).delete();
+		})
+	);
+}
+
+/** A segment to be. */
+interface Part {
+	count: number;
+	ids: Uint8Array;
+	lengths: Uint32Array;
+	/** A row without a place of its own takes the one it arrives at. */
+	places: (number | undefined)[];
+	index: SegmentIndexBuilder | SegmentIndex;
+}
+
+/** Rows on their way in. Ids that the Datanet knows, or that came before, are passed over by `add`. */
+export class Staging {
+	readonly #access: Access;
+	readonly #parts: Part[] = [];
+	readonly #seen = new Set<Hex>();
+	#waiting: Contribution[] = [];
+
+	constructor(access: Access) {
+		this.#access = access;
+	}
+
+	/** Rows taken so far. */
+	get count(): number {
+		return this.#seen.size;
+	}
+
+	/**
+	 * Takes a row. False where it is known already: a set holds it once.
+	 * @param options.length causal length, when merging; @param options.place slot whose place in the list it takes
+	 */
+	async add(row: Contribution, options: { length?: number; place?: number } = {}): Promise<boolean> {
+		if (this.#seen.has(row.id) || this.#access.catalogue.find(row.id) >= 0) return false;
+		this.#seen.add(row.id);
+		const part = this.#partWithRoom();
+		part.ids.set(fromHex(row.id), part.count * HASH_BYTES);
+		part.lengths[part.count] = options.length ?? 1;
+		part.places[part.count] = options.place;
+		part.count++;
+		(part.index as SegmentIndexBuilder).add(row);
+		this.#waiting.push(row);
+		if (this.#waiting.length === BATCH) await this.flush();
+		return true;
+	}
+
+	/** Writes what has been taken. */
+	async flush(): Promise<void> {
+		if (this.#waiting.length === 0) return;
+		const { db, catalogue, rows } = this.#access;
+		const ids = new Uint8Array(this.#waiting.length * HASH_BYTES);
+		this.#waiting.forEach((row, i) => ids.set(fromHex(row.id), i * HASH_BYTES));
+		const records = await rows.records(this.#waiting);
+		this.#waiting = [];
+		await stored(() =>
+			db.transaction('rw', [db.staging, db.rows], async () => {
+				await db.staging.add({ datanet: catalogue.datanet, ids });
+				await db.rows.bulkPut(records);
+			})
+		);
+	}
+
+	/** Inside the change's transaction: makes the rows members, each part a closed segment of its own. */
+	async join(plan: Plan): Promise<void> {
+		const { db, catalogue, vault } = this.#access;
+		for (const part of this.#parts) {
+			plan.close();
+			const segment = plan.nextSegment;
+			for (let at = 0; at < part.count; at++) {
+				// Another tab may have added the same row meanwhile: it keeps that slot, and this one stays empty.
+				const id = hashAt(part.ids, at);
+				const known = catalogue.findBytes(id);
+				const length = part.lengths[at] ?? 1;
+				if (known >= 0) plan.raise(known, length);
+				plan.append(id, known >= 0 ? 0 : length, part.places[at]);
+			}
+			if (!vault) await db.indexes.put({ datanet: catalogue.datanet, segment, index: packed(part.index) });
+		}
+		plan.close();
+		await db.staging.where('datanet').equals(catalogue.datanet).delete();
+	}
+
+	#partWithRoom(): Part {
+		const last = this.#parts.at(-1);
+		if (last && last.count < SEGMENT_ROWS) return last;
+		// A packed index takes a tenth of a growing one.
+		if (last) last.index = packed(last.index);
+		const part = {
+			count: 0,
+			ids: new Uint8Array(SEGMENT_ROWS * HASH_BYTES),
+			lengths: new Uint32Array(SEGMENT_ROWS),
+			places: [],
+			index: new SegmentIndexBuilder()
+		};
+		this.#parts.push(part);
+		return part;
+	}
+}
+
+function packed(index: Part['index']): SegmentIndex {
+	return index instanceof SegmentIndexBuilder ? index.finish() : index;
+}

@@ -1,0 +1,86 @@
+import { OpenLedgerError } from '../../errors.ts';
+import type { Sealed, VaultRecord } from './schema.ts';
+
+/** PBKDF2-HMAC-SHA-256 rounds (OWASP Password Storage Cheat Sheet, 2023: at least 600,000). */
+const ITERATIONS = 600_000;
+const CONSTANT = 'openledger';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Encrypts plain data under a passphrase: PBKDF2 for the key, AES-256-GCM with a fresh 96-bit nonce each time. */
+export class Vault {
+	readonly #key: CryptoKey;
+
+	private constructor(key: CryptoKey) {
+		this.#key = key;
+	}
+
+	/** A new vault and what must be stored to open it again. */
+	static async create(passphrase: string): Promise<{ vault: Vault; record: VaultRecord }> {
+		const salt = crypto.getRandomValues(new Uint8Array(16));
+		const vault = new Vault(await deriveKey(passphrase, salt, ITERATIONS));
+		return { vault, record: { salt, iterations: ITERATIONS, check: await vault.seal(CONSTANT) } };
+	}
+
+	/** Throws `datanet/locked` for a wrong passphrase. */
+	static async unlock(record: VaultRecord, passphrase: string): Promise<Vault> {
+		const vault = new Vault(await deriveKey(passphrase, record.salt, record.iterations));
+		await vault.open(record.check);
+		return vault;
+	}
+
+	async seal(value: unknown): Promise<Sealed> {
+		return seal(this.#key, encoder.encode(JSON.stringify(value)));
+	}
+
+	async open<T>(sealed: Sealed): Promise<T> {
+		return JSON.parse(decoder.decode(await open(this.#key, sealed))) as T;
+	}
+
+	async sealBytes(bytes: Uint8Array<ArrayBuffer>): Promise<Sealed> {
+		return seal(this.#key, bytes);
+	}
+
+	async openBytes(sealed: Sealed): Promise<Uint8Array<ArrayBuffer>> {
+		return open(this.#key, sealed);
+	}
+}
+
+export async function seal(key: CryptoKey, bytes: Uint8Array<ArrayBuffer>): Promise<Sealed> {
+	const nonce = crypto.getRandomValues(new Uint8Array(12));
+	return {
+		nonce,
+		bytes: new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv: nonce }, key, bytes))
+	};
+}
+
+/** Throws `datanet/locked` where the key is another or the bytes were changed. */
+export async function open(key: CryptoKey, { nonce, bytes }: Sealed): Promise<Uint8Array<ArrayBuffer>> {
+	try {
+		const iv = new Uint8Array(nonce);
+		return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, new Uint8Array(bytes)));
+	} catch (cause) {
+		throw new OpenLedgerError('datanet/locked', 'That passphrase does not open this.', {
+			remedy: 'Check the passphrase. Without it nobody can read the data, and it cannot be reset.',
+			cause
+		});
+	}
+}
+
+async function deriveKey(passphrase: string, salt: Uint8Array, iterations: number): Promise<CryptoKey> {
+	const material = await crypto.subtle.importKey(
+		'raw',
+		encoder.encode(passphrase.normalize('NFC')),
+		'PBKDF2',
+		false,
+		['deriveKey']
+	);
+	return crypto.subtle.deriveKey(
+		{ name: 'PBKDF2', hash: 'SHA-256', salt: new Uint8Array(salt), iterations },
+		material,
+		{ name: 'AES-GCM', length: 256 },
+		false,
+		['encrypt', 'decrypt']
+	);
+}
