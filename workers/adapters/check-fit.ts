@@ -1,13 +1,18 @@
 import { OpenLedgerError } from '#workers/errors.ts';
-import type { LoraAdapter } from './lora-adapter.ts';
+import type { LoraAdapter, LoraModule } from './lora-adapter.ts';
 import type { LoraSlot } from './lora-slot.ts';
+
+type Shape = Pick<LoraModule, 'inFeatures' | 'outFeatures'>;
 
 /**
  * Checks that every module of an adapter exists in the base with the same shapes.
  *
  * Throws `adapter/wrong-base` with the first module that differs, and how.
  */
-export function checkFit({ config, modules }: LoraAdapter, slots: readonly LoraSlot[]): void {
+export function checkFit(
+	{ config, modules }: Pick<LoraAdapter, 'config'> & { modules: ReadonlyMap<string, Shape> },
+	slots: readonly LoraSlot[]
+): void {
 	const shapes = new Map(
 		slots.flatMap(({ inFeatures, parts }) =>
 			parts.map(({ path, outFeatures }) => [path, { inFeatures, outFeatures }] as const)

@@ -34,8 +34,11 @@ export interface DeviceAdapter {
 	dispose(): void;
 }
 
-/** Adapter weights as packed for a graph: elements and dims by input name. */
-export type AdapterArrays = ReadonlyMap<string, { data: Float32Array; dims: readonly number[] }>;
+/** Adapter weights as packed for a graph, by input name; float16 as bit patterns. */
+export type AdapterArrays = ReadonlyMap<
+	string,
+	{ dataType: 'float32' | 'float16'; data: ArrayBufferView; dims: readonly number[] }
+>;
 
 /** The logits of one run. Valid until the decoder runs again. */
 export interface Logits {

@@ -179,7 +179,7 @@ export class WasmDecoder implements Decoder {
 		for (const { name } of this.shape.adapterInputs) {
 			const array = adapter.get(name);
 			if (!array) throw new RangeError(`the adapter has no weights for input '${name}'`);
-			tensors.set(name, this.#ort.tensor('float32', array.data, array.dims));
+			tensors.set(name, this.#ort.tensor(array.dataType, array.data, array.dims));
 			rank = Math.max(rank, Math.min(...array.dims.slice(1)));
 		}
 		return new WasmAdapter(tensors, rank);
