@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {GOPEN} from "../src/GOPEN.sol";
+import {GOPEN} from "../src/governance/GOPEN.sol";
 
 contract GOPENTest {
     function test_wraps() external {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Errors} from "./Errors.sol";
+
+/// @notice A prepaid account in one storage slot. Locks are in LOCK_UNIT wei, rounded up.
+struct Account {
+    uint96 balance;
+    uint56 lockedNow; // by auditable batches of `epoch`
+    uint56 lockedBefore; // by those of the epoch before
+    uint16 epoch;
+    uint32 nonce; // number of batches settled, so that no batch is settled twice
+}
+
+/// @title Accounts: the arithmetic of prepaid balances, free of storage so that it can be proved (proofs/AccountsProof.sol).
+/// @notice Holds after every function: balance >= locked, where locked counts this audit epoch and the one before.
+library Accounts {
+    uint256 internal constant LOCK_UNIT = 1e12;
+
+    /// @notice The account as it stands in `epoch`: a lock ends with the epoch after its own.
+    function rolled(Account memory a, uint256 epoch) internal pure returns (Account memory) {
+        if (a.epoch != epoch) {
+            a.lockedBefore = uint256(a.epoch) + 1 == epoch ? a.lockedNow : 0;
+            a.lockedNow = 0;
+            a.epoch = uint16(epoch);
+        }
+        return a;
+    }
+
+    function locked(Account memory a) internal pure returns (uint256) {
+        return (uint256(a.lockedNow) + a.lockedBefore) * LOCK_UNIT;
+    }
+
+    function free(Account memory a) internal pure returns (uint256) {
+        return a.balance - locked(a);
+    }
+
+    function credit(Account memory a, uint256 amount) internal pure {
+        uint256 balance = a.balance + amount;
+        if (balance > type(uint96).max) revert Errors.OutOfBounds("balance");
+        a.balance = uint96(balance);
+    }
+
+    function debit(Account memory a, uint256 amount) internal pure {
+        if (amount > free(a)) revert Errors.InsufficientBalance(free(a));
+        a.balance -= uint96(amount);
+    }
+
+    /// @notice Pays `amount` for a batch and locks `lock` more until its audit is over.
+    function spend(Account memory a, uint256 amount, uint256 lock) internal pure {
+        debit(a, amount);
+        uint256 units = (lock + LOCK_UNIT - 1) / LOCK_UNIT;
+        if (units * LOCK_UNIT > free(a)) revert Errors.InsufficientBalance(free(a));
+        a.lockedNow += uint56(units);
+        ++a.nonce;
+    }
+
+    /// @notice Takes up to `amount` for a fault in a batch of `batchEpoch`, first from what that epoch's batches locked.
+    function seize(Account memory a, uint256 amount, uint256 batchEpoch) internal pure returns (uint256 taken) {
+        uint256 units = (amount + LOCK_UNIT - 1) / LOCK_UNIT;
+        if (batchEpoch == a.epoch) {
+            a.lockedNow -= uint56(units < a.lockedNow ? units : a.lockedNow);
+        } else if (batchEpoch + 1 == a.epoch) {
+            a.lockedBefore -= uint56(units < a.lockedBefore ? units : a.lockedBefore);
+        }
+        taken = free(a);
+        if (taken > amount) taken = amount;
+        a.balance -= uint96(taken);
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @title Transitions: a Merkle tree over the steps of a checkpoint, so that a refutation shows one step, not all.
+/// @notice Leaf i is keccak256(root before batch i, root after it); the row is filled up with zeros to a power of two.
+library Transitions {
+    function root(bytes32 before, bytes32[] calldata roots) internal pure returns (bytes32) {
+        uint256 width = 1 << depth(roots.length);
+        bytes32[] memory row = new bytes32[](width);
+        for (uint256 i; i < roots.length; ++i) {
+            row[i] = hash(before, roots[i]);
+            before = roots[i];
+        }
+        for (; width > 1; width >>= 1) {
+            for (uint256 i; i < width; i += 2) row[i >> 1] = hash(row[i], row[i + 1]);
+        }
+        return row[0];
+    }
+
+    function holds(bytes32 top, bytes32 before, bytes32 later, uint256 index, uint256 count, bytes32[] calldata path)
+        internal
+        pure
+        returns (bool)
+    {
+        if (path.length != depth(count)) return false;
+        bytes32 h = hash(before, later);
+        for (uint256 i; i < path.length; ++i) {
+            h = (index >> i) & 1 == 0 ? hash(h, path[i]) : hash(path[i], h);
+        }
+        return h == top;
+    }
+
+    /// @dev ceil(log2(count)), 0 for one.
+    function depth(uint256 count) internal pure returns (uint256 d) {
+        while ((1 << d) < count) ++d;
+    }
+
+    function hash(bytes32 left, bytes32 right) internal pure returns (bytes32 h) {
+        assembly ("memory-safe") {
+            mstore(0, left)
+            mstore(32, right)
+            h := keccak256(0, 64)
+        }
+    }
+}
