@@ -34,6 +34,7 @@ export default defineConfig({
 				test: {
 					name: 'browser',
 					include: ['{src,workers,test}/**/*.browser.test.ts'],
+					globalSetup: ['test/support/hub-setup.ts'],
 					testTimeout: 120_000,
 					browser: {
 						enabled: true,

@@ -10,7 +10,14 @@ export function check(holds: boolean, statement: string): asserts holds {
 
 /** Compares plain data (numbers, strings, arrays, objects, byte arrays) by value. */
 export function equal(actual: unknown, expected: unknown, what = 'value'): void {
-	const [a, e] = [JSON.stringify(plain(actual)), JSON.stringify(plain(expected))];
+	if (actual instanceof Uint8Array && expected instanceof Uint8Array) {
+		const at = expected.findIndex((byte, i) => byte !== actual[i]);
+		if (actual.length === expected.length && at < 0) return;
+		throw new Error(
+			`${what}: ${actual.length} bytes, expected ${expected.length}; the first that differs is ${at}`
+		);
+	}
+	const [a, e] = [JSON.stringify(actual) ?? 'undefined', JSON.stringify(expected) ?? 'undefined'];
 	if (a !== e) throw new Error(`${what}: got ${shorten(a)}, expected ${shorten(e)}`);
 }
 
@@ -23,11 +30,6 @@ export async function fails(work: () => unknown, code: ErrorCode): Promise<OpenL
 		throw new Error(`failed with ${error}, expected ${code}`, { cause: error });
 	}
 	throw new Error(`did not fail, expected ${code}`);
-}
-
-function plain(value: unknown): unknown {
-	if (value instanceof Uint8Array) return Array.from(value);
-	return value === undefined ? 'undefined' : value;
 }
 
 function shorten(text: string): string {

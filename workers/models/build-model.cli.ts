@@ -75,7 +75,8 @@ function build({ from, to, dtype, context, zeroPoints }: Options): void {
 		`${JSON.stringify(hints ? { ...json, 'transformers.js_config': hints } : json, null, '\t')}\n`
 	);
 	const copied = COPIED.filter((name) => fs.existsSync(join(from, name)));
-	if (from !== to) for (const name of copied) fs.writeFileSync(join(to, name), fs.readFileSync(join(from, name)));
+	if (from !== to)
+		for (const name of copied) fs.writeFileSync(join(to, name), fs.readFileSync(join(from, name)));
 	const files = [path, ...(external ? [`${path}_data`] : []), 'config.json', ...copied];
 	writeManifest(to, dtype, config, files);
 }

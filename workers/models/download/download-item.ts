@@ -67,14 +67,17 @@ async function fill(
 	options: FillOptions
 ) {
 	const bytesTotal = files.reduce((sum, { size }) => sum + (size ?? 0), 0);
-	const pending = (await store.report()).pending.find(({ id }) => id === writer.id);
-	await store.requireRoom(bytesTotal - (pending?.bytesDone ?? 0));
+	const needed = async () => {
+		const { pending } = await store.report();
+		return bytesTotal - (pending.find(({ id }) => id === writer.id)?.bytesDone ?? 0);
+	};
+	await store.requireRoom(await needed());
 	for (const file of files) {
 		if (!writer.missing.some(({ path }) => path === file.path)) continue;
 		try {
 			await fetchFile(writer, file, bytesTotal, options);
 		} catch (error) {
-			throw await withMissingBytes(error, store, bytesTotal - writer.bytesDone);
+			throw await explained(error, store, await needed());
 		}
 	}
 	return writer.commit();
@@ -115,9 +118,11 @@ async function fetchFile(
 	}
 }
 
-/** A full disk says how much is missing. */
-async function withMissingBytes(error: unknown, store: FileStore, stillToCome: number): Promise<unknown> {
+/** A full disk says how much there was still to store. */
+async function explained(error: unknown, store: FileStore, neededBytes: number): Promise<unknown> {
 	if (!(error instanceof OpenLedgerError) || error.code !== 'storage/full') return error;
-	const space = await store.folder.space();
-	return space ? fullError(Math.max(1, stillToCome - (space.quota - space.used)), error) : error;
+	return store.requireRoom(neededBytes, error).then(
+		() => fullError({ neededBytes }, error),
+		(known) => known
+	);
 }

@@ -12,6 +12,8 @@ interface Place {
 	hub: HubControl;
 	/** For the random scenarios; printed by the tests. */
 	seed: number;
+	/** How many bytes more the folder may hold; undefined: no limit. */
+	setFree(bytes: number | undefined): Promise<void>;
 }
 
 const policy = { attempts: 4, baseMs: 5, maxMs: 40, stallMs: 250 };
@@ -293,6 +295,46 @@ export const downloadScenarios: Record<string, (place: Place) => Promise<void>> 
 		}
 		const done = (await store.report()).pending.map(({ bytesDone }) => bytesDone);
 		check((done[0] ?? 0) > 0 && done[0] === done[1], `what arrived is kept: ${done}`);
+	},
+	'a full disk says how much is missing, harms nothing, and the download goes on when there is room': async (
+		place
+	) => {
+		const { folder, hub, setFree } = place;
+		const store = await FileStore.open(folder);
+		const before = await plan(hub, { 'model.onnx': data(50_000, 3) });
+		const old = await downloadItem(store, before.plan, { policy });
+		// Browsers set room aside ahead of the writing, so it takes several megabytes to run out.
+		const bytes = data(12_000_000);
+		const { repo, plan: job } = await plan(hub, { 'model.onnx': bytes });
+		// Not enough from the start: not even asked, where the browser tells the truth.
+		await setFree(11_000_000);
+		const space = await folder.space();
+		if (space && space.quota - space.used < bytes.length) {
+			const early = await fails(() => downloadItem(store, job, { policy }), 'storage/full');
+			equal(early.details.neededBytes, 12_000_000);
+			const missing = Number(early.details.missingBytes) - 1_000_000;
+			check(missing >= 0 && missing < 10_000, `missing: 1,000,000 and the index, ${missing}`);
+			equal((await hub.requests(repo)).length, 0);
+		}
+		// Room vanishes while the file comes.
+		await setFree(undefined);
+		await hub.fault({ path: repo, kind: 'stall', after: 1_000_000 });
+		const running = downloadItem(store, job, { policy: { ...policy, stallMs: 600 } });
+		while ((await store.report()).pending[0]?.bytesDone !== 1_000_000)
+			await new Promise((go) => setTimeout(go, 10));
+		await setFree(300_000);
+		const late = await fails(() => running, 'storage/full');
+		const done = (await store.report()).pending[0]?.bytesDone ?? 0;
+		check(done >= 1_000_000 && done < 2_000_000, `what had arrived is there: ${done}`);
+		equal(late.details.neededBytes, bytes.length - done);
+		equal(await store.readFile(old.id, 'model.onnx'), data(50_000, 3));
+		// Deleting works on a full disk, and makes room.
+		await setFree(0);
+		equal(await store.remove(old.id), 50_000);
+		await setFree(undefined);
+		const { id } = await downloadItem(store, job, { policy });
+		equal(await store.readFile(id, 'model.onnx'), bytes);
+		check((starts(await hub.requests(repo)).at(-1) ?? 0) >= 1_000_000, 'the start was not fetched again');
 	},
 	'two tabs that want the same fetch it once, and both see it come': async ({ folder, hub }) => {
 		const bytes = data(300_000);

@@ -15,7 +15,12 @@ afterAll(() => server.close());
 
 describe('in memory, the downloader', () => {
 	test.each(Object.entries(downloadScenarios))('%s', async (_name, scenario) => {
-		const place = { folder: new MemoryFolder(), hub: new HubControl(server.url), seed };
-		await expect(scenario(place)).resolves.toBeUndefined();
+		const folder = new MemoryFolder();
+		const setFree = async (bytes = Infinity) => {
+			folder.quota = folder.used + bytes;
+		};
+		await expect(
+			scenario({ folder, hub: new HubControl(server.url), seed, setFree })
+		).resolves.toBeUndefined();
 	});
 });

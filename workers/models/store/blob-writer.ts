@@ -13,7 +13,7 @@ interface Checkpoint {
 }
 
 const checkpointBytes = 8 << 20;
-const checkpointMs = 1000;
+const checkpointMs = 500;
 
 /**
  * A file on its way into the store: bytes go to `parts/KEY`, and a journal beside it says how many of them a crash
@@ -76,7 +76,13 @@ export class BlobWriter {
 
 	/** Appends. Throws `storage/full`; what was there before stays. */
 	write(bytes: Uint8Array): void {
-		this.#part.write(this.#offset, bytes);
+		try {
+			this.#part.write(this.#offset, bytes);
+		} catch (error) {
+			// What a full disk took of the piece would be in the way of a checkpoint.
+			this.#part.truncate(this.#offset);
+			throw error;
+		}
 		this.#sha256.update(bytes);
 		this.#git?.update(bytes);
 		this.#offset += bytes.byteLength;
@@ -142,7 +148,7 @@ export class BlobWriter {
 		try {
 			if (this.#saved < this.#offset) this.checkpoint();
 		} catch {
-			// A full disk: an earlier checkpoint counts.
+			// Still full: an earlier checkpoint counts.
 		} finally {
 			this.#close();
 		}

@@ -171,10 +171,14 @@ export class FileStore {
 		return damaged.map(({ path }) => path);
 	}
 
-	/** Throws `storage/full` with the missing bytes when `bytes` more do not fit. */
-	async requireRoom(bytes: number): Promise<void> {
+	/**
+	 * Throws `storage/full` when `bytes` more cannot fit. Passing is no promise: Chromium always tells of 10 GiB
+	 * to spare, and the disk's end is met in writing.
+	 */
+	async requireRoom(bytes: number, cause?: unknown): Promise<void> {
 		const space = await this.folder.space();
-		if (space && space.used + bytes > space.quota) throw fullError(space.used + bytes - space.quota);
+		const missing = space ? space.used + bytes - space.quota : 0;
+		if (missing > 0) throw fullError({ neededBytes: bytes, missingBytes: missing }, cause);
 	}
 
 	/** What lies here and how much room it takes. */

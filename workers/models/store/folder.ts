@@ -50,12 +50,15 @@ export function splitPath(path: string): { directory: string; name: string } {
 	return { directory: match[1], name: match[2] };
 }
 
-/** `storage/full`; `missing` is how many bytes more are needed, where known. */
-export function fullError(missing?: number, cause?: unknown): OpenLedgerError {
+/**
+ * `storage/full`. `neededBytes`: what the work at hand still has to store; `missingBytes`: how many of them have no
+ * room, which a browser often does not tell.
+ */
+export function fullError(details: { neededBytes?: number; missingBytes?: number } = {}, cause?: unknown) {
 	return new OpenLedgerError('storage/full', 'This device has no room left for the file.', {
 		remedy:
 			'Delete models that are no longer needed, or free disk space, then continue. What has arrived is kept.',
-		details: missing === undefined ? {} : { missingBytes: Math.ceil(missing) },
+		details,
 		cause
 	});
 }

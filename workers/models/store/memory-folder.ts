@@ -46,8 +46,7 @@ export class MemoryFolder implements Folder {
 		return Object.assign(reader(file, true), {
 			write: (offset: number, bytes: Uint8Array) => {
 				const end = offset + bytes.byteLength;
-				const missing = this.used + Math.max(0, end - file.size) - this.quota;
-				if (missing > 0) throw fullError(missing);
+				if (this.used + Math.max(0, end - file.size) > this.quota) throw fullError();
 				if (end > file.bytes.byteLength) {
 					const grown = new Uint8Array(Math.max(end, Math.min(2 * file.bytes.byteLength, end + 2 ** 26)));
 					grown.set(file.bytes.subarray(0, file.size));

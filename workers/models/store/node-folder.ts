@@ -73,7 +73,7 @@ function file(descriptor: number, onClose?: () => void): WritableFile {
 				for (let done = 0; done < bytes.byteLength;)
 					done += fs.writeSync(descriptor, bytes, done, bytes.byteLength - done, offset + done);
 			} catch (error) {
-				if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw fullError(undefined, error);
+				if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw fullError({}, error);
 				throw error;
 			}
 			size = Math.max(size, offset + bytes.byteLength);
