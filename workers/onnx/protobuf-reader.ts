@@ -10,7 +10,7 @@ export const FIXED32 = 5;
 /** Bytes fetched at once; a weight that is skipped costs no read at all. */
 const WINDOW = 64 * 1024;
 /** Fields, strings and list elements one model may have; real ones have some ten thousand. Bounds memory and time. */
-const MAX_ITEMS = 8_000_000;
+const MAX_ITEMS = 2_000_000;
 /** Longest string or other field read into memory. */
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Deepest nesting of messages: a graph in an attribute of a node of a graph counts three. */
@@ -181,25 +181,26 @@ export class ProtobufReader {
 		if (this.#items > MAX_ITEMS) throw unsupported(`The model has more than ${MAX_ITEMS} fields.`);
 	}
 
-	/** A varint that is a tag or a length: anything beyond 2^53 is beyond any file, so rounding is harmless. */
+	/** A varint that is a tag or a length. Beyond 2^53 it is rounded, which is beyond any file in any case. */
 	#varint(): number {
-		const value = this.#varint64();
-		return value < 0n ? Number.MAX_SAFE_INTEGER : Number(value);
+		const window = this.#peek(Math.min(10, this.#end - this.position));
+		let value = 0;
+		let scale = 1;
+		for (let i = 0; i < 10; i++, scale *= 128) {
+			const byte = this.#byte(window, i);
+			value += (byte & 127) * scale;
+			if (byte < 128) {
+				this.position += i + 1;
+				return value;
+			}
+		}
+		throw malformed(`A number at byte ${this.position} does not end.`);
 	}
 
 	#varint64(): bigint {
 		const window = this.#peek(Math.min(10, this.#end - this.position));
-		let low = 0;
-		for (let i = 0; i < 4; i++) {
-			const byte = this.#byte(window, i);
-			low |= (byte & 127) << (7 * i);
-			if (byte < 128) {
-				this.position += i + 1;
-				return BigInt(low);
-			}
-		}
-		let value = BigInt(low);
-		for (let i = 4; i < 10; i++) {
+		let value = 0n;
+		for (let i = 0; i < 10; i++) {
 			const byte = this.#byte(window, i);
 			value |= BigInt(byte & 127) << BigInt(7 * i);
 			if (byte < 128) {
