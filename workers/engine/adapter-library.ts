@@ -1,5 +1,10 @@
 import { checkFit } from '#workers/adapters/check-fit.ts';
-import { CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE, type LoraAdapter } from '#workers/adapters/lora-adapter.ts';
+import {
+	CONFIG_FILE,
+	MANIFEST_FILE,
+	WEIGHTS_FILE,
+	type LoraAdapter
+} from '#workers/adapters/lora-adapter.ts';
 import { parseAdapterConfig, type LoraConfig } from '#workers/adapters/lora-config.ts';
 import { checkBase, parseManifest, type AdapterManifest } from '#workers/adapters/manifest.ts';
 import { readAdapter } from '#workers/adapters/read-adapter.ts';
@@ -43,7 +48,10 @@ export class AdapterLibrary {
 		const items = (await this.#store.items()).filter(({ kind }) => kind === 'adapter');
 		return items
 			.map((item) => entryOf(item, base, resident))
-			.sort((a, b) => Number(b.source === 'bundled') - Number(a.source === 'bundled') || a.name.localeCompare(b.name));
+			.sort(
+				(a, b) =>
+					Number(b.source === 'bundled') - Number(a.source === 'bundled') || a.name.localeCompare(b.name)
+			);
 	}
 
 	/**
@@ -62,7 +70,8 @@ export class AdapterLibrary {
 		const { modules } = readAdapter(config, memorySource(weights));
 		const id = await sha256Hex(weights);
 		if (manifest && manifest.files[WEIGHTS_FILE] !== id) throw differs(WEIGHTS_FILE);
-		if (manifest && manifest.files[CONFIG_FILE] !== (await sha256Hex(required(CONFIG_FILE)))) throw differs(CONFIG_FILE);
+		if (manifest && manifest.files[CONFIG_FILE] !== (await sha256Hex(required(CONFIG_FILE))))
+			throw differs(CONFIG_FILE);
 		const about: About = {
 			bundled,
 			config,
@@ -134,7 +143,7 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 		targetModules: [...new Set(modules.map(([path]) => path.slice(path.lastIndexOf('.') + 1)))],
 		bytes,
 		resident: resident(id),
-		examples: manifest?.examples,
+		examples: undefined,
 		evaluation: evaluation && {
 			baseLoss: evaluation.lossBefore,
 			adapterLoss: evaluation.lossAfter,
@@ -152,7 +161,9 @@ function fit(
 	if (!base) return { fits: false, reason: 'No model is loaded.' };
 	try {
 		if (manifest) checkBase(manifest, { id: base.name, hashes: base.hashes });
-		const shapes = modules.map(([path, inFeatures, outFeatures]) => [path, { inFeatures, outFeatures }] as const);
+		const shapes = modules.map(
+			([path, inFeatures, outFeatures]) => [path, { inFeatures, outFeatures }] as const
+		);
 		checkFit({ config, modules: new Map(shapes) }, base.slots);
 		return { fits: true };
 	} catch (error) {
@@ -163,14 +174,19 @@ function fit(
 
 function missing(file: string): never {
 	throw new OpenLedgerError('adapter/malformed', `The adapter has no ${file}.`, {
-		remedy: 'Choose the whole folder that PEFT wrote (save_pretrained): adapter_config.json and adapter_model.safetensors.',
+		remedy:
+			'Choose the whole folder that PEFT wrote (save_pretrained): adapter_config.json and adapter_model.safetensors.',
 		details: { file }
 	});
 }
 
 function differs(file: string): OpenLedgerError {
-	return new OpenLedgerError('adapter/malformed', `${file} is not the one that the adapter's manifest names.`, {
-		remedy: 'Get the adapter again from its source, or import it without the manifest.',
-		details: { file }
-	});
+	return new OpenLedgerError(
+		'adapter/malformed',
+		`${file} is not the one that the adapter's manifest names.`,
+		{
+			remedy: 'Get the adapter again from its source, or import it without the manifest.',
+			details: { file }
+		}
+	);
 }

@@ -22,8 +22,8 @@ export class Tasks {
 
 	/** Unknown names are ignored: the task may have ended a moment ago. */
 	cancel(id: string): void {
-		this.#running.get(id)?.abort(
-			new OpenLedgerError('aborted', 'Stopped.', { remedy: 'Start it again when you like.' })
-		);
+		this.#running
+			.get(id)
+			?.abort(new OpenLedgerError('aborted', 'Stopped.', { remedy: 'Start it again when you like.' }));
 	}
 }

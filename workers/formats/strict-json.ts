@@ -5,12 +5,13 @@ interface JsonLimits {
 }
 
 /**
- * Parses JSON text, refusing what `JSON.parse` would hide: a key given twice in one object (the last silently wins),
- * and nesting deeper than `maxDepth`.
+ * Parses JSON (text, or bytes in UTF-8), refusing what `JSON.parse` would hide: a key given twice in one object (the last
+ * silently wins), nesting deeper than `maxDepth`, and bytes that are not UTF-8.
  *
- * Throws a SyntaxError with the reason.
+ * Throws a SyntaxError or TypeError with the reason.
  */
-export function parseStrictJson(text: string, { maxDepth }: JsonLimits): unknown {
+export function parseStrictJson(json: string | Uint8Array, { maxDepth }: JsonLimits): unknown {
+	const text = typeof json === 'string' ? json : new TextDecoder('utf-8', { fatal: true }).decode(json);
 	const value: unknown = JSON.parse(text);
 	// The text is valid JSON from here on, so the scan need only know strings, braces and colons.
 	const keysOf: (Set<string> | undefined)[] = [];
@@ -34,6 +35,11 @@ export function parseStrictJson(text: string, { maxDepth }: JsonLimits): unknown
 		} else if (c === 0x7d || c === 0x5d) keysOf.pop();
 	}
 	return value;
+}
+
+/** A JSON object: no list, no null. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isEscaped(text: string, quote: number): boolean {

@@ -1,0 +1,130 @@
+import { blend, packAdapter, type PackedAdapter } from '#workers/adapters/pack.ts';
+import { stackRows } from '#workers/adapters/stack-rows.ts';
+import { Generator } from '#workers/generate/generator.ts';
+import type { Completion, GenerateEvent, GenerateRequest, LoadedModel } from '#workers/protocol.ts';
+import type { Decoder } from '#workers/runtime/decoder.ts';
+import type { AdapterBase, AdapterLibrary } from './adapter-library.ts';
+import { fitConversation, type ChatTemplate } from './conversation.ts';
+import { DeviceAdapters } from './device-adapters.ts';
+
+/** Bytes for adapters on the device, and for the caches of conversations at rest. */
+const ADAPTER_BUDGET = 256 * 2 ** 20;
+const CACHE_BUDGET = 256 * 2 ** 20;
+/** Replies decoded side by side; further requests wait. */
+const MAX_ROWS = 4;
+/** At least this share of the context is kept for the reply. */
+const REPLY_SHARE = 4;
+
+interface BaseOptions {
+	info: LoadedModel;
+	decoder: Decoder;
+	tokenizer: ChatTemplate & { decode(ids: readonly number[]): string };
+	/** Ids that end a reply. */
+	endTokens: ReadonlySet<number>;
+	adapterBase: AdapterBase;
+	library: AdapterLibrary;
+	/** Prompt tokens per run. */
+	prefillChunk: number;
+	/** 1 on WebGPU, which cannot take empty tensors. */
+	minRank: number;
+}
+
+/** A running base model, and everything that depends on it: adapters on the device, caches, replies. */
+export class Base {
+	readonly info: LoadedModel;
+	readonly adapterBase: AdapterBase;
+	readonly #options: BaseOptions;
+	readonly #generator: Generator;
+	readonly #adapters = new DeviceAdapters(ADAPTER_BUDGET);
+
+	constructor(options: BaseOptions) {
+		this.#options = options;
+		this.info = options.info;
+		this.adapterBase = options.adapterBase;
+		const { tokenizer, endTokens, info, prefillChunk } = options;
+		this.#generator = new Generator(options.decoder, {
+			decode: (ids) => tokenizer.decode(ids),
+			endTokens,
+			contextLength: info.contextLength,
+			prefillChunk,
+			maxRows: MAX_ROWS,
+			cacheBudget: CACHE_BUDGET
+		});
+	}
+
+	/** True while the adapter alone is on the device. */
+	isResident(id: string): boolean {
+		return this.#adapters.has(keyOf([{ id, weight: 1 }]));
+	}
+
+	/** An adapter was deleted: what is on the device of it may go. */
+	forgetAdapter(id: string): void {
+		this.#adapters.drop((key) => key.includes(id));
+	}
+
+	/** @throws OpenLedgerError `prompt/too-long`, `adapter/*`, `storage/damaged`, `device/*`, `engine/failed` */
+	async generate(
+		request: GenerateRequest,
+		onEvent: (event: GenerateEvent) => void,
+		signal: AbortSignal
+	): Promise<Completion> {
+		const { tokenizer } = this.#options;
+		const { contextLength } = this.info;
+		const reserve = Math.min(request.maxNewTokens, Math.floor(contextLength / REPLY_SHARE));
+		const { tokens, trimmed } = fitConversation(tokenizer, request.messages, { contextLength, reserve });
+		if (trimmed > 0) onEvent({ type: 'trimmed', turns: trimmed });
+		const seed = request.sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+		const key = keyOf(request.adapters);
+		const held = key ? await this.#adapters.hold(key, () => this.#upload(request.adapters)) : undefined;
+		try {
+			const result = await this.#generator.generate({
+				conversation: request.conversation,
+				tokens,
+				adapter: held && { key, device: held.adapter },
+				sampling: { ...request.sampling, seed },
+				maxNewTokens: request.maxNewTokens,
+				stop: request.stop,
+				signal,
+				onEvent
+			});
+			return {
+				text: result.text,
+				finish: result.finish,
+				model: this.info.id,
+				provider: this.info.provider,
+				adapters: request.adapters,
+				tokens: { prompt: result.promptTokens, reused: result.reused, completion: result.tokens.length },
+				firstTokenMs: result.firstTokenMs,
+				tokensPerSecond: result.tokensPerSecond,
+				seed
+			};
+		} finally {
+			held?.release();
+		}
+	}
+
+	async dispose(): Promise<void> {
+		this.#generator.forget();
+		await this.#generator.exclusive((decoder) => decoder.dispose());
+	}
+
+	async #upload(chosen: GenerateRequest['adapters']) {
+		const { library, decoder, adapterBase, minRank } = this.#options;
+		const { slots } = adapterBase;
+		const parts: { adapter: PackedAdapter; weight: number }[] = [];
+		for (const { id, weight } of chosen)
+			parts.push({ adapter: packAdapter(await library.read(id, adapterBase), slots), weight });
+		const [only] = parts;
+		const packed = parts.length === 1 && only?.weight === 1 ? only.adapter : blend(parts, slots);
+		const inputs = stackRows([packed], slots, { minRank });
+		return this.#generator.exclusive(() => Promise.resolve(decoder.upload(inputs)));
+	}
+}
+
+/** Names a choice of adapters; empty for the base alone. The same choice in another order is the same. */
+function keyOf(adapters: GenerateRequest['adapters']): string {
+	return adapters
+		.map(({ id, weight }) => (weight === 1 ? id : `${id}*${weight}`))
+		.sort()
+		.join('+');
+}

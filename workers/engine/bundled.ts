@@ -1,0 +1,25 @@
+import { CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
+import { OpenLedgerError } from '#workers/errors.ts';
+
+/** Folders under static/adapters/. */
+const ADAPTERS = ['anatomy', 'finance'];
+
+/** The files of every example adapter that ships with the app. @throws OpenLedgerError `hub/unreachable` */
+export async function* bundledAdapters(appUrl: string): AsyncGenerator<Map<string, Uint8Array>> {
+	for (const name of ADAPTERS) {
+		const files = new Map<string, Uint8Array>();
+		for (const file of [CONFIG_FILE, WEIGHTS_FILE, MANIFEST_FILE])
+			files.set(file, await fetchOwn(new URL(`adapters/${name}/${file}`, appUrl)));
+		yield files;
+	}
+}
+
+async function fetchOwn(url: URL): Promise<Uint8Array> {
+	const response = await fetch(url).catch((cause: unknown) => cause);
+	if (response instanceof Response && response.ok) return new Uint8Array(await response.arrayBuffer());
+	throw new OpenLedgerError('hub/unreachable', 'A file of the app could not be fetched.', {
+		remedy: 'Go online once, so that the app can be stored on this device.',
+		details: { url: url.pathname },
+		cause: response
+	});
+}
