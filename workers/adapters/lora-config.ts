@@ -1,5 +1,5 @@
 import { OpenLedgerError } from '#workers/errors.ts';
-import { parseStrictJson } from '#workers/formats/strict-json.ts';
+import { isJsonObject, parseStrictJson } from '#workers/formats/strict-json.ts';
 
 export const MAX_RANK = 1024;
 const MAX_CONFIG_BYTES = 1 << 20;
@@ -96,12 +96,11 @@ function parseObject(json: string | Uint8Array): Record<string, unknown> {
 	if (json.length > MAX_CONFIG_BYTES) throw malformed(`it is larger than ${MAX_CONFIG_BYTES} bytes`);
 	let config: unknown;
 	try {
-		const text = typeof json === 'string' ? json : new TextDecoder('utf-8', { fatal: true }).decode(json);
-		config = parseStrictJson(text, { maxDepth: 16 });
+		config = parseStrictJson(json, { maxDepth: 16 });
 	} catch (cause) {
 		throw malformed(cause instanceof Error ? cause.message : String(cause), cause);
 	}
-	if (!isRecord(config)) throw malformed('it is not a JSON object');
+	if (!isJsonObject(config)) throw malformed('it is not a JSON object');
 	return config;
 }
 
@@ -159,8 +158,8 @@ function numbersByPattern(
 	field: string,
 	isValid: (value: unknown) => value is number
 ): Record<string, number> {
-	const entries = Object.entries(isRecord(value) ? value : {});
-	if (!isRecord(value ?? {}) || entries.length > MAX_NAMES)
+	const entries = Object.entries(isJsonObject(value) ? value : {});
+	if (!isJsonObject(value ?? {}) || entries.length > MAX_NAMES)
 		throw malformed(`${field} is not a map from patterns`);
 	return Object.fromEntries(
 		entries.map(([pattern, number]) => {
@@ -176,10 +175,6 @@ function isRank(value: unknown): value is number {
 
 function isFinite(value: unknown): value is number {
 	return Number.isFinite(value);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A value from a stranger's file, fit for a message. */

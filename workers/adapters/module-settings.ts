@@ -1,5 +1,6 @@
 import type { LoraConfig } from './lora-config.ts';
-import { pathPattern, type Budget } from './path-pattern.ts';
+import { pathPattern } from './path-pattern.ts';
+import type { Budget } from './position-sets.ts';
 
 /** What a configuration says of one module. */
 export interface ModuleSettings {

@@ -1,4 +1,5 @@
 import { OpenLedgerError } from '#workers/errors.ts';
+import { anyOf, char, repeat, where, type Budget, type Part } from './position-sets.ts';
 
 /**
  * Regular expressions over module paths, as PEFT's configurations use them (Python's `re`), matched in polynomial time.
@@ -13,16 +14,9 @@ import { OpenLedgerError } from '#workers/errors.ts';
  */
 export type PathPattern = (path: string, budget: Budget) => boolean;
 
-/** Steps left for all the matches that share it. */
-export interface Budget {
-	steps: number;
-}
-
 const MAX_PATTERN_LENGTH = 2000;
 const MAX_DEPTH = 32;
 
-/** Maps the positions where a part may begin to those where it may end. */
-type Part = (starts: ReadonlySet<number>, text: string, budget: Budget) => Set<number>;
 type CharTest = (char: string) => boolean;
 
 /**
@@ -184,49 +178,6 @@ class Parser {
 	}
 }
 
-function char(test: CharTest): Part {
-	return (starts, text, budget) => {
-		spend(budget, starts.size);
-		const ends = new Set<number>();
-		for (const at of starts) if (at < text.length && test(text[at] as string)) ends.add(at + 1);
-		return ends;
-	};
-}
-
-function where(test: (at: number, text: string, budget: Budget) => boolean): Part {
-	return (starts, text, budget) => {
-		spend(budget, starts.size);
-		const ends = new Set<number>();
-		for (const at of starts) if (test(at, text, budget)) ends.add(at);
-		return ends;
-	};
-}
-
-function anyOf(branches: Part[]): Part {
-	return (starts, text, budget) => {
-		const ends = new Set<number>();
-		for (const branch of branches) for (const at of branch(starts, text, budget)) ends.add(at);
-		return ends;
-	};
-}
-
-function repeat(part: Part, least: number, most: number): Part {
-	return (starts, text, budget) => {
-		let front = new Set(starts);
-		for (let i = 0; i < least && front.size > 0; i++) {
-			spend(budget, 1);
-			front = part(front, text, budget);
-		}
-		const ends = new Set(front);
-		for (let i = least; i < most && front.size > 0; i++) {
-			spend(budget, 1);
-			front = part(front, text, budget).difference(ends);
-			for (const at of front) ends.add(at);
-		}
-		return ends;
-	};
-}
-
 function shorthand(c: string): CharTest | undefined {
 	const set = { d: /\d/, D: /\D/, w: /\w/, W: /\W/, s: /\s/, S: /\S/ }[c];
 	return set && ((x) => set.test(x));
@@ -237,14 +188,9 @@ function isBoundary(text: string, at: number): boolean {
 	return isWord(at - 1) !== isWord(at);
 }
 
-function spend(budget: Budget, steps: number): void {
-	budget.steps -= steps;
-	if (budget.steps < 0) throw unsupported('', 'takes too long to match');
-}
-
 function unsupported(source: string, reason: string): OpenLedgerError {
-	const quoted = source ? ` ${JSON.stringify(source.slice(0, 120))}` : '';
-	return new OpenLedgerError('adapter/unsupported', `A module pattern of this adapter${quoted} ${reason}.`, {
+	const quoted = JSON.stringify(source.slice(0, 120));
+	return new OpenLedgerError('adapter/unsupported', `The module pattern ${quoted} ${reason}.`, {
 		remedy: 'Save the adapter again with its target modules as a list of names.'
 	});
 }

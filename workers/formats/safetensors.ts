@@ -1,7 +1,7 @@
 import type { ByteSource } from '#workers/bytes.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { bf16ToF32, f16ToF32 } from './half.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { isJsonObject, parseStrictJson } from './strict-json.ts';
 
 /** Bytes per element. The sub-byte formats (F4, F6) are not read. */
 const ELEMENT_BYTES = {
@@ -85,9 +85,9 @@ export function readSafetensors(source: ByteSource): SafetensorsFile {
 function parseHeader(bytes: Uint8Array): { metadata: Record<string, string>; entries: [string, unknown][] } {
 	let header: unknown;
 	try {
-		const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-		if (!text.startsWith('{')) throw new SyntaxError('it does not start with an object');
-		header = parseStrictJson(text, { maxDepth: 3 });
+		// Here and not by the JSON reader: it would take white space or a byte order mark, which the format forbids.
+		if (bytes[0] !== 0x7b) throw new SyntaxError('it does not start with "{"');
+		header = parseStrictJson(bytes, { maxDepth: 3 });
 	} catch (cause) {
 		throw malformed(
 			`its header cannot be read (${cause instanceof Error ? cause.message : String(cause)})`,
@@ -95,14 +95,14 @@ function parseHeader(bytes: Uint8Array): { metadata: Record<string, string>; ent
 			cause
 		);
 	}
-	if (!isRecord(header)) throw malformed('its header is not a JSON object');
+	if (!isJsonObject(header)) throw malformed('its header is not a JSON object');
 	const { __metadata__: metadata = {}, ...tensors } = header;
 	if (!isStringRecord(metadata)) throw malformed('its metadata is not a map of strings');
 	return { metadata, entries: Object.entries(tensors) };
 }
 
 function parseTensor(name: string, entry: unknown, dataStart: number): TensorInfo {
-	if (!isRecord(entry)) throw malformed(`${quote(name)} is not described by an object`);
+	if (!isJsonObject(entry)) throw malformed(`${quote(name)} is not described by an object`);
 	const { dtype, shape, data_offsets: offsets } = entry;
 	if (typeof dtype !== 'string' || !Object.hasOwn(ELEMENT_BYTES, dtype))
 		throw malformed(`${quote(name)} has the unknown type ${quote(String(dtype))}`);
@@ -173,12 +173,8 @@ export function writeSafetensors(
 	return file;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-	return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isStringRecord(value: unknown): value is Record<string, string> {
-	return isRecord(value) && Object.values(value).every((v) => typeof v === 'string');
+	return isJsonObject(value) && Object.values(value).every((v) => typeof v === 'string');
 }
 
 function isSizes(value: unknown): value is number[] {
