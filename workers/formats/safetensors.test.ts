@@ -109,6 +109,14 @@ describe('safetensors', () => {
 		expect(() => read(bytes)).toThrow(expect.objectContaining({ code: 'safetensors/malformed' }));
 	});
 
+	it('says which tensor is wrong, and how', () => {
+		expect(() => read(file({ 'm.q': u8(0, 3, [2]) }, bytes3))).toThrow(
+			'"m.q" of shape [2] needs 2 bytes, but has 3'
+		);
+		expect(() => read(file({ a: u8(0, 1), b: u8(2, 3) }, bytes3))).toThrow('a gap before "b"');
+		expect(() => read(file({ a: u8(0, 2), b: u8(1, 3) }, bytes3))).toThrow('an overlap at "b"');
+	});
+
 	it('refuses to read as float what is not float, or absent', () => {
 		const parsed = read(file({ a: u8(0, 3) }, bytes3));
 		for (const name of ['a', 'b'])
