@@ -1,6 +1,6 @@
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { LoraAdapter, LoraModule } from './lora-adapter.ts';
-import type { LoraSlot } from './lora-slot.ts';
+import type { LoraSlot } from '#workers/onnx/slots.ts';
 
 type Shape = Pick<LoraModule, 'inFeatures' | 'outFeatures'>;
 

@@ -4,7 +4,7 @@ import { seededRandom } from '#test/support/random.ts';
 import { checkFit } from './check-fit.ts';
 import type { LoraAdapter, LoraModule } from './lora-adapter.ts';
 import { parseAdapterConfig } from './lora-config.ts';
-import type { LoraSlot } from './lora-slot.ts';
+import type { LoraSlot } from '#workers/onnx/slots.ts';
 import { blend, packAdapter } from './pack.ts';
 import { stackRows, type LoraInput } from './stack-rows.ts';
 

@@ -1,7 +1,7 @@
 import { OpenLedgerError } from '#workers/errors.ts';
 import { f16ToF32, f32ToF16 } from '#workers/formats/half.ts';
 import type { LoraAdapter, LoraModule } from './lora-adapter.ts';
-import type { LoraSlot } from './lora-slot.ts';
+import type { LoraSlot } from '#workers/onnx/slots.ts';
 
 /** Float32 values, or F16 bit patterns where the slot computes in float16. */
 export type PackedValues = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;

@@ -1,4 +1,4 @@
-import type { LoraSlot } from './lora-slot.ts';
+import type { LoraSlot } from '#workers/onnx/slots.ts';
 
 /** A base model's serve graph, for which adapters are packed. */
 export interface ServeGraph {

@@ -1,4 +1,4 @@
-import type { LoraSlot } from './lora-slot.ts';
+import type { LoraSlot } from '#workers/onnx/slots.ts';
 import { copyColumns, newValues, type PackedAdapter, type PackedSlot, type PackedValues } from './pack.ts';
 
 /** The value of one graph input. */
