@@ -58,7 +58,10 @@ function readOptions(): Options {
 	};
 }
 
-/** Builds and writes everything; returns the paths written, relative to `to`. */
+/** What parseArgs throws for an option it does not know. */
+const isOptionError = (error: unknown): error is TypeError =>
+	error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+
 function build({ from, to, dtype, context, zeroPoints }: Options): void {
 	const checkpoint = openCheckpoint((name) => openNodeFile(join(from, name)));
 	const config = { ...checkpoint.config };
@@ -136,7 +139,7 @@ try {
 	build(readOptions());
 } catch (error) {
 	if (error instanceof OpenLedgerError) console.error(`${error.message} ${error.remedy}`);
-	else if (error instanceof RangeError) console.error(error.message);
+	else if (error instanceof RangeError || isOptionError(error)) console.error(error.message);
 	else throw error;
 	process.exitCode = 1;
 }
