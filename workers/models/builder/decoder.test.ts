@@ -138,7 +138,7 @@ describe(`buildDecoder (seed ${seed})`, () => {
 	it.each(engines)('computes with zero points on %s', async (engine) => {
 		const config = small({ hidden: 96, ffn: 100 });
 		const model = buildDecoder(config, randomWeights(config, seed), { dtype: 'q4', zeroPoints: true });
-		expect(model.graph.initializers.has('model.layers.0.mlp.down_proj.weight_zero_points')).toBe(true);
+		expect(model.graph.initializers.has('model.layers.0.mlp.up_proj.weight_zero_points')).toBe(true);
 		const ids = randomIds(config.vocab, 8, seededRandom(seed));
 		const session = await DecoderSession.open(model, config, engine);
 		const { logits } = await session.run([ids]);

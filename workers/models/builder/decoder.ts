@@ -13,7 +13,7 @@ export interface BuildOptions {
 	dtype: BuildDtype;
 	/** Where weights go as they are made; in memory unless given. */
 	store?: StoreWeight;
-	/** A zero point for each block of the layers' quantised matrices. WebGPU then runs them unfused. */
+	/** A zero point for each block of the 4-bit matrices. WebGPU then runs them unfused. */
 	zeroPoints?: boolean;
 	/** Called after each layer with the share done, 0 to 1. */
 	progress?: (done: number) => void;
@@ -105,7 +105,7 @@ function mlp(emitter: Emitter, path: string, input: string): string {
 	graph.node('Sigmoid', [gate], [sigmoid]);
 	graph.node('Mul', [gate, sigmoid], [silu]);
 	graph.node('Mul', [silu, up], [gated]);
-	return linears(emitter, gated, [`${path}.down_proj`])[0] ?? '';
+	return linears(emitter, gated, [`${path}.down_proj`], emitter.precision.down)[0] ?? '';
 }
 
 /** The hidden states whose logits are wanted: the last `num_logits_to_keep`, or all for 0, a slice from −0. */
