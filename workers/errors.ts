@@ -42,6 +42,7 @@ export type ErrorCode =
 	| 'engine/not-loaded'
 	| 'engine/busy'
 	| 'prompt/too-long'
+	| 'prompt/refused'
 	| 'aborted';
 
 interface ErrorOptions {

@@ -71,9 +71,7 @@ export const downloadScenarios: Record<string, (place: Place) => Promise<void>> 
 		equal(await downloadItem(store, job, { policy }), item, 'a second call');
 		equal((await hub.requests(repo)).length, 2);
 	},
-	'after cuts at random points the rest is asked for, and the bytes are right': async (
-		place
-	) => {
+	'after cuts at random points the rest is asked for, and the bytes are right': async (place) => {
 		const { folder, hub, seed } = place;
 		const random = seededRandom(seed);
 		const store = await FileStore.open(folder);
