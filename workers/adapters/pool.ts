@@ -1,24 +1,13 @@
-import type { LoraSlot } from '#workers/onnx/slots.ts';
-
-/** A base model's serve graph, for which adapters are packed. */
-export interface ServeGraph {
-	/** Unique among loaded graphs: the ONNX file's SHA-256 and the rewrite's options. */
-	id: string;
-	slots: readonly LoraSlot[];
-}
-
-/** An adapter made ready for a graph. */
-export interface Loaded<T> {
-	value: T;
-	/** Memory it takes. */
-	bytes: number;
-	/** Called once, when it leaves the pool and nobody uses it: frees GPU buffers. */
-	dispose?: () => void;
+/** An adapter (or a blend of several) made ready for one base model: packed matrices, or tensors on a device. */
+export interface PoolResource {
+	readonly byteLength: number;
+	/** Called once, when it has left the pool and nobody uses it. */
+	dispose(): void;
 }
 
 /** An adapter in use: it stays in memory until `release`, which may be called more than once. */
 export interface AdapterLease<T> {
-	value: T;
+	adapter: T;
 	release(): void;
 }
 
@@ -27,31 +16,30 @@ export interface PoolStats {
 	hits: number;
 	misses: number;
 	evictions: number;
-	/** Adapters and bytes in memory now. */
+	/** In memory now. */
 	adapters: number;
 	bytes: number;
 }
 
-/** One adapter of one graph, from the moment its load begins. */
+/** From the moment its load begins. */
 interface Resident<T> {
-	id: string;
-	graph: string;
+	key: string;
 	/** Leases and waiters. */
-	pins: number;
+	users: number;
+	ready: Promise<T>;
 	/** Undefined while loading. */
-	loaded?: Loaded<T>;
-	ready: Promise<Loaded<T>>;
+	adapter?: T;
 }
 
 /**
- * Holds the most recently used adapters in memory, up to a budget; the others wait in the catalogue.
+ * Holds the most recently used adapters in memory, up to a budget; the others wait on disk.
  *
  * An adapter in use is never evicted: while leases alone exceed the budget, the pool does too, and shrinks as they end.
- * Requests for an adapter that is being loaded share the load.
+ * Requests for an adapter that is being loaded share the load. Adapters are packed for one base model: keep a pool for
+ * each, or name the base in the key.
  */
-export class AdapterPool<T> {
-	readonly #load: (id: string, graph: ServeGraph) => Promise<Loaded<T>>;
-	#budgetBytes: number;
+export class AdapterPool<T extends PoolResource> {
+	#budget: number;
 	/** Least recently used first. */
 	readonly #residents = new Map<string, Resident<T>>();
 	/** Forgotten, but still in use. */
@@ -61,114 +49,101 @@ export class AdapterPool<T> {
 	#misses = 0;
 	#evictions = 0;
 
-	constructor({
-		load,
-		budgetBytes
-	}: {
-		load: (id: string, graph: ServeGraph) => Promise<Loaded<T>>;
-		budgetBytes: number;
-	}) {
-		this.#load = load;
-		this.#budgetBytes = budgetBytes;
+	/** @param budget bytes */
+	constructor(budget: number) {
+		this.#budget = budget;
 	}
 
-	/** Loads an adapter unless it is in memory, and holds it there until the lease is released. Rejects as the load does. */
-	async acquire(id: string, graph: ServeGraph): Promise<AdapterLease<T>> {
-		const key = keyOf(id, graph.id);
+	/** The adapter under `key`, loaded unless it is in memory, held there until released. Rejects as the load does. */
+	async acquire(key: string, load: () => Promise<T>): Promise<AdapterLease<T>> {
 		let resident = this.#residents.get(key);
 		if (resident) {
 			this.#hits++;
 			this.#residents.delete(key);
 		} else {
 			this.#misses++;
-			resident = { id, graph: graph.id, pins: 0, ready: this.#load(id, graph) };
+			resident = { key, users: 0, ready: load() };
 		}
 		this.#residents.set(key, resident);
-		resident.pins++;
+		resident.users++;
 		return this.#lease(resident);
 	}
 
 	async #lease(resident: Resident<T>): Promise<AdapterLease<T>> {
 		try {
-			const loaded = await resident.ready;
-			if (!resident.loaded) {
-				resident.loaded = loaded;
-				this.#bytes += loaded.bytes;
+			const adapter = await resident.ready;
+			if (!resident.adapter) {
+				resident.adapter = adapter;
+				this.#bytes += adapter.byteLength;
 				this.#shrink();
 			}
 			let held = true;
 			const release = () => {
-				if (held) this.#unpin(resident);
+				if (held) this.#release(resident);
 				held = false;
 			};
-			return { value: loaded.value, release };
+			return { adapter, release };
 		} catch (error) {
 			this.#detach(resident);
-			this.#unpin(resident);
+			this.#release(resident);
 			throw error;
 		}
 	}
 
-	#unpin(resident: Resident<T>): void {
-		resident.pins--;
-		if (resident.pins === 0 && this.#leaving.delete(resident)) this.#drop(resident);
+	#release(resident: Resident<T>): void {
+		resident.users--;
+		if (resident.users === 0 && this.#leaving.delete(resident)) this.#drop(resident);
 		this.#shrink();
 	}
 
 	/** Evicts the least recently used of those not in use, until the budget holds. */
 	#shrink(): void {
-		if (this.#bytes <= this.#budgetBytes) return;
 		for (const resident of this.#residents.values()) {
-			if (resident.pins > 0) continue;
-			this.#residents.delete(keyOf(resident.id, resident.graph));
+			if (this.#bytes <= this.#budget) return;
+			if (resident.users > 0) continue;
+			this.#residents.delete(resident.key);
 			this.#evictions++;
 			this.#drop(resident);
-			if (this.#bytes <= this.#budgetBytes) return;
 		}
 	}
 
-	#drop({ loaded }: Resident<T>): void {
-		if (!loaded) return;
-		this.#bytes -= loaded.bytes;
-		loaded.dispose?.();
+	#drop({ adapter }: Resident<T>): void {
+		if (!adapter) return;
+		this.#bytes -= adapter.byteLength;
+		adapter.dispose();
 	}
 
 	#detach(resident: Resident<T>): void {
-		const key = keyOf(resident.id, resident.graph);
-		if (this.#residents.get(key) !== resident) return;
-		this.#residents.delete(key);
-		if (resident.pins > 0) this.#leaving.add(resident);
+		if (this.#residents.get(resident.key) !== resident) return;
+		this.#residents.delete(resident.key);
+		if (resident.users > 0) this.#leaving.add(resident);
 		else this.#drop(resident);
 	}
 
-	/** Lets go of an adapter (of all graphs), or of all adapters of a graph; those in use go when they are released. */
-	forget({ id, graph }: { id: string; graph?: undefined } | { id?: undefined; graph: string }): void {
-		for (const resident of [...this.#residents.values()])
-			if (resident.id === id || resident.graph === graph) this.#detach(resident);
+	/** Lets go of the adapters whose key passes the test, of those in use when they are released. */
+	forget(test: (key: string) => boolean): void {
+		for (const resident of [...this.#residents.values()]) if (test(resident.key)) this.#detach(resident);
 	}
 
-	/** Whether an adapter is in memory for a graph. */
-	has(id: string, graph: string): boolean {
-		return this.#residents.get(keyOf(id, graph))?.loaded !== undefined;
+	/** Whether an adapter is in memory. */
+	has(key: string): boolean {
+		return this.#residents.get(key)?.adapter !== undefined;
 	}
 
-	setBudget(bytes: number): void {
-		this.#budgetBytes = bytes;
+	/** @param budget bytes */
+	setBudget(budget: number): void {
+		this.#budget = budget;
 		this.#shrink();
 	}
 
 	get stats(): PoolStats {
-		const adapters = [...this.#residents.values(), ...this.#leaving].filter(({ loaded }) => loaded).length;
+		const residents = [...this.#residents.values(), ...this.#leaving];
 		return {
 			hits: this.#hits,
 			misses: this.#misses,
 			evictions: this.#evictions,
-			adapters,
+			adapters: residents.filter(({ adapter }) => adapter).length,
 			bytes: this.#bytes
 		};
 	}
-}
-
-function keyOf(id: string, graph: string): string {
-	return `${graph}\n${id}`;
 }
