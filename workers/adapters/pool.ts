@@ -84,8 +84,8 @@ export class AdapterPool<T extends PoolResource> {
 			};
 			return { adapter, release };
 		} catch (error) {
-			this.#detach(resident);
-			this.#release(resident);
+			this.#leaving.delete(resident);
+			if (this.#residents.get(resident.key) === resident) this.#residents.delete(resident.key);
 			throw error;
 		}
 	}
