@@ -1,4 +1,5 @@
 import type { Graph } from './graph.ts';
+import { integers } from './graph-writer.ts';
 import type { LoraSlot } from './slots.ts';
 
 /** A value and how many axes it has: tokens by features (2), or batch, tokens and features (3). */
@@ -45,13 +46,6 @@ export function addByGemm(graph: Graph, slot: LoraSlot, x: Ranked, y: Ranked): v
 	const base = reshape(graph, y.value, [-1, outFeatures], `${name}/y_flat`);
 	graph.node('Gemm', [`${name}/xa`, b, base], [`${name}/sum_flat`]);
 	reshape(graph, `${name}/sum_flat`, [1, -1, outFeatures], sumOf(slot));
-}
-
-/** An int64 vector constant, made once for each content. */
-export function integers(graph: Graph, values: readonly number[]): string {
-	const name = `integers/${values.join('_')}`;
-	if (graph.initializers.has(name)) return name;
-	return graph.initializer(name, 'int64', [values.length], BigInt64Array.from(values.map(BigInt)));
 }
 
 function reshape(graph: Graph, value: string, shape: readonly number[], name: string): string {

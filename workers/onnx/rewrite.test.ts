@@ -212,6 +212,14 @@ describe('the head', () => {
 		);
 	});
 
+	test('gives every position where num_logits_to_keep is taken away', async () => {
+		const given = decoderModel({ numLogitsToKeep: true, linear: 'q4' });
+		const { model, info } = rewriteForServing(given, { lora: 'none', fuse: false, head: 'all' });
+		expect(info.inputs.numLogitsToKeep).toBeUndefined();
+		expect([...model.graph.nodes].filter(({ opType }) => opType === 'Slice')).toEqual([]);
+		expect(await replies(model, 'node', ROWS)).toEqual(await replies(given, 'node', ROWS));
+	});
+
 	test('is left to num_logits_to_keep where the model has it', async () => {
 		const given = decoderModel({ numLogitsToKeep: true });
 		const { model, info } = rewriteForServing(given, { lora: 'none', fuse: false, head: 'last' });

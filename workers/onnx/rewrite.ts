@@ -1,9 +1,11 @@
+import { constantInteger } from './constant.ts';
 import { analyseDecoder, describeSurface, type DecoderInfo, type DecoderStructure } from './decoder.ts';
 import { fuseLinears } from './fuse.ts';
 import { unsupported } from './failure.ts';
 import type { Graph, Node } from './graph.ts';
+import { integers } from './graph-writer.ts';
 import { onlyConsumer, type Linear } from './linear.ts';
-import { addByGemm, addByMatMul, declareSlot, integers, loraProduct, sumOf } from './lora-branch.ts';
+import { addByGemm, addByMatMul, declareSlot, loraProduct, sumOf } from './lora-branch.ts';
 import type { Model } from './model.ts';
 import { validate } from './order.ts';
 import { prune } from './prune.ts';
@@ -18,8 +20,11 @@ export interface RewriteOptions {
 	lora: 'none' | 'matmul' | 'gemm';
 	/** Join the base weights of q, k and v, and of gate and up, into one linear each, where they are stored alike. */
 	fuse: boolean;
-	/** 'last': logits of the last position only, unless the model takes num_logits_to_keep, which does the same. */
-	head?: 'all' | 'last';
+	/**
+	 * Which positions get logits. 'last': the last only, unless the model takes num_logits_to_keep, which does the same.
+	 * 'all': every position, num_logits_to_keep dropped, which saves a GPU program in each decoded token.
+	 */
+	head?: 'keep' | 'last' | 'all';
 	/** 'lengths': take seqlens_k and total_sequence_length instead of attention_mask, where that is what the mask becomes. */
 	mask?: 'keep' | 'lengths';
 }
@@ -47,6 +52,7 @@ export function rewriteForServing(model: Model, options: RewriteOptions): Servin
 			if (options.lora !== 'none') slots.push(group.slot);
 		}
 	if (options.head === 'last' && !structure.info.inputs.numLogitsToKeep) keepLast(graph, structure);
+	if (options.head === 'all') keepAll(graph, structure);
 	if (options.mask === 'lengths') replaceMask(graph, structure);
 	prune(graph);
 	validate(graph);
@@ -129,4 +135,24 @@ function keepLast(graph: Graph, { head, types, info }: DecoderStructure): void {
 	graph.valueInfos.clear();
 	const logits = graph.outputs.find(({ name }) => name === info.outputs.logits);
 	if (logits?.dims) logits.dims = logits.dims.with(1, 1);
+}
+
+/** Undoes the cut that num_logits_to_keep makes, where there is one to be found. */
+function keepAll(graph: Graph, { info }: DecoderStructure): void {
+	const keep = info.inputs.numLogitsToKeep?.name;
+	if (!keep) return;
+	const values = new Set([keep]);
+	const cuts = new Set<Node>();
+	for (const value of values)
+		for (const node of graph.consumers(value)) {
+			if (node.opType === 'Slice' && node.inputs[0] !== value) cuts.add(node);
+			else for (const output of node.outputs) values.add(output);
+		}
+	const [cut] = cuts;
+	const [whole, , , axes = ''] = cut?.inputs ?? [];
+	const axis = constantInteger(graph, axes);
+	if (cuts.size !== 1 || !whole || (axis !== 1 && axis !== -2) || values.has(info.outputs.logits)) return;
+	graph.replaceUses(cut?.outputs[0] ?? '', whole);
+	graph.inputs = graph.inputs.filter(({ name }) => name !== keep);
+	graph.valueInfos.clear();
 }
