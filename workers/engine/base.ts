@@ -1,11 +1,11 @@
 import { blend, packAdapter, type PackedAdapter } from '#workers/adapters/pack.ts';
+import { AdapterPool } from '#workers/adapters/pool.ts';
 import { stackRows } from '#workers/adapters/stack-rows.ts';
 import { Generator } from '#workers/generate/generator.ts';
 import type { Completion, GenerateEvent, GenerateRequest, LoadedModel } from '#workers/protocol.ts';
-import type { Decoder } from '#workers/runtime/decoder.ts';
+import type { Decoder, DeviceAdapter } from '#workers/runtime/decoder.ts';
 import type { AdapterBase, AdapterLibrary } from './adapter-library.ts';
 import { fitConversation, type ChatTemplate } from './conversation.ts';
-import { DeviceAdapters } from './device-adapters.ts';
 
 /** Bytes for adapters on the device, and for the caches of conversations at rest. */
 const ADAPTER_BUDGET = 256 * 2 ** 20;
@@ -35,7 +35,8 @@ export class Base {
 	readonly adapterBase: AdapterBase;
 	readonly #options: BaseOptions;
 	readonly #generator: Generator;
-	readonly #adapters = new DeviceAdapters(ADAPTER_BUDGET);
+	/** Adapters and blends on the device, by `keyOf`. */
+	readonly #adapters = new AdapterPool<DeviceAdapter>(ADAPTER_BUDGET);
 
 	constructor(options: BaseOptions) {
 		this.#options = options;
@@ -59,7 +60,7 @@ export class Base {
 
 	/** An adapter was deleted: what is on the device of it may go. */
 	forgetAdapter(id: string): void {
-		this.#adapters.drop((key) => key.includes(id));
+		this.#adapters.forget((key) => key.includes(id));
 	}
 
 	/** @throws OpenLedgerError `prompt/too-long`, `adapter/*`, `storage/damaged`, `device/*`, `engine/failed` */
@@ -75,12 +76,15 @@ export class Base {
 		if (trimmed > 0) onEvent({ type: 'trimmed', turns: trimmed });
 		const seed = request.sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 		const key = keyOf(request.adapters);
-		const held = key ? await this.#adapters.hold(key, () => this.#upload(request.adapters)) : undefined;
+		const lease =
+			request.adapters.length > 0
+				? await this.#adapters.acquire(key, () => this.#upload(request.adapters))
+				: undefined;
 		try {
 			const result = await this.#generator.generate({
 				conversation: request.conversation,
 				tokens,
-				adapter: held && { key, device: held.adapter },
+				adapter: lease && { key, device: lease.adapter },
 				sampling: { ...request.sampling, seed },
 				maxNewTokens: request.maxNewTokens,
 				stop: request.stop,
@@ -99,7 +103,7 @@ export class Base {
 				seed
 			};
 		} finally {
-			held?.release();
+			lease?.release();
 		}
 	}
 
@@ -108,7 +112,7 @@ export class Base {
 		await this.#generator.exclusive((decoder) => decoder.dispose());
 	}
 
-	async #upload(chosen: GenerateRequest['adapters']) {
+	async #upload(chosen: GenerateRequest['adapters']): Promise<DeviceAdapter> {
 		const { library, decoder, adapterBase, minRank } = this.#options;
 		const { slots } = adapterBase;
 		const parts: { adapter: PackedAdapter; weight: number }[] = [];
@@ -121,10 +125,8 @@ export class Base {
 	}
 }
 
-/** Names a choice of adapters; empty for the base alone. The same choice in another order is the same. */
+/** Names a choice of adapters. The same choice in another order is the same. */
 function keyOf(adapters: GenerateRequest['adapters']): string {
-	return adapters
-		.map(({ id, weight }) => (weight === 1 ? id : `${id}*${weight}`))
-		.sort()
-		.join('+');
+	const named = adapters.map(({ id, weight }) => ({ id, weight }));
+	return JSON.stringify(named.sort((a, b) => (a.id < b.id ? -1 : 1)));
 }

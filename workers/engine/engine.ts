@@ -1,5 +1,3 @@
-import { createTokenizer } from './tokenizer.ts';
-import type { ByteSource } from '#workers/bytes.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { downloadItem } from '#workers/models/download/download-item.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
@@ -15,15 +13,16 @@ import type {
 	LoadOptions,
 	LoadProgress,
 	ModelEntry,
-	StorageReport
+	StorageReport,
+	StoredItem
 } from '#workers/protocol.ts';
 import { Ort } from '#workers/runtime/ort.ts';
-import { WasmDecoder } from '#workers/runtime/wasm-decoder.ts';
+import { adapterFiles } from './adapter-files.ts';
 import { AdapterLibrary } from './adapter-library.ts';
-import { Base } from './base.ts';
+import type { Base } from './base.ts';
 import { bundledAdapters } from './bundled.ts';
 import type { EngineEnvironment } from './environment.ts';
-import { serveGraph } from './serve-graph.ts';
+import { startBase } from './start-base.ts';
 import { Tasks } from './tasks.ts';
 
 /** The engine behind `EngineApi`: ties the rooms together and holds what is loaded. */
@@ -31,7 +30,11 @@ export class Engine implements EngineApi {
 	readonly #environment: EngineEnvironment;
 	readonly #tasks = new Tasks();
 	readonly #store: Promise<FileStore>;
+	#settings: EngineSettings = {};
+	#ort: Ort | undefined;
 	#base: Base | undefined;
+	/** The load under way: another one cancels it. */
+	#loading: { task: string; done: Promise<unknown> } | undefined;
 	#bundled: Promise<void> | undefined;
 
 	constructor(environment: EngineEnvironment) {
@@ -39,118 +42,122 @@ export class Engine implements EngineApi {
 		this.#store = Promise.resolve(environment.folder).then((folder) => FileStore.open(folder));
 	}
 
-	async configure(_settings: EngineSettings): Promise<void> {}
+	configure(settings: EngineSettings): Promise<void> {
+		this.#settings = settings;
+		return Promise.resolve();
+	}
 
 	async probe(): Promise<DeviceReport> {
-		return {
-			provider: 'wasm',
-			reason: 'x',
-			webgpu: null,
-			threads: this.#environment.threads,
-			isolated: true
-		};
+		const { threads } = this.#environment;
+		return { provider: 'wasm', reason: 'x', webgpu: null, threads, isolated: threads > 1 };
 	}
 
 	async models(): Promise<ModelEntry[]> {
+		const stored = (await (await this.#store).item('bundled:nano')) ? 'complete' : 'none';
 		return [
 			{
 				id: 'bundled:nano',
 				name: 'nano',
-				summary: 's',
+				summary: 'Writes one-sentence definitions and is often wrong. Ships with the app, works offline.',
 				source: 'bundled',
 				dtype: 'q4',
 				features: [],
-				stored: 'none'
+				stored
 			}
 		];
 	}
 
-	async findModel(): Promise<ModelEntry[]> {
-		return [];
+	findModel(): Promise<ModelEntry[]> {
+		return Promise.resolve([]);
 	}
 
 	async load(
-		_options: LoadOptions,
+		options: LoadOptions,
 		task: string,
 		onProgress: (p: LoadProgress) => void
 	): Promise<LoadedModel> {
-		return this.#tasks.run(task, async (signal) => {
-			const { appUrl, ortUrls, threads } = this.#environment;
-			const store = await this.#store;
-			const root = new URL('models/nano/', appUrl);
-			const manifest = (await (await fetch(new URL('manifest.json', root))).json()) as {
-				files: { path: string; size: number; sha256: string }[];
-			};
-			const item = await downloadItem(
-				store,
-				{
-					label: { id: 'bundled:nano', kind: 'model', name: 'nano', source: 'bundled' },
-					files: manifest.files.map((file) => ({ ...file, remote: { url: new URL(file.path, root).href } }))
-				},
-				{ signal, onProgress }
-			);
-			const open = await store.openItem(item.id);
-			const sources = new Map<string, ByteSource>();
-			const bytes = new Map<string, Uint8Array>();
-			for (const { path } of item.files) {
-				if (path.startsWith('onnx/')) sources.set(path, await open.file(path));
-				else bytes.set(path, await open.bytes(path));
-			}
-			onProgress({ phase: 'start' });
-			const ort = await Ort.start({ build: 'wasm', threads, urls: ortUrls?.wasm });
-			const path = 'onnx/model_q4.onnx';
-			const { model, slots } = serveGraph(path, sources, { lora: 'matmul', fuse: true });
-			const decoder = await WasmDecoder.create(ort, model);
-			await open.close();
-			const sha256 = item.files.find((f) => f.path === path)?.sha256 ?? '';
-			const info: LoadedModel = {
-				id: item.id,
-				name: item.name,
-				sha256,
-				dtype: 'q4',
-				provider: 'wasm',
-				contextLength: 512,
-				vocabSize: decoder.shape.vocabSize
-			};
-			this.#base = new Base({
-				info,
-				decoder,
-				tokenizer: createTokenizer(bytes),
-				endTokens: new Set([0, 2]),
-				adapterBase: { name: 'openledger/nano', hashes: [sha256], slots },
-				library: new AdapterLibrary(store),
-				prefillChunk: 128,
-				minRank: 0
-			});
-			return info;
+		const previous = this.#loading;
+		const done = this.#tasks.run(task, async (signal) => {
+			if (previous) this.#tasks.cancel(previous.task);
+			await previous?.done.catch(() => undefined);
+			return this.#load(options, signal, onProgress);
 		});
+		const loading = { task, done };
+		this.#loading = loading;
+		try {
+			return await done;
+		} finally {
+			if (this.#loading === loading) this.#loading = undefined;
+		}
 	}
 
-	async loaded(): Promise<LoadedModel | undefined> {
-		return this.#base?.info;
+	async #load(
+		_options: LoadOptions,
+		signal: AbortSignal,
+		onProgress: (p: LoadProgress) => void
+	): Promise<LoadedModel> {
+		const store = await this.#store;
+		const root = new URL('models/nano/', this.#environment.appUrl);
+		const manifest = (await (await fetch(new URL('manifest.json', root))).json()) as {
+			files: { path: string; size: number; sha256: string }[];
+		};
+		const item = await downloadItem(
+			store,
+			{
+				label: { id: 'bundled:nano', kind: 'model', name: 'nano', source: 'bundled' },
+				files: manifest.files.map((file) => ({ ...file, remote: { url: new URL(file.path, root).href } }))
+			},
+			{ signal, onProgress }
+		);
+		signal.throwIfAborted();
+		onProgress({ phase: 'start' });
+		await this.#base?.dispose();
+		this.#base = undefined;
+		const open = await store.openItem(item.id);
+		try {
+			this.#base = await startBase(open, {
+				ort: await this.#startOrt(),
+				provider: 'wasm',
+				library: new AdapterLibrary(store)
+			});
+		} finally {
+			await open.close();
+		}
+		return this.#base.info;
 	}
 
-	async importModel(): Promise<ModelEntry> {
-		throw new Error('not yet');
+	/** One onnxruntime for all models: memory that a former model left is used again. */
+	async #startOrt(): Promise<Ort> {
+		if (this.#ort && !this.#ort.failure) return this.#ort;
+		const { ortUrls, threads } = this.#environment;
+		this.#ort = await Ort.start({ build: 'wasm', threads, urls: ortUrls?.wasm });
+		return this.#ort;
+	}
+
+	loaded(): Promise<LoadedModel | undefined> {
+		return Promise.resolve(this.#base?.info);
+	}
+
+	importModel(): Promise<ModelEntry> {
+		return Promise.reject(new Error('not yet'));
 	}
 
 	async adapters(): Promise<AdapterEntry[]> {
-		const library = new AdapterLibrary(await this.#store);
-		await (this.#bundled ??= this.#importBundled(library));
-		return library.list(this.#base?.adapterBase, (id) => this.#base?.isResident(id) ?? false);
-	}
-
-	async #importBundled(library: AdapterLibrary): Promise<void> {
-		for await (const files of bundledAdapters(this.#environment.appUrl))
-			await library.import(files, { bundled: true });
+		const library = await this.#library();
+		await this.#importBundled(library);
+		const base = this.#base;
+		return library.list(base?.adapterBase, (id) => base?.isResident(id) ?? false);
 	}
 
 	async importAdapter(files: File[], name?: string): Promise<AdapterEntry> {
-		throw new Error('not yet' + files + name);
+		const id = await (await this.#library()).import(await adapterFiles(files), { name });
+		const entry = (await this.adapters()).find((adapter) => adapter.id === id);
+		if (!entry) throw new RangeError(`adapter ${id} is not in the library`);
+		return entry;
 	}
 
 	async exportAdapter(id: string): Promise<File[]> {
-		return new AdapterLibrary(await this.#store).export(id);
+		return (await this.#library()).export(id);
 	}
 
 	async generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<Completion> {
@@ -162,13 +169,54 @@ export class Engine implements EngineApi {
 		return this.#tasks.run(request.id, (signal) => base.generate(request, onEvent, signal));
 	}
 
-	async cancel(id: string): Promise<void> {
+	cancel(id: string): Promise<void> {
 		this.#tasks.cancel(id);
+		return Promise.resolve();
 	}
 
 	async storage(): Promise<StorageReport> {
-		return { items: [] };
+		const { items, pending, space } = await (await this.#store).report();
+		const complete: StoredItem[] = items.map(({ id, kind, name, files, lastUsed }) => ({
+			id,
+			kind,
+			name,
+			bytes: files.reduce((sum, { size }) => sum + size, 0),
+			lastUsed,
+			complete: true
+		}));
+		const partial: StoredItem[] = pending.map(({ id, kind, name, bytesDone }) => ({
+			id,
+			kind,
+			name,
+			bytes: bytesDone,
+			complete: false
+		}));
+		return { items: [...complete, ...partial], usageBytes: space?.used, quotaBytes: space?.quota };
 	}
 
-	async remove(_id: string): Promise<void> {}
+	async remove(id: string): Promise<void> {
+		const library = await this.#library();
+		if (await library.has(id)) {
+			await library.remove(id);
+			this.#base?.forgetAdapter(id);
+		} else await (await this.#store).remove(id);
+	}
+
+	async #library(): Promise<AdapterLibrary> {
+		return new AdapterLibrary(await this.#store);
+	}
+
+	/** Once per start, and again after a failure: the examples that the app brings along. */
+	#importBundled(library: AdapterLibrary): Promise<void> {
+		const load = async () => {
+			for await (const files of bundledAdapters(this.#environment.appUrl))
+				await library.import(files, { bundled: true });
+		};
+		this.#bundled ??= load().catch((error: unknown) => {
+			this.#bundled = undefined;
+			// The person's own adapters are worth showing without them.
+			if (!(error instanceof OpenLedgerError) || error.code !== 'hub/unreachable') throw error;
+		});
+		return this.#bundled;
+	}
 }
