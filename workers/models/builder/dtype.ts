@@ -17,7 +17,7 @@ export interface Precision {
 
 /**
  * The 4-bit dtypes keep 8 bits where the next bits buy most and WebGPU fuses nothing: in the table, which is also the
- * output head where the two are tied, and in down_proj. On nano that takes four fifths of what four bits everywhere
+ * output head where the two are tied, and in down_proj. On nano that saves four fifths of what four bits everywhere
  * cost in loss (docs/decisions/quantisation.md).
  */
 export function precisionOf(dtype: BuildDtype, zeroPoints: boolean): Precision {

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { graphTensors } from '#test/support/graph-tensors.ts';
 import { referenceLogits, referenceLoss, type LowRanks } from '#test/support/reference-decoder.ts';
+import { greedy } from '#test/support/greedy.ts';
 import { DecoderSession } from '#test/support/run-decoder.ts';
 import { sharedPath } from '#test/support/shared.ts';
 import { readSafetensors, readTensorF32 } from '#workers/formats/safetensors.ts';
@@ -161,16 +162,3 @@ describe('the bundled nano', () => {
 		}
 	);
 });
-
-async function greedy(session: DecoderSession, prompt: number[], most: number, eos: readonly number[]) {
-	const out: number[] = [];
-	let run = await session.run([prompt], 1);
-	while (out.length < most) {
-		const row = run.logits[0]?.[0] ?? new Float64Array();
-		const next = row.indexOf(row.reduce((a, b) => Math.max(a, b), -Infinity));
-		if (eos.includes(next)) break;
-		out.push(next);
-		run = await session.run([[next]], 1, run.cache, prompt.length + out.length - 1);
-	}
-	return out;
-}
