@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Tokenizer } from '@huggingface/tokenizers';
+import { engines } from '#test/support/engines.ts';
 import { DecoderSession } from '#test/support/run-decoder.ts';
 import { openCheckpoint } from '#workers/models/builder/checkpoint.ts';
 import { buildDecoder } from '#workers/models/builder/decoder.ts';
@@ -64,7 +65,7 @@ export async function run(): Promise<object> {
 	const reference: Float64Array[] = [];
 	const measure = async (dtype: BuildDtype, zeroPoints: boolean): Promise<Quality> => {
 		const built = buildDecoder(config, weights, { dtype, zeroPoints });
-		const session = await DecoderSession.open(built, config, 'cpu');
+		const session = await DecoderSession.open(built, config, engines.cpu);
 		const sums = { loss: 0, divergence: 0, agreement: 0 };
 		let count = 0;
 		for (const { ids, promptLength } of examples) {

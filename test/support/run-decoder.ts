@@ -1,5 +1,4 @@
-import * as node from 'onnxruntime-node';
-import * as web from 'onnxruntime-web';
+import type * as Ort from 'onnxruntime-web';
 import type { DecoderConfig } from '#workers/models/builder/config.ts';
 import type { ByteSource } from '#workers/bytes.ts';
 import { f16ToF32 } from '#workers/formats/half.ts';
@@ -7,13 +6,13 @@ import type { Model } from '#workers/onnx/model.ts';
 import { joinSegments } from '#workers/onnx/segments.ts';
 import { writeModelFile } from '#workers/onnx/write.ts';
 
-/** 'cpu' is onnxruntime-node, 'wasm' onnxruntime-web, one thread. */
-export type Engine = 'cpu' | 'wasm';
+/** A build of onnxruntime and the execution provider to take. See engines.ts for those that run in Node. */
+export interface Engine {
+	ort: Pick<typeof Ort, 'InferenceSession' | 'Tensor'>;
+	provider: string;
+}
 
-type AnyTensor = node.Tensor;
-/** The part of onnxruntime-node that onnxruntime-web has too. */
-const engines = { cpu: node, wasm: web as unknown as typeof node };
-web.env.wasm.numThreads = 1;
+type AnyTensor = Ort.Tensor;
 
 /** `present.*` of a run, to be the past of the next. */
 export type Cache = Record<string, AnyTensor>;
@@ -26,12 +25,12 @@ export interface DecoderRun {
 
 /** A session of a decoder in the layout of workers/models/builder/decoder.ts, for tests. */
 export class DecoderSession {
-	readonly #session: node.InferenceSession;
+	readonly #session: Ort.InferenceSession;
 	readonly #config: DecoderConfig;
 	readonly #engine: Engine;
 	readonly #half: boolean;
 
-	private constructor(session: node.InferenceSession, config: DecoderConfig, engine: Engine, half: boolean) {
+	private constructor(session: Ort.InferenceSession, config: DecoderConfig, engine: Engine, half: boolean) {
 		this.#session = session;
 		this.#config = config;
 		this.#engine = engine;
@@ -46,8 +45,8 @@ export class DecoderSession {
 	): Promise<DecoderSession> {
 		const bytes = joinSegments(writeModelFile(model).segments, sources);
 		const half = model.graph.outputs[0]?.dataType === 'float16';
-		const session = await engines[engine].InferenceSession.create(bytes, {
-			executionProviders: [engine],
+		const session = await engine.ort.InferenceSession.create(bytes, {
+			executionProviders: [engine.provider],
 			logSeverityLevel: 3,
 			intraOpNumThreads: 1
 		});
@@ -101,11 +100,11 @@ export class DecoderSession {
 	}
 
 	#int64(values: number[], dims: number[]): AnyTensor {
-		return new engines[this.#engine].Tensor('int64', BigInt64Array.from(values, BigInt), dims);
+		return new this.#engine.ort.Tensor('int64', BigInt64Array.from(values, BigInt), dims);
 	}
 
 	#empty(dims: number[]): AnyTensor {
-		const { Tensor } = engines[this.#engine];
+		const { Tensor } = this.#engine.ort;
 		return this.#half
 			? new Tensor('float16', new Uint16Array(0), dims)
 			: new Tensor('float32', new Float32Array(0), dims);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { engines } from '#test/support/engines.ts';
 import { DecoderSession } from '#test/support/run-decoder.ts';
 import { writeSafetensors } from '#workers/formats/safetensors.ts';
 import { readModel } from '#workers/onnx/read.ts';
@@ -93,7 +94,12 @@ describe('npm run build:model', () => {
 		const path = join(to, 'onnx/model_q4f16.onnx');
 		const file = openNodeFile(path);
 		if (!file) throw new Error('no model');
-		const session = await DecoderSession.open(readModel(file, path), config, 'wasm', new Map([[path, file]]));
+		const session = await DecoderSession.open(
+			readModel(file, path),
+			config,
+			engines.wasm,
+			new Map([[path, file]])
+		);
 		const { logits } = await session.run([[1, 2, 3]], 1);
 		await session.close();
 		expect(logits[0]?.[0]?.every(Number.isFinite)).toBe(true);

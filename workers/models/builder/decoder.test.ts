@@ -3,6 +3,7 @@ import { graphTensors } from '#test/support/graph-tensors.ts';
 import { randomDecoderConfig, randomIds } from '#test/support/random-decoder.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { referenceLogits } from '#test/support/reference-decoder.ts';
+import { engines } from '#test/support/engines.ts';
 import { DecoderSession } from '#test/support/run-decoder.ts';
 import { joinSegments } from '#workers/onnx/segments.ts';
 import { writeModel } from '#workers/onnx/write.ts';
@@ -13,7 +14,7 @@ import { inFile } from './store.ts';
 import { expectedTensors, randomWeights } from './weights.ts';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-const engines = ['cpu', 'wasm'] as const;
+const names = ['cpu', 'wasm'] as const;
 const families = ['llama', 'qwen2', 'qwen3'] as const;
 
 /**
@@ -39,7 +40,7 @@ function small(changes: Partial<DecoderConfig> = {}): DecoderConfig {
 }
 
 describe(`buildDecoder (seed ${seed})`, () => {
-	for (const engine of engines)
+	for (const engine of names)
 		for (const dtype of BUILD_DTYPES)
 			it.each(families)(
 				`computes the float64 logits of random %s shapes in ${dtype} on ${engine}`,
@@ -49,7 +50,7 @@ describe(`buildDecoder (seed ${seed})`, () => {
 						const config = randomDecoderConfig(family, random);
 						const model = buildDecoder(config, randomWeights(config, seed + i), { dtype });
 						const ids = randomIds(config.vocab, 12, random);
-						const session = await DecoderSession.open(model, config, engine);
+						const session = await DecoderSession.open(model, config, engines[engine]);
 						const { logits } = await session.run([ids]);
 						await session.close();
 						const reference = referenceLogits(config, graphTensors(model.graph, config), ids);
@@ -75,7 +76,7 @@ describe(`buildDecoder (seed ${seed})`, () => {
 		}
 	});
 
-	it.each(engines)(
+	it.each(names)(
 		'continues from its own cache as if the whole sequence had been given at once, on %s',
 		async (engine) => {
 			const random = seededRandom(seed);
@@ -84,7 +85,7 @@ describe(`buildDecoder (seed ${seed})`, () => {
 				const config = randomDecoderConfig('qwen3', random);
 				const model = buildDecoder(config, randomWeights(config, seed), { dtype });
 				const ids = randomIds(config.vocab, 14, random);
-				const session = await DecoderSession.open(model, config, engine);
+				const session = await DecoderSession.open(model, config, engines[engine]);
 				const prefill = await session.run([ids.slice(0, 7)]);
 				const logits = [...(prefill.logits[0] ?? [])];
 				let { cache } = prefill;
@@ -106,7 +107,7 @@ describe(`buildDecoder (seed ${seed})`, () => {
 		const session = await DecoderSession.open(
 			buildDecoder(config, randomWeights(config, seed), { dtype: 'q8' }),
 			config,
-			'cpu'
+			engines.cpu
 		);
 		const ids = randomIds(config.vocab, 9, seededRandom(seed));
 		const all = (await session.run([ids], 0)).logits[0];
@@ -124,8 +125,8 @@ describe(`buildDecoder (seed ${seed})`, () => {
 		const config = small({ tied: false });
 		const model = buildDecoder(config, randomWeights(config, seed), { dtype: 'q4' });
 		const rows = [11, 4, 7].map((length) => randomIds(config.vocab, length, random));
-		for (const engine of engines) {
-			const session = await DecoderSession.open(model, config, engine);
+		for (const engine of names) {
+			const session = await DecoderSession.open(model, config, engines[engine]);
 			const { logits } = await session.run(rows);
 			await session.close();
 			rows.forEach((ids, i) => {
@@ -135,12 +136,12 @@ describe(`buildDecoder (seed ${seed})`, () => {
 		}
 	});
 
-	it.each(engines)('computes with zero points on %s', async (engine) => {
+	it.each(names)('computes with zero points on %s', async (engine) => {
 		const config = small({ hidden: 96, ffn: 100 });
 		const model = buildDecoder(config, randomWeights(config, seed), { dtype: 'q4', zeroPoints: true });
 		expect(model.graph.initializers.has('model.layers.0.mlp.up_proj.weight_zero_points')).toBe(true);
 		const ids = randomIds(config.vocab, 8, seededRandom(seed));
-		const session = await DecoderSession.open(model, config, engine);
+		const session = await DecoderSession.open(model, config, engines[engine]);
 		const { logits } = await session.run([ids]);
 		await session.close();
 		const reference = referenceLogits(config, graphTensors(model.graph, config), ids);

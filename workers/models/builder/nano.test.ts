@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { graphTensors } from '#test/support/graph-tensors.ts';
 import { referenceLogits, referenceLoss, type LowRanks } from '#test/support/reference-decoder.ts';
+import { engines } from '#test/support/engines.ts';
 import { greedy } from '#test/support/greedy.ts';
 import { DecoderSession } from '#test/support/run-decoder.ts';
 import { sharedPath } from '#test/support/shared.ts';
@@ -42,7 +43,7 @@ describe.skipIf(!source)('nano from its float32 checkpoint (skipped where ../sha
 		checkpoint = openCheckpoint((name) => openNodeFile(join(folder, name)));
 		reference = JSON.parse(readFileSync(join(folder, 'reference.json'), 'utf8')) as Reference;
 		const model = buildDecoder(checkpoint.config, checkpoint.weights, { dtype: 'fp32' });
-		session = await DecoderSession.open(model, checkpoint.config, 'cpu');
+		session = await DecoderSession.open(model, checkpoint.config, engines.cpu);
 	});
 
 	const floats = (path: string) => {
@@ -146,7 +147,7 @@ describe('the bundled nano', () => {
 			if (!file) throw new Error(`no ${modelPath}`);
 			const sources = new Map([[modelPath, file]]);
 			const model = readModel(file, modelPath);
-			const session = await DecoderSession.open(model, config, engine, sources);
+			const session = await DecoderSession.open(model, config, engines[engine], sources);
 			const ids = [1, 307, 269, 14, 1966, 319, 3099, 67, 2, 14, 1, 557, 371, 407, 14];
 			const { logits } = await session.run([ids]);
 			await session.close();

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { AutoModelForCausalLM, AutoTokenizer, env, type Tensor } from '@huggingface/transformers';
 import { expect, it } from 'vitest';
 import { greedy } from '#test/support/greedy.ts';
+import { engines } from '#test/support/engines.ts';
 import { DecoderSession } from '#test/support/run-decoder.ts';
 import { readModel } from '#workers/onnx/read.ts';
 import { parseModelConfig } from './config.ts';
@@ -34,7 +35,12 @@ it('is read by transformers.js, which generates the same tokens from it', async 
 	const file = openNodeFile(path);
 	if (!file) throw new Error(`no ${path}`);
 	const config = parseModelConfig(JSON.parse(readFileSync(join(models, 'nano/config.json'), 'utf8')));
-	const session = await DecoderSession.open(readModel(file, path), config, 'cpu', new Map([[path, file]]));
+	const session = await DecoderSession.open(
+		readModel(file, path),
+		config,
+		engines.cpu,
+		new Map([[path, file]])
+	);
 	const own = await greedy(session, prompt, 24, config.eosIds);
 	await session.close();
 	const theirs = ids.slice(prompt.length).map(Number);
