@@ -1,0 +1,64 @@
+import Dexie, { type EntityTable } from 'dexie';
+import type { Conversation, Message, Reply } from './records.ts';
+
+/** Conversations on this device. Ids are made here, so that every tab agrees on them. */
+class ChatDatabase extends Dexie {
+	declare conversations: EntityTable<Conversation, 'id'>;
+	declare messages: EntityTable<Message, 'id'>;
+
+	constructor() {
+		super('openledger-chat');
+		this.version(1).stores({
+			conversations: 'id, updatedAt',
+			messages: 'id, conversation, status'
+		});
+	}
+}
+
+export const db = new ChatDatabase();
+
+/** Sortable by time, unique enough for one person's devices. Works without a secure context. */
+export function newId(): string {
+	const random = crypto.getRandomValues(new Uint32Array(2));
+	return `${Date.now().toString(36)}-${[...random].map((word) => word.toString(36).padStart(7, '0')).join('')}`;
+}
+
+/** Messages and the conversation itself, for good. */
+export async function purge(conversation: string): Promise<void> {
+	await db.transaction('rw', db.conversations, db.messages, async () => {
+		await db.messages.where({ conversation }).delete();
+		await db.conversations.delete(conversation);
+	});
+}
+
+/** Changes a stored reply; does nothing when it has been deleted. */
+export async function updateReply(id: string, changes: Partial<Reply>): Promise<void> {
+	await db.messages
+		.where({ id })
+		.modify((message) => void (message.role === 'assistant' && Object.assign(message, changes)));
+}
+
+const replyLock = (id: string) => `openledger-reply-${id}`;
+
+/** Runs `work` while showing other tabs that the reply called `id` is being written. */
+export async function whileWriting(id: string, work: () => Promise<void>): Promise<void> {
+	if (!navigator.locks) return work();
+	await navigator.locks.request(replyLock(id), work);
+}
+
+/**
+ * Replies whose tab was closed or killed while they were written become `interrupted`, and deletions whose undo has
+ * run out are carried out. Run when the app starts.
+ */
+export async function tidy(now = Date.now()): Promise<void> {
+	const query = await navigator.locks?.query();
+	const held = new Set([...(query?.held ?? []), ...(query?.pending ?? [])].map((lock) => lock.name));
+	await db.messages
+		.where({ status: 'streaming' })
+		.filter((message) => !held.has(replyLock(message.id)))
+		.modify((message) => void (message.role === 'assistant' && (message.status = 'interrupted')));
+	const left = await db.conversations
+		.filter(({ deletedAt }) => !!deletedAt && now - deletedAt > 60_000)
+		.toArray();
+	for (const { id } of left) await purge(id);
+}

@@ -1,0 +1,72 @@
+import type { AdapterEntry } from '#workers/protocol.ts';
+import { preferences } from '../preferences.svelte.ts';
+import type { Engine } from './engine.svelte.ts';
+
+export interface Chosen {
+	id: string;
+	weight: number;
+}
+
+/** The adapters on this device, and which of them the next reply uses. */
+export class Adapters {
+	entries = $state.raw<AdapterEntry[]>([]);
+	/** Hidden until their deletion is carried out or undone. */
+	#leaving = $state<string[]>([]);
+	readonly #engine: Engine;
+
+	constructor(engine: Engine) {
+		this.#engine = engine;
+	}
+
+	/** Without those about to be deleted. */
+	get list(): AdapterEntry[] {
+		return this.entries.filter((entry) => !this.#leaving.includes(entry.id));
+	}
+
+	/** What the next reply uses: chosen, still here, and fitting the loaded model. */
+	get chosen(): Chosen[] {
+		return preferences.values.adapters.filter((chosen) => this.find(chosen.id)?.fits);
+	}
+
+	find(id: string): AdapterEntry | undefined {
+		return this.list.find((entry) => entry.id === id);
+	}
+
+	/** None: the base alone. Weights are kept as given. */
+	choose(chosen: Chosen[]): void {
+		preferences.values.adapters = chosen;
+	}
+
+	async refresh(): Promise<void> {
+		const entries = await this.#engine.call((api) => api.adapters());
+		preferences.assignInks(entries.map((entry) => entry.id));
+		this.entries = entries;
+	}
+
+	async import(files: File[], name?: string): Promise<AdapterEntry> {
+		const entry = await this.#engine.call((api) => api.importAdapter(files, name));
+		await this.refresh();
+		return entry;
+	}
+
+	export(id: string): Promise<File[]> {
+		return this.#engine.call((api) => api.exportAdapter(id));
+	}
+
+	hide(id: string): void {
+		this.#leaving.push(id);
+	}
+
+	show(id: string): void {
+		this.#leaving = this.#leaving.filter((other) => other !== id);
+	}
+
+	async remove(id: string): Promise<void> {
+		try {
+			await this.#engine.call((api) => api.remove(id));
+			await this.refresh();
+		} finally {
+			this.show(id);
+		}
+	}
+}

@@ -1,0 +1,125 @@
+import type { LoadedModel, ModelEntry } from '#workers/protocol.ts';
+import { preferences } from '../preferences.svelte.ts';
+import { asError, type Engine } from './engine.svelte.ts';
+import { Load } from './load.svelte.ts';
+
+const fallback = 'bundled:nano';
+
+/** The catalogue, and the one model that is loaded or on its way. */
+export class Models {
+	entries = $state.raw<ModelEntry[]>([]);
+	loaded = $state.raw<LoadedModel>();
+	/** The load under way, or the one that failed last: its `error` then says why. */
+	load = $state.raw<Load>();
+	readonly #engine: Engine;
+	#ready: Promise<LoadedModel> | undefined;
+
+	constructor(engine: Engine) {
+		this.#engine = engine;
+	}
+
+	get current(): ModelEntry | undefined {
+		return this.entries.find((entry) => entry.id === this.loaded?.id);
+	}
+
+	get loading(): Load | undefined {
+		return this.load && !this.load.error ? this.load : undefined;
+	}
+
+	async refresh(): Promise<void> {
+		const found = this.entries.filter((entry) => entry.source === 'hub');
+		const entries = await this.#engine.call((api) => api.models());
+		const known = new Set(entries.map((entry) => entry.id));
+		this.entries = [...entries, ...found.filter((entry) => !known.has(entry.id))];
+	}
+
+	/** The model used last where it is on the device, else the bundled one. */
+	async loadWanted(): Promise<void> {
+		const wanted = this.entries.find((entry) => entry.id === preferences.values.model);
+		const usable = wanted && (wanted.source === 'bundled' || wanted.stored === 'complete');
+		// Its failure is shown where the progress was; nothing else to do here.
+		await this.use(usable ? wanted.id : fallback, false).catch(() => undefined);
+	}
+
+	/** Loads a model in place of the present one, fetching what is missing. */
+	use(id: string, remember = true): Promise<LoadedModel> {
+		const ready = this.#use(id, remember);
+		this.#ready = ready;
+		ready.catch(() => undefined);
+		return ready;
+	}
+
+	/** The model that is loaded, or will be when the load under way ends. */
+	ready(): Promise<LoadedModel> {
+		if (this.#ready) return this.#ready;
+		return this.use(this.load?.id ?? preferences.values.model ?? fallback, false);
+	}
+
+	async #use(id: string, remember: boolean): Promise<LoadedModel> {
+		const before = this.load;
+		const load = new Load(this.#engine, id, this.entries.find((entry) => entry.id === id)?.name ?? id);
+		this.load = load;
+		if (before && !before.error) await before.cancel().catch(() => undefined);
+		try {
+			const loaded = await this.#engine.call((api) =>
+				api.load({ id, provider: preferences.values.provider }, load.task, load.listener())
+			);
+			if (this.load === load) {
+				this.loaded = loaded;
+				this.load = undefined;
+				if (remember) preferences.values.model = id;
+			}
+			void this.refresh().catch(() => undefined);
+			await this.#engine.adapters.refresh();
+			return loaded;
+		} catch (thrown) {
+			const error = asError(thrown);
+			if (this.load === load) {
+				load.error = error;
+				this.#ready = undefined;
+				if (error.code === 'aborted') this.load = undefined;
+				await this.#stillLoaded();
+			}
+			throw error;
+		}
+	}
+
+	/** After a failed or cancelled load: what the engine still holds, if anything. */
+	async #stillLoaded() {
+		const loaded = await this.#engine.call((api) => api.loaded()).catch(() => undefined);
+		this.loaded = loaded;
+		if (loaded) this.#ready = Promise.resolve(loaded);
+	}
+
+	/** Asks the Hub what a repository offers; the files appear in the catalogue. */
+	async find(repo: string): Promise<ModelEntry[]> {
+		const found = await this.#engine.call((api) => api.findModel(repo));
+		const ids = new Set(found.map((entry) => entry.id));
+		this.entries = [...this.entries.filter((entry) => !ids.has(entry.id)), ...found];
+		return found;
+	}
+
+	/** Takes a local folder into the catalogue. */
+	async import(files: File[]): Promise<ModelEntry> {
+		const load = new Load(this.#engine, undefined, 'Local folder');
+		this.load = load;
+		try {
+			const entry = await this.#engine.call((api) => api.importModel(files, load.task, load.listener()));
+			this.load = undefined;
+			await this.refresh();
+			return entry;
+		} catch (thrown) {
+			const error = asError(thrown);
+			load.error = error;
+			if (error.code === 'aborted') this.load = undefined;
+			throw error;
+		}
+	}
+
+	/** The worker is gone, and with it what it held. */
+	forget(): void {
+		this.loaded = undefined;
+		this.load = undefined;
+		this.#ready = undefined;
+	}
+}

@@ -1,0 +1,87 @@
+import type { Provider, Sampling } from '#workers/protocol.ts';
+
+export type Theme = 'system' | 'light' | 'dark';
+
+export interface ReplySettings extends Sampling {
+	maxNewTokens: number;
+	stop: string[];
+	systemPrompt: string;
+}
+
+/** Sane for small models: a little randomness, the unlikely tail cut off, repetition discouraged. */
+export const defaultReplySettings: ReplySettings = {
+	temperature: 0.6,
+	topK: 40,
+	topP: 0.95,
+	minP: 0.05,
+	repetitionPenalty: 1.1,
+	seed: undefined,
+	maxNewTokens: 256,
+	stop: [],
+	systemPrompt: ''
+};
+
+interface Values {
+	theme: Theme;
+	/** The model to start with; undefined: the bundled one. */
+	model?: string;
+	provider: Provider | 'auto';
+	hubUrl: string;
+	adapters: { id: string; weight: number }[];
+	reply: ReplySettings;
+	/** Places on the provenance scale, given in order of first sight so that a colour never changes hands. */
+	inks: Record<string, number>;
+}
+
+const key = 'openledger.preferences';
+
+function read(): Values {
+	const defaults: Values = {
+		theme: 'system',
+		provider: 'auto',
+		hubUrl: '',
+		adapters: [],
+		reply: { ...defaultReplySettings },
+		inks: {}
+	};
+	try {
+		const stored = JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Values>;
+		return { ...defaults, ...stored, reply: { ...defaults.reply, ...stored.reply } };
+	} catch {
+		return defaults;
+	}
+}
+
+/** What a person chose, in localStorage (nothing secret), the same in every tab. */
+class Preferences {
+	values = $state(read());
+
+	constructor() {
+		$effect.root(() => {
+			$effect(() => {
+				const text = JSON.stringify(this.values);
+				try {
+					if (text !== localStorage.getItem(key)) localStorage.setItem(key, text);
+				} catch {
+					// Storage blocked or full: the choice then lasts as long as the tab.
+				}
+			});
+		});
+		window.addEventListener('storage', (event) => {
+			if (event.key === key) this.values = read();
+		});
+	}
+
+	/** Where the thing called `id` stands on the provenance scale. */
+	inkOf(id: string): number {
+		return this.values.inks[id] ?? 0;
+	}
+
+	/** Gives every id a place that has none yet. */
+	assignInks(ids: string[]): void {
+		for (const id of ids)
+			if (this.values.inks[id] === undefined) this.values.inks[id] = Object.keys(this.values.inks).length;
+	}
+}
+
+export const preferences = new Preferences();

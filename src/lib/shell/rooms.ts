@@ -1,0 +1,10 @@
+import Layers from '@lucide/svelte/icons/layers';
+import MessageSquare from '@lucide/svelte/icons/message-square';
+import Settings2 from '@lucide/svelte/icons/settings-2';
+
+/** The pages there are. `short` is for the bottom bar of a phone. */
+export const rooms = [
+	{ path: '/', name: 'Chat', short: 'Chat', icon: MessageSquare },
+	{ path: '/adapters', name: 'Models & adapters', short: 'Models', icon: Layers },
+	{ path: '/settings', name: 'Device & storage', short: 'Device', icon: Settings2 }
+] as const;

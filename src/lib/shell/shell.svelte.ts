@@ -1,0 +1,13 @@
+/** Which of the shell's panels are open. */
+class ShellState {
+	palette = $state(false);
+	/** The history sheet on a phone. */
+	history = $state(false);
+	/** Replies to the next message are written by base and adapter side by side. */
+	compare = $state(false);
+}
+
+export const shell = new ShellState();
+
+/** ⌘ on Apple's machines, Ctrl elsewhere. */
+export const modifier = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl ';

@@ -1,0 +1,48 @@
+/** Bytes as a person reads them on a disk: decimal units, two or three digits. */
+export function bytes(count: number): string {
+	if (count < 1000) return `${count} B`;
+	const units = ['kB', 'MB', 'GB', 'TB'];
+	let value = count;
+	let unit = -1;
+	do {
+		value /= 1000;
+		unit++;
+	} while (value >= 999.5 && unit < units.length - 1);
+	return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** Seconds left, rounded so that the number does not flicker: "12 s", "3 min", "1 h 20 min". */
+export function timeLeft(seconds: number): string {
+	if (seconds < 60) return `${Math.max(1, Math.ceil(seconds))} s`;
+	const minutes = Math.ceil(seconds / 60);
+	if (minutes < 60) return `${minutes} min`;
+	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A count with its noun: `plural(1, 'row')`. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+	return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+}
+
+/** Parameters of a model: "7 M", "1.2 B". */
+export function parameters(count: number): string {
+	return count >= 995e6 ? `${(count / 1e9).toFixed(1)} B` : `${Math.round(count / 1e6)} M`;
+}
+
+/** When something happened, relative to now, coarsely. */
+export function ago(time: number, now = Date.now()): string {
+	const days = Math.floor((startOfDay(now) - startOfDay(time)) / 86_400_000);
+	if (days <= 0) {
+		const minutes = Math.floor((now - time) / 60_000);
+		if (minutes < 1) return 'just now';
+		if (minutes < 60) return `${plural(minutes, 'minute')} ago`;
+		return 'today';
+	}
+	if (days === 1) return 'yesterday';
+	if (days < 30) return `${days} days ago`;
+	return new Date(time).toLocaleDateString('en', { year: 'numeric', month: 'short', day: 'numeric' });
+}
+
+function startOfDay(time: number): number {
+	return new Date(time).setHours(0, 0, 0, 0);
+}
