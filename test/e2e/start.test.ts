@@ -7,7 +7,7 @@ test('the app opens from a static host', async () => {
 	try {
 		const page = await browser.newPage();
 		await page.goto(inject('appUrl'));
-		await page.getByRole('heading', { name: 'OpenLedger' }).waitFor();
+		await page.getByRole('heading', { name: 'Ask' }).waitFor();
 		expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
 	} finally {
 		await browser.close();

@@ -134,7 +134,7 @@ export class Thread {
 			text: '',
 			createdAt: Date.now() + column,
 			status: 'streaming',
-			model: models.loading?.name ?? models.loaded?.name ?? 'Model',
+			model: models.name,
 			adapters: used(adapters, this.#engine.adapters.list),
 			pair
 		}));

@@ -1,6 +1,7 @@
+import type { OpenLedgerError } from '#workers/errors.ts';
 import type { AdapterEntry } from '#workers/protocol.ts';
 import { preferences } from '../preferences.svelte.ts';
-import type { Engine } from './engine.svelte.ts';
+import { asError, type Engine } from './engine.svelte.ts';
 
 export interface Chosen {
 	id: string;
@@ -10,6 +11,8 @@ export interface Chosen {
 /** The adapters on this device, and which of them the next reply uses. */
 export class Adapters {
 	entries = $state.raw<AdapterEntry[]>([]);
+	/** Why the list could not be read. The base model works without it. */
+	error = $state.raw<OpenLedgerError>();
 	/** Hidden until their deletion is carried out or undone. */
 	#leaving = $state<string[]>([]);
 	readonly #engine: Engine;
@@ -37,10 +40,16 @@ export class Adapters {
 		preferences.values.adapters = chosen;
 	}
 
+	/** Never rejects: what went wrong is in `error`. */
 	async refresh(): Promise<void> {
-		const entries = await this.#engine.call((api) => api.adapters());
-		preferences.assignInks(entries.map((entry) => entry.id));
-		this.entries = entries;
+		try {
+			const entries = await this.#engine.call((api) => api.adapters());
+			preferences.assignInks(entries.map((entry) => entry.id));
+			this.entries = entries;
+			this.error = undefined;
+		} catch (thrown) {
+			this.error = asError(thrown);
+		}
 	}
 
 	async import(files: File[], name?: string): Promise<AdapterEntry> {

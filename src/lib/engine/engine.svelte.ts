@@ -26,6 +26,7 @@ export class Engine {
 	#connection: Connection | undefined;
 	#pending = new Set<(error: OpenLedgerError) => void>();
 	#crashes: number[] = [];
+	#waiting: PromiseWithResolvers<void>[] = [];
 
 	constructor(connect: () => Connection) {
 		this.#connect = connect;
@@ -38,15 +39,23 @@ export class Engine {
 			await this.configure();
 			await Promise.all([this.device.refresh(), this.models.refresh(), this.adapters.refresh()]);
 			if (this.#connection !== connection) return;
-			this.status = 'running';
-			this.failure = undefined;
-			await this.models.loadWanted();
+			const load = this.models.loadWanted();
+			this.#settle('running');
+			await load;
 		} catch (error) {
 			// A crash has its own way out (#lost); what remains is an engine that cannot start.
 			if (this.#connection !== connection || this.status === 'running') return;
-			this.status = 'failed';
-			this.failure = asError(error);
+			this.#settle('failed', asError(error));
 		}
+	}
+
+	/** Resolves once the worker runs and a model is on its way; rejects when it cannot be started. */
+	async running(): Promise<void> {
+		if (this.status === 'running') return;
+		if (this.failure) throw this.failure;
+		const waiting = Promise.withResolvers<void>();
+		this.#waiting.push(waiting);
+		await waiting.promise;
 	}
 
 	/** After a failure that a person has read. */
@@ -54,6 +63,7 @@ export class Engine {
 		this.#crashes = [];
 		this.#close(new OpenLedgerError('engine/failed', 'The engine was restarted.', { remedy: 'Try again.' }));
 		this.status = 'restarting';
+		this.failure = undefined;
 		await this.start();
 	}
 
@@ -97,6 +107,15 @@ export class Engine {
 		return connection;
 	}
 
+	#settle(status: 'running' | 'failed', failure?: OpenLedgerError) {
+		this.status = status;
+		this.failure = failure;
+		for (const waiting of this.#waiting.splice(0)) {
+			if (failure) waiting.reject(failure);
+			else waiting.resolve();
+		}
+	}
+
 	#close(error: OpenLedgerError) {
 		this.#connection?.close();
 		this.#connection = undefined;
@@ -112,8 +131,9 @@ export class Engine {
 		const now = Date.now();
 		this.#crashes = [...this.#crashes.filter((time) => now - time < 60_000), now];
 		if (this.#crashes.length > crashLimit) {
-			this.status = 'failed';
-			this.failure = error;
+			const message = 'The engine stopped several times in a row.';
+			const remedy = 'Restart it, or choose a smaller model.';
+			this.#settle('failed', new OpenLedgerError('engine/failed', message, { remedy, details: { reason } }));
 			return;
 		}
 		this.status = 'restarting';

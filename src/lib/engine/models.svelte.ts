@@ -22,6 +22,17 @@ export class Models {
 		return this.entries.find((entry) => entry.id === this.loaded?.id);
 	}
 
+	/** Of the model that answers next: the one on its way, else the one loaded. */
+	get name(): string {
+		const id = this.loading?.id ?? this.loaded?.id ?? fallback;
+		return (
+			this.entries.find((entry) => entry.id === id)?.name ??
+			this.loading?.name ??
+			this.loaded?.name ??
+			'Model'
+		);
+	}
+
 	get loading(): Load | undefined {
 		return this.load && !this.load.error ? this.load : undefined;
 	}
@@ -49,10 +60,18 @@ export class Models {
 		return ready;
 	}
 
-	/** The model that is loaded, or will be when the load under way ends. */
-	ready(): Promise<LoadedModel> {
-		if (this.#ready) return this.#ready;
-		return this.use(this.load?.id ?? preferences.values.model ?? fallback, false);
+	/** The model that is loaded, or will be when the load under way ends, whichever comes to be chosen meanwhile. */
+	async ready(): Promise<LoadedModel> {
+		for (;;) {
+			if (!this.#ready) await this.#engine.running();
+			const ready = (this.#ready ??= this.use(this.load?.id ?? fallback, false));
+			try {
+				return await ready;
+			} catch (error) {
+				// Another model was chosen before this one was there.
+				if (!this.#ready || this.#ready === ready) throw error;
+			}
+		}
 	}
 
 	async #use(id: string, remember: boolean): Promise<LoadedModel> {
