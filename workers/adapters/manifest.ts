@@ -12,6 +12,8 @@ export interface AdapterManifest {
 	/** One sentence: what it is good for. */
 	description?: string;
 	author?: string;
+	/** Questions that show what it is good at. */
+	examples?: string[];
 	licence?: string;
 	base: {
 		/** Name of the base: `openledger/nano`. */
@@ -72,6 +74,7 @@ const FIELDS: Record<keyof AdapterManifest, Check> = {
 	name: isText,
 	description: optional(isText),
 	author: optional(isText),
+	examples: optional(listOf(isText)),
 	licence: optional(isText),
 	base: record({ id: isText, sha256: listOf(isSha256, { least: 1 }) }),
 	files: record({ [CONFIG_FILE]: isSha256, [WEIGHTS_FILE]: isSha256 }),
