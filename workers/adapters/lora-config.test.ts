@@ -68,6 +68,7 @@ describe('PEFT configuration', () => {
 	it('comes back the same from what it writes', () => {
 		for (const changes of [
 			{},
+			{ use_rslora: true, rank_pattern: {}, alpha_pattern: null },
 			{ layers_to_transform: [0, 2], layers_pattern: 'layers', exclude_modules: ['lm_head'] },
 			{ target_modules: 'all-linear' }
 		]) {

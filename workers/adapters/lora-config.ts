@@ -67,8 +67,12 @@ export function parseAdapterConfig(json: string | Uint8Array): LoraConfig {
 	};
 }
 
-/** Writes adapter_config.json with PEFT's names, complete enough for `PeftModel.from_pretrained` of any version since 0.4. */
+/**
+ * Writes adapter_config.json with PEFT's names. Fields that came after PEFT 0.4 are left out while they say nothing, since
+ * older versions refuse names they do not know.
+ */
 export function formatAdapterConfig(config: LoraConfig): string {
+	const hasKeys = (value: object) => Object.keys(value).length > 0;
 	const json = {
 		peft_type: 'LORA',
 		task_type: 'CAUSAL_LM',
@@ -80,14 +84,14 @@ export function formatAdapterConfig(config: LoraConfig): string {
 		fan_in_fan_out: config.fanInFanOut,
 		inference_mode: true,
 		init_lora_weights: true,
-		use_rslora: config.rankStabilised,
-		rank_pattern: config.rankPattern,
-		alpha_pattern: config.alphaPattern,
 		target_modules: config.targetModules,
-		exclude_modules: config.excludeModules.length ? config.excludeModules : null,
 		layers_to_transform: config.layers ?? null,
 		layers_pattern: config.layersPattern.length ? config.layersPattern : null,
-		modules_to_save: null
+		modules_to_save: null,
+		...(hasKeys(config.rankPattern) && { rank_pattern: config.rankPattern }),
+		...(hasKeys(config.alphaPattern) && { alpha_pattern: config.alphaPattern }),
+		...(config.rankStabilised && { use_rslora: true }),
+		...(config.excludeModules.length > 0 && { exclude_modules: config.excludeModules })
 	};
 	return JSON.stringify(json, null, '\t') + '\n';
 }

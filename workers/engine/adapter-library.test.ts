@@ -58,7 +58,7 @@ const open = async () => new AdapterLibrary(await FileStore.open(new MemoryFolde
 describe('adapter library', () => {
 	it('stores an adapter, lists it, reads its matrices and gives its files back', async () => {
 		const library = await open();
-		const files = await withManifest(filesOf(1));
+		const files = await withManifest(filesOf(1), { examples: ['What is q?'] });
 		const id = await library.import(files);
 		expect(id).toBe(await sha256Hex(files.get('adapter_model.safetensors') ?? new Uint8Array()));
 		expect(await library.list(base, never)).toMatchObject([
@@ -69,7 +69,8 @@ describe('adapter library', () => {
 				fits: true,
 				rank: 2,
 				targetModules: ['q'],
-				resident: false
+				resident: false,
+				examples: ['What is q?']
 			}
 		]);
 		expect((await library.read(id, base)).modules.get('m.q')?.a).toEqual(Float32Array.of(1, 0.5, 0.5, 0.5));

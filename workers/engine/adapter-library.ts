@@ -143,7 +143,7 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 		targetModules: [...new Set(modules.map(([path]) => path.slice(path.lastIndexOf('.') + 1)))],
 		bytes,
 		resident: resident(id),
-		examples: undefined,
+		examples: manifest?.examples,
 		evaluation: evaluation && {
 			baseLoss: evaluation.lossBefore,
 			adapterLoss: evaluation.lossAfter,
