@@ -27,6 +27,11 @@ export class ItemWriter {
 		this.#have = new Map(pending.have.map((file) => [file.path, file]));
 	}
 
+	/** Files that have arrived. */
+	get arrived(): ItemFile[] {
+		return [...this.#have.values()];
+	}
+
 	/** Files still to come. */
 	get missing(): WantedFile[] {
 		return this.#pending.wanted.filter(({ path }) => !this.#have.has(path));
@@ -74,15 +79,16 @@ export class ItemWriter {
 		this.#closed(writer);
 	}
 
-	/** Makes the item visible. All files have arrived. */
-	async commit(now = Date.now()): Promise<Item> {
+	/** Makes the item visible. All files have arrived. @param id its final name, where that was not known at the start */
+	async commit(id: string = this.id): Promise<Item> {
 		const files = this.#pending.wanted.map(({ path }) => {
 			const file = this.#have.get(path);
 			if (!file) throw new RangeError(`${path} has not arrived`);
 			return file;
 		});
-		const item: Item = { ...labelOf(this.#pending), files, added: now, lastUsed: now };
-		await this.#index.change(() => [{ put: item }]);
+		const now = Date.now();
+		const item: Item = { ...labelOf(this.#pending), id, files, added: now, lastUsed: now };
+		await this.#index.change(() => [{ put: item }, ...(id === this.id ? [] : [{ drop: this.id }])]);
 		await this.close();
 		return item;
 	}
