@@ -32,6 +32,8 @@ export interface ModelEntry {
 	downloadBytes?: number;
 	/** Estimate of memory in use while chatting: weights, KV cache, activations. */
 	memoryBytes?: number;
+	/** GB of device memory from which it runs well: 1, 2, 4, 8, … */
+	memoryTier?: number;
 	contextLength?: number;
 	licence?: string;
 	/** Questions that show what the model is good at, for an empty conversation. */

@@ -110,6 +110,7 @@ function isSize(value: unknown): value is number {
 function nextPage(header: string | null, current: string): string | undefined {
 	const url = /<([^>]+)>\s*;\s*rel="?next"?/.exec(header ?? '')?.[1];
 	if (url === undefined) return undefined;
+	if (!URL.canParse(url, current)) throw strange('its next page has no address', current);
 	const next = new URL(url, current).href;
 	return next === current ? undefined : next;
 }

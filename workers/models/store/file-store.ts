@@ -44,6 +44,10 @@ export class FileStore {
 		return this.#index.read(({ items }) => items.get(id));
 	}
 
+	async pendingItems(): Promise<PendingItem[]> {
+		return this.#index.read(({ pending }) => [...pending.values()]);
+	}
+
 	async pending(id: string): Promise<PendingItem | undefined> {
 		return this.#index.read(({ pending }) => pending.get(id));
 	}

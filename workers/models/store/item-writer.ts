@@ -79,7 +79,10 @@ export class ItemWriter {
 		this.#closed(writer);
 	}
 
-	/** Makes the item visible. All files have arrived. @param id its final name, where that was not known at the start */
+	/**
+	 * Makes the item visible. All files have arrived.
+	 * @param id its final name, where that was not known at the start; an item of that name stays as it is
+	 */
 	async commit(id: string = this.id): Promise<Item> {
 		const files = this.#pending.wanted.map(({ path }) => {
 			const file = this.#have.get(path);
@@ -87,8 +90,12 @@ export class ItemWriter {
 			return file;
 		});
 		const now = Date.now();
-		const item: Item = { ...labelOf(this.#pending), id, files, added: now, lastUsed: now };
-		await this.#index.change(() => [{ put: item }, ...(id === this.id ? [] : [{ drop: this.id }])]);
+		let item: Item = { ...labelOf(this.#pending), id, files, added: now, lastUsed: now };
+		await this.#index.change(({ items }) => {
+			const before = items.get(id);
+			if (before) item = before;
+			return [...(before ? [] : [{ put: item }]), ...(id === this.id ? [] : [{ drop: this.id }])];
+		});
 		await this.close();
 		return item;
 	}

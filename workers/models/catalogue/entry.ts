@@ -1,0 +1,84 @@
+import type { Dtype } from '#workers/models/hub/pick-files.ts';
+import type { ModelEntry, Provider } from '#workers/protocol.ts';
+import { estimateMemory, memoryTier, type ModelShape } from './memory.ts';
+
+/** What the choice of a model depends on. */
+export interface DeviceFacts {
+	provider: Provider;
+	shaderF16: boolean;
+	/** `navigator.deviceMemory` in bytes, where told. */
+	memoryBytes?: number;
+}
+
+/** A model in one precision, as far as it is known. */
+export interface ModelFacts {
+	name: string;
+	summary: string;
+	source: ModelEntry['source'];
+	dtype: Dtype;
+	licence?: string;
+	parameters?: number;
+	examples?: string[];
+	shape?: ModelShape;
+	/** Bytes of all files. */
+	downloadBytes?: number;
+}
+
+/** Tokens of context that the engine keeps by default: larger ones cost memory that nobody uses. */
+export const usualContext = 4096;
+/** A 32-bit wasm heap, less what the runtime and a growing heap need. */
+const wasmLimit = 3.8e9;
+
+/** What the page shows of a model on this device. */
+export function modelEntry(
+	id: string,
+	facts: ModelFacts,
+	stored: ModelEntry['stored'],
+	device: DeviceFacts
+): ModelEntry {
+	const { shape, dtype, downloadBytes } = facts;
+	const features: ModelEntry['features'] = dtype === 'q4f16' || dtype === 'fp16' ? ['shader-f16'] : [];
+	const context = shape && Math.min(shape.context, usualContext);
+	const memory =
+		shape && estimateMemory(shape, { dtype, provider: device.provider, context, files: downloadBytes }).total;
+	return {
+		id,
+		name: facts.name,
+		summary: facts.summary,
+		source: facts.source,
+		parameters: facts.parameters,
+		dtype,
+		downloadBytes,
+		memoryBytes: memory,
+		memoryTier: memory === undefined ? undefined : memoryTier(memory),
+		contextLength: shape?.context,
+		licence: facts.licence,
+		examples: facts.examples,
+		features,
+		stored,
+		warning: warning(memory, features, device)
+	};
+}
+
+function warning(
+	memory: number | undefined,
+	features: ModelEntry['features'],
+	{ provider, shaderF16, memoryBytes }: DeviceFacts
+): string | undefined {
+	if (features.length > 0 && provider === 'webgpu' && !shaderF16)
+		return 'This device’s graphics card cannot compute with 16-bit numbers; choose the q4 file.';
+	if (features.length > 0 && provider === 'wasm')
+		return 'Without a graphics card 16-bit models are slow; choose the q4 file.';
+	if (memory === undefined) return undefined;
+	const needs = `It needs about ${gigabytes(memory)} of memory`;
+	if (provider === 'wasm' && memory > wasmLimit)
+		return `${needs}; without a graphics card a page can use 4 GB.`;
+	if (memoryBytes === undefined || memory <= memoryBytes / 2) return undefined;
+	const has = `this device has ${gigabytes(memoryBytes)}`;
+	return memory > memoryBytes ? `${needs}; ${has}.` : `${needs}; ${has}, of which a page gets about half.`;
+}
+
+/** In words for a person: `2.1 GB`, `300 MB`. */
+function gigabytes(bytes: number): string {
+	return bytes < 1e9 ? `${Math.round(bytes / 1e7) * 10} MB` : `${Number((bytes / 1e9).toFixed(1))} GB`;
+}

@@ -1,0 +1,78 @@
+import type { DecoderConfig } from '#workers/models/builder/config.ts';
+import type { Dtype } from '#workers/models/hub/pick-files.ts';
+import type { Provider } from '#workers/protocol.ts';
+
+/** What memory depends on; lengths in elements, context in tokens. */
+export type ModelShape = Pick<
+	DecoderConfig,
+	'hidden' | 'layers' | 'heads' | 'kvHeads' | 'headDim' | 'ffn' | 'vocab' | 'context' | 'tied'
+>;
+
+/** Bytes. */
+export interface MemoryEstimate {
+	weights: number;
+	/** Keys and values of one conversation at full length. */
+	cache: number;
+	/** What one step of the longest kind holds besides. */
+	activations: number;
+	/** onnxruntime itself: compiled code, empty heap. */
+	runtime: number;
+	total: number;
+}
+
+/** Tokens per prefill run. */
+const chunk = 128;
+const MB = 1e6;
+
+/** Elements of the layers' matrices, and of the token table (the output head is a second one unless tied). */
+function elements({ hidden, layers, heads, kvHeads, headDim, ffn, vocab }: ModelShape) {
+	const attention = 2 * hidden * heads * headDim + 2 * hidden * kvHeads * headDim;
+	return { matrices: layers * (attention + 3 * hidden * ffn), table: vocab * hidden };
+}
+
+/**
+ * Bytes of the weight files of an onnx-community export: matrices in 4 bits with a scale and half a byte of zero point
+ * per block of 32, the table left in the floating-point type (checked against published listings in the test).
+ */
+export function weightBytes(shape: ModelShape, dtype: Dtype): number {
+	const { matrices, table } = elements(shape);
+	const float = isHalf(dtype) ? 2 : 4;
+	const tables = shape.tied ? table : 2 * table;
+	if (dtype === 'fp32' || dtype === 'fp16') return float * (matrices + tables);
+	if (dtype === 'q8') return matrices + tables;
+	return matrices * (0.5 + (float + 0.5) / 32) + float * tables;
+}
+
+/**
+ * Memory in use while chatting with the context full. On wasm it follows measurements (nano and SmolLM2-135M's shape, in
+ * docs/decisions/memory.md); on WebGPU buffers cannot be measured, so the same sum is taken without what only
+ * wasm needs.
+ * @param files bytes of the weight files, where known
+ */
+export function estimateMemory(
+	shape: ModelShape,
+	options: { dtype: Dtype; provider: Provider; context?: number; files?: number }
+): MemoryEstimate {
+	const { dtype, provider, context = shape.context, files = weightBytes(shape, dtype) } = options;
+	const { hidden, layers, heads, kvHeads, headDim, ffn, vocab } = shape;
+	const float = isHalf(dtype) ? 2 : 4;
+	const wasm = provider === 'wasm';
+	// A step reads the old cache and writes a longer one.
+	const cache = 2 * (2 * layers * kvHeads * headDim * context * float);
+	const row = 4 * hidden + 3 * ffn + (heads + 2 * kvHeads) * headDim;
+	// wasm's MatMulNBits unpacks a matrix for prefill; the largest is the output head.
+	const unpacked = wasm ? 4 * hidden * Math.max(vocab, ffn) : 0;
+	const activations = unpacked + chunk * float * (row + heads * context) + 4 * vocab;
+	const weights = wasm ? 1.2 * files : files;
+	const runtime = 64 * MB;
+	return { weights, cache, activations, runtime, total: weights + cache + activations + runtime };
+}
+
+/** GB of device memory from which a model runs well: a page gets about half of it. */
+export function memoryTier(bytes: number): number {
+	return [1, 2, 4, 8, 16].find((gigabytes) => bytes <= (gigabytes * 1e9) / 2) ?? 32;
+}
+
+function isHalf(dtype: Dtype): boolean {
+	return dtype === 'fp16' || dtype === 'q4f16';
+}
