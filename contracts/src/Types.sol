@@ -28,7 +28,7 @@ struct Params {
     uint96 auditorStake; // the least stake of an auditor
 }
 
-/// @notice One settlement. The chain keeps only keccak256(abi.encode(batch)).
+/// @notice One settlement. The chain keeps only a running hash over keccak256(abi.encode(batch)) of all of them.
 struct Batch {
     address payer;
     uint40 time;
@@ -38,6 +38,15 @@ struct Batch {
     uint96 amount;
     bytes32 transcripts; // commitment to the receipts behind the batch
     bytes32 leaves; // keccak256 of the leaves; 0: a private batch
+}
+
+/// @notice Where a batch stands: which step of which checkpoint, refuted or not. A checkpoint's batches are always real.
+struct Place {
+    uint256 checkpoint;
+    uint256 index;
+    bytes32 before;
+    bytes32 later;
+    bytes32[] path; // from keccak256(before, later, batch hash) to the checkpoint's `transitions`
 }
 
 /// @notice A Datanet version that a model was trained on, and its part of the model's static share (in 1/10,000).

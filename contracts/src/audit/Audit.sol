@@ -10,7 +10,7 @@ import {IRules, ISettlement} from "../interfaces/Modules.sol";
 import {Datanets} from "../registries/Datanets.sol";
 import {Models} from "../registries/Models.sol";
 import {Staking} from "../Staking.sol";
-import {Batch} from "../Types.sol";
+import {Batch, Place} from "../Types.sol";
 import {Convictions, Row} from "./Convictions.sol";
 import {Draws} from "./Draws.sol";
 
@@ -72,8 +72,8 @@ contract Audit is Convictions, EIP712 {
 
     /// @notice Asks a drawn jury whether the revealed query vector is what the model gives. Costs a tenth of an auditor's stake,
     /// which comes back if the jury agrees and else pays the jurors.
-    function callJury(uint256 id, Batch calldata batch) external {
-        _known(id, batch);
+    function callJury(Place calldata place, Batch calldata batch) external {
+        uint256 id = settlement.batchId(place, batch);
         if (opened[id] == 0 || _juries[id].called != 0) revert Errors.AlreadyDone();
         if (block.timestamp >= _end(batch) + CALL_UNTIL) revert Errors.NotPending();
         Draw memory d = draws[batch.time / EPOCH];
@@ -106,8 +106,8 @@ contract Audit is Convictions, EIP712 {
     }
 
     /// @notice Ends a jury: the verdict, the fee, and a slash for every juror who stayed silent.
-    function conclude(uint256 id, Batch calldata batch) external {
-        _known(id, batch);
+    function conclude(Place calldata place, Batch calldata batch) external {
+        uint256 id = settlement.batchId(place, batch);
         Jury storage j = _juries[id];
         if (j.called == 0 || j.concluded) revert Errors.AlreadyDone();
         if (block.timestamp < j.called + COMMIT_TIME + REVEAL_TIME) revert Errors.TooEarly();

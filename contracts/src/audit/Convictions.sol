@@ -7,7 +7,7 @@ import {Leaves} from "../libraries/Leaves.sol";
 import {Transitions} from "../libraries/Transitions.sol";
 import {Datanets} from "../registries/Datanets.sol";
 import {Models} from "../registries/Models.sol";
-import {Batch, Source} from "../Types.sol";
+import {Batch, Place, Source} from "../Types.sol";
 import {Draws} from "./Draws.sol";
 import {Scores} from "./Scores.sol";
 
@@ -66,8 +66,8 @@ abstract contract Convictions is Draws {
 
     /// @notice Opens a drawn batch. What the contract can check itself it checks here, and refuses.
     /// @param sealed_ the plain prompt and reply, encrypted to the auditors; the contract only passes it on.
-    function reveal(uint256 id, Batch calldata batch, Opening calldata o, bytes calldata sealed_) external {
-        _known(id, batch);
+    function reveal(Place calldata place, Batch calldata batch, Opening calldata o, bytes calldata sealed_) external {
+        uint256 id = settlement.batchId(place, batch);
         if (!isDrawn(id, batch)) revert Errors.NotDrawn();
         if (opened[id] != 0) revert Errors.AlreadyDone();
         if (block.timestamp >= _end(batch) + REVEAL_UNTIL) revert Errors.NotPending();
@@ -86,8 +86,8 @@ abstract contract Convictions is Draws {
     }
 
     /// @notice A drawn batch that nobody opened in time.
-    function forfeit(uint256 id, Batch calldata batch) external {
-        _known(id, batch);
+    function forfeit(Place calldata place, Batch calldata batch) external {
+        uint256 id = settlement.batchId(place, batch);
         if (!isDrawn(id, batch)) revert Errors.NotDrawn();
         if (opened[id] != 0) revert Errors.AlreadyDone();
         if (block.timestamp < _end(batch) + REVEAL_UNTIL) revert Errors.TooEarly();
@@ -97,8 +97,8 @@ abstract contract Convictions is Draws {
     // ---- faults anyone can show
 
     /// @notice The leaves pay somebody who held no units in any Datanet of the model when the batch was settled.
-    function convictStranger(uint256 id, Batch calldata batch, bytes calldata leaves, uint32 contributor) external {
-        _known(id, batch);
+    function convictStranger(Place calldata place, Batch calldata batch, bytes calldata leaves, uint32 contributor) external {
+        uint256 id = settlement.batchId(place, batch);
         if (keccak256(leaves) != batch.leaves) revert Errors.WrongLeaves();
         if (contributor == 0 || Leaves.weightAt(leaves, uint256(contributor) + 1) == 0) revert Errors.ClaimIsCorrect();
         if (_belongs(batch.model, contributor, batch.time)) revert Errors.ClaimIsCorrect();
@@ -107,14 +107,14 @@ abstract contract Convictions is Draws {
 
     /// @notice The records' lists do not add up to the leaves: weight = floor(65,535 * sum of the lists / sum of the units).
     function convictSum(
-        uint256 id,
+        Place calldata place,
         Batch calldata batch,
         bytes calldata lists,
         Record calldata record,
         bytes calldata leaves,
         uint32 contributor
     ) external {
-        _known(id, batch);
+        uint256 id = settlement.batchId(place, batch);
         _opened(id, lists, record);
         if (keccak256(leaves) != batch.leaves) revert Errors.WrongLeaves();
         uint256 position = uint256(contributor) + 1;
@@ -125,14 +125,14 @@ abstract contract Convictions is Draws {
 
     /// @notice A record's list shares out more than the record's units.
     function convictList(
-        uint256 id,
+        Place calldata place,
         Batch calldata batch,
         bytes calldata lists,
         Record calldata record,
         uint256 count,
         uint256 index
     ) external {
-        _known(id, batch);
+        uint256 id = settlement.batchId(place, batch);
         _opened(id, lists, record);
         (uint256 tokens, bytes calldata list) = _list(lists, count, index);
         (, uint256 total) = Leaves.measure(list);
@@ -141,8 +141,8 @@ abstract contract Convictions is Draws {
     }
 
     /// @notice An entry of the drawn record names the wrong contributor, a row that does not exist, or the wrong score.
-    function convictScore(uint256 id, Batch calldata batch, Shown calldata shown, uint256 which, Row calldata r) external {
-        _known(id, batch);
+    function convictScore(Place calldata place, Batch calldata batch, Shown calldata shown, uint256 which, Row calldata r) external {
+        uint256 id = settlement.batchId(place, batch);
         _shown(id, shown);
         (uint32 named, uint32 position, uint32 score) = Scores.entry(shown.entries, which);
         if (position != r.position || !_inIndex(batch.model, r)) revert Errors.WrongPath();
@@ -153,8 +153,8 @@ abstract contract Convictions is Draws {
     }
 
     /// @notice A row that is not among the entries scores higher than the lowest of them (or scores at all, where there was room).
-    function convictOmission(uint256 id, Batch calldata batch, Shown calldata shown, Row calldata r) external {
-        _known(id, batch);
+    function convictOmission(Place calldata place, Batch calldata batch, Shown calldata shown, Row calldata r) external {
+        uint256 id = settlement.batchId(place, batch);
         _shown(id, shown);
         if (r.position >> r.path.length != 0 || r.row.length != shown.query.length) revert Errors.WrongPath();
         if (!_inIndex(batch.model, r)) revert Errors.WrongPath();
@@ -177,10 +177,6 @@ abstract contract Convictions is Draws {
         uint256 amount = uint256(batch.amount) * rules.version(batch.rules).penalty;
         emit Events.Convicted(id, prover, fault);
         settlement.penalise(id, batch, amount, prover);
-    }
-
-    function _known(uint256 id, Batch calldata batch) internal view {
-        if (settlement.batchHash(id) != keccak256(abi.encode(batch))) revert Errors.WrongBatch();
     }
 
     function _opened(uint256 id, bytes calldata lists, Record calldata record) private view {

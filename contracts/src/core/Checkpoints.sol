@@ -6,17 +6,13 @@ import {Events} from "../libraries/Events.sol";
 import {RewardTree} from "../libraries/RewardTree.sol";
 import {Transitions} from "../libraries/Transitions.sol";
 import {IModels, IRules, ISplitter} from "../interfaces/Modules.sol";
-import {Batch, Params} from "../Types.sol";
+import {Batch, Params, Place} from "../Types.sol";
 import {Ledger} from "./Ledger.sol";
 import {People} from "./People.sol";
 
-/// @notice One step of a checkpoint, as a watcher shows it: the batch, and the two roots that the poster put around it.
+/// @notice One step of a checkpoint, as a watcher shows it.
 struct Step {
-    uint256 checkpoint;
-    uint256 index;
-    bytes32 before;
-    bytes32 later;
-    bytes32[] path; // from keccak256(before, later) to the checkpoint's `transitions`
+    Place place;
     Batch batch;
     bytes leaves;
 }
@@ -34,7 +30,7 @@ abstract contract Checkpoints is Ledger, People {
 
     struct Checkpoint {
         bytes32 root; // after its last batch
-        bytes32 transitions; // Merkle root over keccak256(root before, root after) of each of its batches
+        bytes32 transitions; // Merkle root over a leaf for each of its batches
         address poster;
         uint40 last; // its last batch
         uint40 deadline; // refutable before this time
@@ -55,7 +51,12 @@ abstract contract Checkpoints is Ledger, People {
     ISplitter public immutable splitter;
     address public immutable treasury;
 
-    mapping(uint256 id => bytes32) public batchHash;
+    /// @notice Running hash over all batches: chain' = keccak256(chain, keccak256(abi.encode(batch))).
+    bytes32 public chain;
+    /// @notice The running hash after so many batches, where somebody marked it. Checkpoints end at marks.
+    mapping(uint256 batches => bytes32 chain) public marks;
+    /// @notice Root of the final checkpoint.
+    bytes32 public finalRoot;
     mapping(uint256 id => Checkpoint) internal _checkpoints;
     mapping(bytes32 commitment => uint256 time) public committedAt;
     mapping(uint256 checkpoint => mapping(uint256 index => Replay)) public replays;
@@ -73,33 +74,43 @@ abstract contract Checkpoints is Ledger, People {
         return _checkpoints[id];
     }
 
-    /// @notice Counters: batches settled, checkpoints posted, the final checkpoint, its root and last batch.
-    function progress() external view returns (uint256 batches, uint256 posted, uint256 finalised, bytes32 root, uint256 last) {
-        Checkpoint storage c = _checkpoints[_head.finalised];
-        return (_head.batches, _head.checkpoints, _head.finalised, c.root, c.last);
+    /// @notice Counters: batches settled, checkpoints posted, the final checkpoint, its last batch.
+    function progress() external view returns (uint256 batches, uint256 posted, uint256 finalised, uint256 last) {
+        return (_head.batches, _head.checkpoints, _head.finalised, _checkpoints[_head.finalised].last);
     }
 
     // ---- posting
 
-    /// @notice Posts the root after each of the next batches. Takes the rules' bond from the poster's balance.
+    /// @notice Remembers the running hash as it is now, so that a checkpoint can end here while settling goes on.
+    function mark() public {
+        marks[_head.batches] = chain;
+    }
+
+    /// @notice Posts the root after each of the next batches, up to a mark. Takes the rules' bond from the poster's balance.
     /// @param parent the checkpoint that it continues; 0 is the empty beginning.
     /// @param posterId whom the poster's share of these batches pays; 0 leaves it to the treasury.
-    function post(uint256 parent, uint32 posterId, bytes32[] calldata roots) external returns (uint256 id) {
-        Head memory head = _head;
-        Checkpoint memory p = _checkpoints[parent];
-        if (parent > head.checkpoints || p.refutedAt != 0) revert Errors.UnknownCheckpoint();
-        if (posterId > head.people) revert Errors.UnknownContributor();
+    /// @param batches the hash of each batch; they must lead from the parent's running hash to the mark's.
+    function post(uint256 parent, uint32 posterId, bytes32[] calldata batches, bytes32[] calldata roots)
+        external
+        returns (uint256 id)
+    {
         if (roots.length == 0) revert Errors.EmptyCheckpoint();
-        if (roots.length > MAX_ROOTS || p.last + roots.length > head.batches) revert Errors.TooManyRoots();
-        Params memory r = rules.version(head.rules);
+        if (roots.length > MAX_ROOTS) revert Errors.TooManyRoots();
+        if (roots.length != batches.length) revert Errors.LengthMismatch();
+        if (posterId > _head.people) revert Errors.UnknownContributor();
+        Checkpoint storage p = _checkpoints[parent];
+        if (parent > _head.checkpoints || p.refutedAt != 0) revert Errors.UnknownCheckpoint();
+        uint40 last = uint40(p.last + roots.length);
+        (bytes32 transitions, bytes32 end) = Transitions.root(p.root, marks[p.last], batches, roots);
+        if (marks[last] != end) revert Errors.WrongBatch();
+        Params memory r = rules.version(_head.rules);
         _debit(msg.sender, r.bond);
-        id = head.checkpoints + 1;
-        _head.checkpoints = uint40(id);
+        id = ++_head.checkpoints;
         _checkpoints[id] = Checkpoint({
             root: roots[roots.length - 1],
-            transitions: Transitions.root(p.root, roots),
+            transitions: transitions,
             poster: msg.sender,
-            last: uint40(p.last + roots.length),
+            last: last,
             deadline: uint40(block.timestamp + r.window),
             count: uint16(roots.length),
             bond: r.bond,
@@ -107,7 +118,7 @@ abstract contract Checkpoints is Ledger, People {
             refutedAt: 0,
             posterId: posterId
         });
-        emit Events.CheckpointPosted(id, parent, msg.sender, posterId, p.last + 1, roots);
+        emit Events.CheckpointPosted(id, parent, msg.sender, posterId, last, roots);
     }
 
     /// @notice Makes a checkpoint final: its window is over and its parent is the final one.
@@ -116,6 +127,7 @@ abstract contract Checkpoints is Ledger, People {
         if (id == 0 || c.poster == address(0) || c.refutedAt != 0 || c.parent != _head.finalised) revert Errors.NotPending();
         if (block.timestamp < c.deadline) revert Errors.TooEarly();
         _head.finalised = uint40(id);
+        finalRoot = c.root;
         emit Events.CheckpointFinalised(id, c.root, c.last);
         if (c.bond != 0) release(id);
     }
@@ -152,8 +164,8 @@ abstract contract Checkpoints is Ledger, People {
         bytes32 salt
     ) external {
         uint32 posterId = _open(step);
-        if (RewardTree.root(key, cumulativeBefore, proofBefore) != step.before) revert Errors.WrongPath();
-        if (RewardTree.root(key, cumulativeAfter, proofAfter) != step.later) revert Errors.WrongPath();
+        if (RewardTree.root(key, cumulativeBefore, proofBefore) != step.place.before) revert Errors.WrongPath();
+        if (RewardTree.root(key, cumulativeAfter, proofAfter) != step.place.later) revert Errors.WrongPath();
         uint256 earned = splitter.earned(key, step.batch, posterId, step.leaves);
         if (cumulativeAfter == cumulativeBefore + earned) revert Errors.StepIsCorrect();
         _refuted(step, key, salt);
@@ -164,18 +176,18 @@ abstract contract Checkpoints is Ledger, People {
     /// @param witness see RewardTree.apply_.
     function replay(Step calldata step, uint256 to, bytes32[] calldata witness, bytes32 salt) external {
         (uint32[] memory keys, uint256[] memory rewards) = splitter.all(step.batch, _open(step), step.leaves);
-        Replay storage r = replays[step.checkpoint][step.index];
+        Replay storage r = replays[step.place.checkpoint][step.place.index];
         uint256 from = r.cursor;
         if (to > keys.length) to = keys.length;
         if (from < keys.length) {
             if (to <= from) revert Errors.WrongWitness();
             (bytes32 before, bytes32 later) = RewardTree.apply_(keys, rewards, from, to, witness);
-            if (before != (from == 0 ? step.before : r.root)) revert Errors.WrongWitness();
+            if (before != (from == 0 ? step.place.before : r.root)) revert Errors.WrongWitness();
             (r.root, r.cursor) = (later, to);
-            emit Events.ReplayAdvanced(step.checkpoint, step.index, to, later);
+            emit Events.ReplayAdvanced(step.place.checkpoint, step.place.index, to, later);
             if (to < keys.length) return;
         }
-        if (r.root == step.later) revert Errors.StepIsCorrect();
+        if (r.root == step.place.later) revert Errors.StepIsCorrect();
         _refuted(step, type(uint32).max, salt);
     }
 
@@ -189,16 +201,22 @@ abstract contract Checkpoints is Ledger, People {
 
     // ---- inside
 
+    /// @notice The number of a batch, proved by its place in a checkpoint.
+    function batchId(Place calldata place, Batch calldata batch) public view returns (uint256) {
+        Checkpoint storage c = _checkpoints[place.checkpoint];
+        uint256 count = c.count;
+        bytes32 leaf = Transitions.leaf(place.before, place.later, keccak256(abi.encode(batch)));
+        if (!Transitions.holds(c.transitions, leaf, place.index, count, place.path)) revert Errors.WrongBatch();
+        return c.last - count + 1 + place.index;
+    }
+
     /// @dev Checks that the step is what was posted and what was settled; returns whom the poster's share pays.
-    function _open(Step calldata step) private view returns (uint32 posterId) {
-        Checkpoint storage c = _checkpoints[step.checkpoint];
+    function _open(Step calldata step) private view returns (uint32) {
+        Checkpoint storage c = _checkpoints[step.place.checkpoint];
         // Once refuted it can be refuted again for the reward alone, by a watcher who had committed before.
         bool pending = c.refutedAt == 0 && block.timestamp < c.deadline;
         if (!pending && (c.refutedAt == 0 || c.bond == 0)) revert Errors.NotPending();
-        uint256 count = c.count;
-        if (step.index >= count) revert Errors.WrongPath();
-        if (!Transitions.holds(c.transitions, step.before, step.later, step.index, count, step.path)) revert Errors.WrongPath();
-        if (batchHash[c.last - count + 1 + step.index] != keccak256(abi.encode(step.batch))) revert Errors.WrongBatch();
+        batchId(step.place, step.batch);
         if (step.batch.leaves != (step.leaves.length == 0 ? bytes32(0) : keccak256(step.leaves))) revert Errors.WrongLeaves();
         return c.posterId;
     }
@@ -206,17 +224,17 @@ abstract contract Checkpoints is Ledger, People {
     /// @dev Half the bond is the treasury's at once, so that refuting oneself costs. The other half goes to a watcher who had
     /// committed before anybody could copy him; a refutation without such a commitment counts, and leaves the reward waiting.
     function _refuted(Step calldata step, uint32 key, bytes32 salt) private {
-        Checkpoint storage c = _checkpoints[step.checkpoint];
-        uint256 known = committedAt[keccak256(abi.encode(msg.sender, step.checkpoint, step.index, key, salt))];
+        Checkpoint storage c = _checkpoints[step.place.checkpoint];
+        uint256 known = committedAt[keccak256(abi.encode(msg.sender, step.place.checkpoint, step.place.index, key, salt))];
         bool first = c.refutedAt == 0;
         if (first) {
             c.refutedAt = uint40(block.timestamp);
             uint96 burnt = c.bond / 2;
             c.bond -= burnt;
             _credit(treasury, burnt);
-            emit Events.CheckpointRefuted(step.checkpoint, step.index, msg.sender);
+            emit Events.CheckpointRefuted(step.place.checkpoint, step.place.index, msg.sender);
         }
-        if (known != 0 && known + COMMIT_AGE <= c.refutedAt) _reward(step.checkpoint, c, msg.sender);
+        if (known != 0 && known + COMMIT_AGE <= c.refutedAt) _reward(step.place.checkpoint, c, msg.sender);
         else if (!first) revert Errors.NothingHere();
     }
 

@@ -18,7 +18,7 @@ abstract contract Ledger {
 
     ITokenEdge public immutable edge;
 
-    mapping(address owner => Account) internal _accounts;
+    mapping(address owner => uint256 account) private _accounts;
 
     constructor(ITokenEdge edge_) {
         edge = edge_;
@@ -27,7 +27,7 @@ abstract contract Ledger {
     // ---- views
 
     function balanceOf(address owner) external view returns (uint256) {
-        return _accounts[owner].balance;
+        return _load(owner).balance;
     }
 
     /// @notice What the account can spend or withdraw now, and the number its next batch must carry.
@@ -81,19 +81,23 @@ abstract contract Ledger {
     }
 
     function _load(address owner) internal view returns (Account memory) {
-        return _accounts[owner].rolled(block.timestamp / AUDIT_EPOCH);
+        return Accounts.unpack(_accounts[owner]).rolled(block.timestamp / AUDIT_EPOCH);
+    }
+
+    function _save(address owner, Account memory a) internal {
+        _accounts[owner] = a.pack();
     }
 
     function _credit(address owner, uint256 amount) internal {
         Account memory a = _load(owner);
         a.credit(amount);
-        _accounts[owner] = a;
+        _save(owner, a);
     }
 
     function _debit(address owner, uint256 amount) internal {
         Account memory a = _load(owner);
         a.debit(amount);
-        _accounts[owner] = a;
+        _save(owner, a);
     }
 
     /// @dev Returns false instead of reverting, and reads no return data, so that a recipient can harm only itself.

@@ -9,6 +9,7 @@ import {Keys} from "../libraries/Keys.sol";
 import {Leaves} from "../libraries/Leaves.sol";
 import {RewardTree} from "../libraries/RewardTree.sol";
 import {IIncome, ISettlement, Modules} from "../interfaces/Modules.sol";
+import {Transitions} from "../libraries/Transitions.sol";
 import {Batch} from "../Types.sol";
 import {Checkpoints} from "./Checkpoints.sol";
 import {Ledger} from "./Ledger.sol";
@@ -69,32 +70,31 @@ contract Settlement is Checkpoints, Multicall {
             if (last > uint256(head.people) + 1) revert Errors.UnknownContributor();
             leavesHash = keccak256(leaves);
             lock = uint256(amount) * head.penalty;
-            // Everybody must be able to read the leaves. A plain account's own transaction carries them in its calldata; a
-            // contract, or an account that delegates to one (EIP-7702), could have made them up on the way.
-            // forge-lint: disable-next-line(tx-origin)
-            if (msg.sender != tx.origin || msg.sender.code.length != 0) emit Events.LeavesPublished(id, leaves);
         }
         Account memory a = _load(msg.sender);
         if (nonce != a.nonce) revert Errors.WrongNonce(a.nonce);
         a.spend(amount, lock);
-        _accounts[msg.sender] = a;
+        _save(msg.sender, a);
         _head.batches = uint40(id);
-        batchHash[id] = keccak256(
-            abi.encode(Batch(msg.sender, uint40(block.timestamp), head.rules, model, host, amount, transcripts, leavesHash))
+        chain = Transitions.hash(
+            chain,
+            keccak256(
+                abi.encode(Batch(msg.sender, uint40(block.timestamp), head.rules, model, host, amount, transcripts, leavesHash))
+            )
         );
-        emit Events.Settled(msg.sender, model, id, host, amount, nonce, transcripts);
+        // The leaves are in the log because calldata alone may hide: a contract can make them up on the way.
+        emit Events.Settled(msg.sender, model, id, host, amount, nonce, transcripts, leaves);
     }
 
     /// @notice Takes up to `amount` from a payer for a proven fault in a batch: a tenth to the prover, so that convicting oneself
     /// saves next to nothing, the rest to the treasury. Only the audit contract, once for each batch.
     function penalise(uint256 id, Batch calldata batch, uint256 amount, address prover) external returns (uint256 taken) {
         if (msg.sender != audit) revert Errors.NotAllowed();
-        if (batchHash[id] != keccak256(abi.encode(batch))) revert Errors.WrongBatch();
         if (penalised[id]) revert Errors.AlreadyDone();
         penalised[id] = true;
         Account memory a = _load(batch.payer);
         taken = a.seize(amount, batch.time / AUDIT_EPOCH);
-        _accounts[batch.payer] = a;
+        _save(batch.payer, a);
         _credit(prover, taken / 10);
         _credit(treasury, taken - taken / 10);
         emit Events.Penalised(id, batch.payer, prover, taken);
@@ -105,7 +105,7 @@ contract Settlement is Checkpoints, Multicall {
     /// @notice Pays a key what it earned since its last claim. Anyone may call it; the money goes where the key says.
     /// @return amount 0 when all was claimed before, so that claiming twice is harmless.
     function claim(uint32 key, uint128 cumulative, bytes calldata proof) public returns (uint256 amount) {
-        if (RewardTree.root(key, cumulative, proof) != _checkpoints[_head.finalised].root) revert Errors.WrongPath();
+        if (RewardTree.root(key, cumulative, proof) != finalRoot) revert Errors.WrongPath();
         uint256 before = claimed[key];
         if (cumulative <= before) return 0;
         amount = cumulative - before;
@@ -114,15 +114,15 @@ contract Settlement is Checkpoints, Multicall {
         uint32 id = Keys.id(key);
         if (kind == Keys.PERSON || kind == Keys.MODEL) {
             address to = kind == Keys.PERSON ? personOwner[id] : models.ownerOf(id);
-            emit Events.Claimed(key, to, amount, cumulative);
+            emit Events.Claimed(key, to, amount);
             // Who cannot take the coin finds it in the prepaid balance, so that one claim among several never stops the others.
             if (!_pay(to, amount)) _credit(to, amount);
         } else if (key == Keys.TREASURY) {
-            emit Events.Claimed(key, treasury, amount, cumulative);
+            emit Events.Claimed(key, treasury, amount);
             _credit(treasury, amount);
         } else {
             IIncome module = kind == Keys.DATANET ? datanets : staking;
-            emit Events.Claimed(key, address(module), amount, cumulative);
+            emit Events.Claimed(key, address(module), amount);
             _credit(address(module), amount);
             module.onIncome(key, amount);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Batch, Params, Source} from "../Types.sol";
+import {Batch, Params, Place, Source} from "../Types.sol";
 
 /// @notice The contracts around the core. All are immutable in it; none can be replaced.
 struct Modules {
@@ -52,6 +52,6 @@ interface ISettlement {
     function personOwner(uint32 id) external view returns (address);
     function people() external view returns (uint32);
     function rulesInForce() external view returns (uint16);
-    function batchHash(uint256 id) external view returns (bytes32);
+    function batchId(Place calldata place, Batch calldata batch) external view returns (uint256);
     function credit(address account, uint256 amount) external;
 }

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Errors} from "./Errors.sol";
 
-/// @notice A prepaid account in one storage slot. Locks are in LOCK_UNIT wei, rounded up.
+/// @notice A prepaid account; stored as one word (`pack`). Locks are in LOCK_UNIT wei, rounded up.
 struct Account {
     uint96 balance;
     uint56 lockedNow; // by auditable batches of `epoch`
@@ -16,6 +16,17 @@ struct Account {
 /// @notice Holds after every function: balance >= locked, where locked counts this audit epoch and the one before.
 library Accounts {
     uint256 internal constant LOCK_UNIT = 1e12;
+
+    /// @dev One storage write instead of five: settling is the one call whose price everybody pays.
+    function pack(Account memory a) internal pure returns (uint256) {
+        return uint256(a.balance) | uint256(a.lockedNow) << 96 | uint256(a.lockedBefore) << 152 | uint256(a.epoch) << 208
+            | uint256(a.nonce) << 224;
+    }
+
+    function unpack(uint256 word) internal pure returns (Account memory) {
+        return
+            Account(uint96(word), uint56(word >> 96), uint56(word >> 152), uint16(word >> 208), uint32(word >> 224));
+    }
 
     /// @notice The account as it stands in `epoch`: a lock ends with the epoch after its own.
     function rolled(Account memory a, uint256 epoch) internal pure returns (Account memory) {

@@ -15,14 +15,19 @@ library Events {
     event Withdrawn(address indexed account, address indexed to, uint256 amount);
     event Moved(address indexed from, address indexed to, uint256 amount);
     event Settled(
-        address indexed payer, uint32 indexed model, uint256 id, uint32 host, uint96 amount, uint32 nonce, bytes32 transcripts
+        address indexed payer,
+        uint32 indexed model,
+        uint256 id,
+        uint32 host,
+        uint96 amount,
+        uint32 nonce,
+        bytes32 transcripts,
+        bytes leaves
     );
-    /// @dev Only where the leaves cannot be read from the transaction's own calldata.
-    event LeavesPublished(uint256 indexed id, bytes leaves);
     event Penalised(uint256 indexed batch, address indexed payer, address indexed prover, uint256 amount);
     // reward roots
     event CheckpointPosted(
-        uint256 indexed id, uint256 indexed parent, address indexed poster, uint32 posterId, uint256 first, bytes32[] roots
+        uint256 indexed id, uint256 indexed parent, address indexed poster, uint32 posterId, uint256 last, bytes32[] roots
     );
     event RefutationCommitted(address indexed watcher, bytes32 commitment);
     event ReplayAdvanced(uint256 indexed checkpoint, uint256 index, uint256 cursor, bytes32 root);
@@ -30,7 +35,7 @@ library Events {
     event RefutationPaid(uint256 indexed id, address indexed to, uint256 amount);
     event CheckpointFinalised(uint256 indexed id, bytes32 root, uint256 last);
     event BondReleased(uint256 indexed id, address indexed poster, uint256 amount);
-    event Claimed(uint32 indexed key, address indexed to, uint256 amount, uint256 cumulative);
+    event Claimed(uint32 indexed key, address indexed to, uint256 amount);
     // rules
     event RulesSet(uint256 indexed version, uint256 since, Params params);
     event RulesInForce(uint16 indexed version);

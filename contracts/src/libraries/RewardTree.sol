@@ -9,8 +9,12 @@ library RewardTree {
 
     error MalformedProof();
 
-    function leaf(uint32 key, uint128 cumulative) internal pure returns (bytes32) {
-        return cumulative == 0 ? bytes32(0) : keccak256(abi.encodePacked(key, cumulative));
+    function leaf(uint32 key, uint128 cumulative) internal pure returns (bytes32 h) {
+        if (cumulative == 0) return 0;
+        assembly ("memory-safe") {
+            mstore(0, or(shl(224, key), shl(96, cumulative)))
+            h := keccak256(0, 20)
+        }
     }
 
     function node(bytes32 left, bytes32 right) internal pure returns (bytes32 h) {
@@ -31,18 +35,24 @@ library RewardTree {
         assembly ("memory-safe") {
             let map := shr(224, calldataload(proof.offset))
             let next := add(proof.offset, 4)
-            for { let level := 0 } lt(level, 32) { level := add(level, 1) } {
-                let sibling := 0
-                if and(shr(level, map), 1) {
-                    sibling := calldataload(next)
-                    next := add(next, 32)
+            // The key's bits from the leaf up, ended by a one above them.
+            let bits := or(key, 0x100000000)
+            if iszero(h) {
+                // Empty beside empty stays empty, up to the first sibling.
+                for {} iszero(or(eq(bits, 1), and(map, 1))) {} {
+                    map := shr(1, map)
+                    bits := shr(1, bits)
                 }
-                if or(h, sibling) {
-                    let right := shl(5, and(shr(level, key), 1))
-                    mstore(right, h)
-                    mstore(xor(right, 32), sibling)
-                    h := keccak256(0, 64)
-                }
+            }
+            for {} gt(bits, 1) {} {
+                let present := and(map, 1)
+                let right := shl(5, and(bits, 1))
+                mstore(right, h)
+                mstore(xor(right, 32), mul(present, calldataload(next)))
+                h := keccak256(0, 64)
+                next := add(next, shl(5, present))
+                map := shr(1, map)
+                bits := shr(1, bits)
             }
             consumed := sub(next, proof.offset)
         }

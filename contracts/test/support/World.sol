@@ -62,6 +62,7 @@ contract World {
     /// @dev What the tests know of settled batches, by id, and the tree after the final checkpoint.
     mapping(uint256 id => Batch) batches;
     mapping(uint256 id => bytes) leavesOf;
+    mapping(uint256 id => bytes32) hashes;
     Tree honest; // after all batches in `built`
     uint256 built;
 
@@ -182,6 +183,7 @@ contract World {
             leaves.length == 0 ? bytes32(0) : keccak256(leaves)
         );
         leavesOf[id] = leaves;
+        hashes[id] = keccak256(abi.encode(batches[id]));
     }
 
     // ---- reward roots
@@ -213,13 +215,17 @@ contract World {
     }
 
     function post(uint256 parent, uint32 posterId, bytes32[] memory roots) internal returns (uint256 id) {
+        uint256 from = settlement.checkpoint(parent).last;
+        bytes32[] memory batchHashes = new bytes32[](roots.length);
+        for (uint256 i; i < roots.length; ++i) batchHashes[i] = hashes[from + 1 + i];
+        settlement.mark();
         vm.prank(POSTER);
-        return settlement.post(parent, posterId, roots);
+        return settlement.post(parent, posterId, batchHashes, roots);
     }
 
     /// @dev Posts and finalises everything settled since `built`, honestly.
     function checkpointAll() internal returns (uint256 id) {
-        (uint256 count,, uint256 parent,,) = settlement.progress();
+        (uint256 count,, uint256 parent,) = settlement.progress();
         (bytes32[] memory roots, Tree memory t) = rootsOf(honest, built, count, 0);
         id = post(parent, 0, roots);
         vm.warp(block.timestamp + 3 days);
@@ -234,8 +240,8 @@ contract World {
 
     /// @dev A one-batch checkpoint's step has no path.
     function stepOf(uint256 checkpoint, uint256 batch, bytes32 before, bytes32 later) internal view returns (Step memory s) {
-        s.checkpoint = checkpoint;
-        (s.before, s.later) = (before, later);
+        s.place.checkpoint = checkpoint;
+        (s.place.before, s.place.later) = (before, later);
         s.batch = batches[batch];
         s.leaves = leavesOf[batch];
     }

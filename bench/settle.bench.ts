@@ -1,0 +1,183 @@
+import { encodeFunctionData, keccak256, parseEther, stringToHex, zeroHash, type Address, type Hex } from 'viem';
+import { auditAbi } from '../contracts-abi/abi/Audit.ts';
+import { settlementAbi } from '../contracts-abi/abi/Settlement.ts';
+import { hashBatch, type Batch } from '../contracts/client/batch.ts';
+import { encodeLeaves, type Weight } from '../contracts/client/leaves.ts';
+import { splitBatch } from '../contracts/client/split.ts';
+import { RewardTree, transitionPath } from '../contracts/client/tree.ts';
+import { launchRules } from '../contracts/deploy/params.ts';
+import { populate, someone, startLocalChain, type LocalChain } from '../contracts/tools/local.ts';
+
+const PEOPLE = 5_000;
+const PAYERS = 1_000;
+const RECEIPTS = 1_000;
+const DAYS = 30;
+/** Batches of the simulated day that are really settled, posted and finalised; the rest of the month is the same again. */
+const SETTLED = 200;
+const CLAIMS = 100;
+const SEED = 20_260_913;
+const adapter = 2;
+const amount = parseEther('1');
+const sources = [
+	{ datanet: 1, share: 6_000 },
+	{ datanet: 2, share: 4_000 }
+];
+
+/** mulberry32: a small generator with a seed, so that every run settles the same leaves. */
+function generator(seed: number): () => number {
+	let state = seed;
+	return () => {
+		state = (state + 0x6d2b79f5) | 0;
+		let t = Math.imul(state ^ (state >>> 15), 1 | state);
+		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+		return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+	};
+}
+
+/** `count` of the PEOPLE, ascending, with weights of two full bytes as a rule: calldata cannot be dearer. */
+function someWeights(count: number, random: () => number): Weight[] {
+	const ids = new Set<number>();
+	while (ids.size < count) ids.add(1 + Math.floor(random() * PEOPLE));
+	return [...ids].sort((a, b) => a - b).map((id) => ({ id, weight: 1 + Math.floor(random() * 65_535) }));
+}
+
+interface Settled {
+	weights: Weight[];
+	leaves: Hex;
+	batch: Batch;
+	gas: bigint;
+}
+
+const nonces = new Map<Address, number>();
+
+async function settle(chain: LocalChain, payer: Address, weights: Weight[]): Promise<Settled> {
+	const leaves = weights.length ? encodeLeaves(weights) : '0x';
+	const nonce = nonces.get(payer) ?? 0;
+	const transcripts = keccak256(stringToHex(`${payer} ${nonce}`));
+	const { settlement } = chain.addresses;
+	const args = [adapter, 0, amount, nonce, transcripts, leaves];
+	const receipt = await chain.write(payer, settlement, settlementAbi, 'settle', args);
+	nonces.set(payer, nonce + 1);
+	const { timestamp } = await chain.publicClient.getBlock({ blockNumber: receipt.blockNumber });
+	const hash = weights.length ? keccak256(leaves) : zeroHash;
+	const batch = { payer, time: Number(timestamp), rules: 1, model: adapter, host: 0, amount, transcripts, leaves: hash };
+	return { weights, leaves, batch, gas: receipt.gasUsed };
+}
+
+function rewardsOf({ weights }: Settled): Map<number, bigint> {
+	return splitBatch({ shares: launchRules, sources, model: adapter, base: 1, host: 0, poster: 0, amount, weights });
+}
+
+/** Posts the roots of `batches` on top of `tree`, which moves on; waits out the window and finalises. */
+async function checkpoint(chain: LocalChain, tree: RewardTree, parent: bigint, batches: Settled[]) {
+	const { settlement } = chain.addresses;
+	const poster = someone('poster');
+	const roots = batches.map((batch) => {
+		tree.add(rewardsOf(batch));
+		return tree.root();
+	});
+	const hashes = batches.map(({ batch }) => hashBatch(batch));
+	const mark = await chain.write(poster, settlement, settlementAbi, 'mark');
+	const post = await chain.write(poster, settlement, settlementAbi, 'post', [parent, 0, hashes, roots]);
+	await chain.pass(launchRules.window);
+	const finalise = await chain.write(poster, settlement, settlementAbi, 'finalise', [parent + 1n]);
+	return { post: mark.gasUsed + post.gasUsed, finalise: finalise.gasUsed };
+}
+
+/** Each to a person who had coin before; that the first payment to an empty account costs 25,000 more is not the contract's doing. */
+async function claims(chain: LocalChain, tree: RewardTree, from: number, count: number): Promise<number> {
+	let gas = 0n;
+	for (let key = from; key < from + count; key++) {
+		const args = [key, tree.get(key), tree.proof(key)];
+		gas += (await chain.write(someone('poster'), chain.addresses.settlement, settlementAbi, 'claim', args)).gasUsed;
+	}
+	return Number(gas) / count;
+}
+
+/** A root that gives one contributor a wei too much, and the one transaction that voids it. */
+async function refute(chain: LocalChain, tree: RewardTree, parent: bigint, batch: Settled): Promise<bigint> {
+	const { settlement } = chain.addresses;
+	const key = batch.weights[500]?.id ?? 1;
+	const before = tree.root();
+	const [cumulativeBefore, proofBefore] = [tree.get(key), tree.proof(key)];
+	tree.add(rewardsOf(batch));
+	tree.add([[key, 1n]]);
+	const later = tree.root();
+	const hash = hashBatch(batch.batch);
+	await chain.write(someone('poster'), settlement, settlementAbi, 'mark');
+	await chain.write(someone('poster'), settlement, settlementAbi, 'post', [parent, 0, [hash], [later]]);
+	const path = transitionPath(before, [later], [hash], 0);
+	const place = { checkpoint: parent + 1n, index: 0n, before, later, path };
+	const step = { place, batch: batch.batch, leaves: batch.leaves };
+	const args = [step, key, cumulativeBefore, proofBefore, tree.get(key), tree.proof(key), zeroHash];
+	return (await chain.write(someone('watcher'), settlement, settlementAbi, 'refute', args)).gasUsed;
+}
+
+/** An index row of 256 int8 at depth 17, and the transaction that checks its score. */
+function scoredRow(random: () => number) {
+	const int8s = (): Hex => `0x${Array.from({ length: 256 }, () => byte(Math.floor(random() * 256))).join('')}`;
+	const byte = (value: number) => value.toString(16).padStart(2, '0');
+	const [query, row, contributor] = [int8s(), int8s(), 17];
+	const path = Array.from({ length: 17 }, (_, i) => keccak256(stringToHex(`sibling ${i}`)));
+	let node = keccak256(`0x${contributor.toString(16).padStart(8, '0')}${row.slice(2)}`);
+	for (const sibling of path) node = keccak256(`0x${node.slice(2)}${sibling.slice(2)}`);
+	return { index: node, query, row: { position: 0, contributor, row, path } };
+}
+
+/** Gas on anvil, Prague rules, whole transactions (contracts with the settings of contracts/foundry.toml). */
+export async function run(): Promise<object> {
+	const random = generator(SEED);
+	const scored = scoredRow(random);
+	const chain = await startLocalChain();
+	try {
+		await populate(chain, PEOPLE, scored.index);
+		for (const name of ['poster', 'watcher']) await chain.fund(someone(name), parseEther('10000'));
+		const payer = someone('payer');
+		await chain.fund(payer, parseEther('100000'));
+		const tree = new RewardTree();
+
+		// One batch before, so that what is measured is the usual case, not an account's first.
+		const first = [await settle(chain, payer, someWeights(10, random))];
+		for (const count of [10, 100, 1_000, 0]) first.push(await settle(chain, payer, someWeights(count, random)));
+		const everyone = Array.from({ length: PEOPLE }, (_, i) => ({ id: i + 1, weight: 1 + Math.floor(random() * 65_535) }));
+		first.push(await settle(chain, payer, everyone));
+		const gas = first.map((batch) => Number(batch.gas));
+		await checkpoint(chain, tree, 0n, first);
+		const claim_first = await claims(chain, tree, 1, CLAIMS);
+
+		const day: Settled[] = [];
+		for (let i = 0; i < SETTLED; i++) {
+			const account = someone(`payer ${i}`);
+			await chain.fund(account, parseEther('1000'));
+			day.push(await settle(chain, account, someWeights(1_000, random)));
+		}
+		const posted = await checkpoint(chain, tree, 1n, day);
+		const claim_later = await claims(chain, tree, 1, CLAIMS);
+
+		const settled = day.reduce((sum, batch) => sum + Number(batch.gas), 0) / SETTLED;
+		const perRoot = Number(posted.post) / SETTLED;
+		const month = DAYS * (PAYERS * (settled + perRoot) + Number(posted.finalise)) + PEOPLE * claim_later;
+
+		const lied = await refute(chain, tree, 2n, await settle(chain, payer, someWeights(1_000, random)));
+		const check = encodeFunctionData({ abi: auditAbi, functionName: 'checkScore', args: [adapter, scored.query, scored.row] });
+		const scoreCheck = await chain.send(payer, chain.addresses.audit, check);
+		return {
+			settle_10: gas[1],
+			settle_100: gas[2],
+			settle_1000: gas[3],
+			settle_private: gas[4],
+			settle_5000: gas[5],
+			claim_first,
+			claim_later,
+			refute: Number(lied),
+			score_check: Number(scoreCheck.gasUsed),
+			per_inference_month: month / (DAYS * PAYERS * RECEIPTS),
+			post_per_batch: perRoot,
+			finalise: Number(posted.finalise),
+			contributors: PEOPLE,
+			seed: SEED
+		};
+	} finally {
+		chain.stop();
+	}
+}
