@@ -56,10 +56,10 @@ export class Replies {
 	}
 }
 
-function outcome({ text, completion, error, trimmed }: Generation): Partial<Reply> {
-	const shared = { text, trimmed: trimmed || undefined };
+function outcome({ text, completion, error, trimmed, model }: Generation): Partial<Reply> {
+	const shared = { text, trimmed: trimmed || undefined, ...(model && { model }) };
 	if (completion) {
-		const { text: whole, model, adapters, ...figures } = completion;
+		const { text: whole, model: id, adapters, ...figures } = completion;
 		return { ...shared, figures, status: completion.finish === 'cancelled' ? 'stopped' : 'done' };
 	}
 	if (!error) return { ...shared, status: 'stopped' };

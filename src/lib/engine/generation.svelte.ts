@@ -11,6 +11,8 @@ export class Generation {
 	/** Prompt tokens read so far. */
 	prefill = $state.raw<{ done: number; total: number }>();
 	text = $state('');
+	/** Name of the model that writes; undefined until it is loaded. */
+	model = $state<string>();
 	/** Oldest turns that no longer fit the context. */
 	trimmed = $state(0);
 	completion = $state.raw<Completion>();
@@ -31,7 +33,9 @@ export class Generation {
 	async run(): Promise<void> {
 		try {
 			// A stop must not have to wait for a download.
-			if (!(await Promise.race([this.#engine.models.ready(), this.#stop.promise]))) return;
+			const loaded = await Promise.race([this.#engine.models.ready(), this.#stop.promise]);
+			if (!loaded) return;
+			this.model = loaded.name;
 			this.phase = 'queued';
 			this.completion = await this.#engine.call((api) =>
 				api.generate(

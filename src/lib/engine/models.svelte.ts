@@ -4,6 +4,7 @@ import { asError, type Engine } from './engine.svelte.ts';
 import { Load } from './load.svelte.ts';
 
 const fallback = 'bundled:nano';
+const fallbackName = 'Nano';
 
 /** The catalogue, and the one model that is loaded or on its way. */
 export class Models {
