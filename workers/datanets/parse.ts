@@ -47,7 +47,7 @@ export function parseHeader(value: unknown): Header & { id: Contribution['id'] }
 	)
 		return refuse('its parent share is not between 0 and 10,000');
 	if (parent === null && parentShare !== 0) return refuse('it shares credit with no parent');
-	if (typeof created !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(created))
+	if (typeof created !== 'string' || !/^(19[7-9]|20\d)\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(created))
 		return refuse('its time is not in whole seconds of UTC');
 	if (Number.isNaN(Date.parse(created))) return refuse('its time does not exist');
 	const header: Header = {
