@@ -8,7 +8,7 @@ export const KINDS = ['pair', 'conversation', 'passage'] as const;
 /** A column of texts that repeat: distinct values, and for each row the index of its own. */
 export interface Column {
 	values: string[];
-	codes: Uint16Array;
+	codes: Uint32Array;
 }
 
 /**
@@ -36,6 +36,8 @@ export interface SegmentIndex {
 	terms: PackedTerms;
 }
 
+export type SegmentColumns = Omit<SegmentIndex, 'terms'>;
+
 class GrowingColumn {
 	readonly values: string[] = [];
 	readonly codes: number[] = [];
@@ -51,7 +53,7 @@ class GrowingColumn {
 	}
 
 	pack(): Column {
-		return { values: this.values, codes: Uint16Array.from(this.codes) };
+		return { values: this.values, codes: Uint32Array.from(this.codes) };
 	}
 }
 
@@ -90,8 +92,8 @@ export class SegmentIndexBuilder {
 		this.#corrections.push(row.parent === null ? 0 : 1);
 	}
 
-	/** Everything but the words: cheap, for a segment that still grows. */
-	columns(): Omit<SegmentIndex, 'terms'> {
+	/** Everything but the words: for a segment that still grows. */
+	columns(): SegmentColumns {
 		const contentHashes = new Uint8Array(this.count * HASH_BYTES);
 		this.#contentHashes.forEach((hash, i) => contentHashes.set(fromHex(hash), i * HASH_BYTES));
 		return {

@@ -1,3 +1,4 @@
+import { OpenLedgerError } from '../../errors.ts';
 import type { Contribution } from '../contribution.ts';
 import type { Hex } from '../hash.ts';
 import { allOf, type DatanetDb } from './db.ts';
@@ -30,6 +31,18 @@ export class RowStore {
 	async get(ids: readonly Hex[]): Promise<(Contribution | undefined)[]> {
 		const records = await stored(() => this.#db.rows.bulkGet(ids.map((id) => [this.#datanet, id])));
 		return Promise.all(records.map((record) => record && this.#open(record)));
+	}
+
+	/** The same where all of them must be there. Throws `storage/damaged`. */
+	async need(ids: readonly Hex[]): Promise<Contribution[]> {
+		const rows = await this.get(ids);
+		return rows.map((row, i) => {
+			if (row) return row;
+			throw new OpenLedgerError('storage/damaged', 'A row of this Datanet is missing from storage.', {
+				remedy: 'Restore the Datanet from a bundle or a backup.',
+				details: { id: ids[i] ?? '' }
+			});
+		});
 	}
 
 	/** All stored rows in ascending order of id, whether in the Datanet now or not, some thousand at a time. */

@@ -1,0 +1,105 @@
+import { fromHex, type Hex } from '../hash.ts';
+import { hashAt, unpackIds } from '../merkle/packed.ts';
+import { IdTable } from '../store/id-table.ts';
+import { stored } from '../store/failures.ts';
+import { allOf } from '../store/db.ts';
+import { SEGMENT_ROWS, type SegmentRecord } from '../store/schema.ts';
+import type { Access } from '../store/staging.ts';
+import { SegmentIndexBuilder, type SegmentColumns, type SegmentIndex } from './segment-index.ts';
+import { SearchableTerms, type Terms } from './terms.ts';
+
+/** One segment's columns and words, as they are now. */
+export interface Part {
+	segment: number;
+	columns: SegmentColumns;
+	terms: Terms;
+}
+
+/** Rows read at a time where an index has to be built. */
+const BATCH = 1_000;
+
+/**
+ * The columns and words of all rows of one Datanet in memory: what filters, sorts, searches, charts and checks read.
+ * Closed segments come ready from the database; only the open one, and what has no index yet, is built from rows.
+ */
+export class TableIndex {
+	readonly #access: Access;
+	readonly #parts: (Part & { builder?: SegmentIndexBuilder })[] = [];
+
+	constructor(access: Access) {
+		this.#access = access;
+	}
+
+	get parts(): readonly Part[] {
+		return this.#parts;
+	}
+
+	/** Brings the index up to the catalogue. `onProgress` hears of rows where many must be read. */
+	async sync(onProgress?: (done: number, total: number) => void): Promise<void> {
+		const { catalogue, db } = this.#access;
+		const missing = catalogue.segments.filter((record) => this.#isBehind(record));
+		if (missing.length === 0) return;
+		const ready = new Map<number, SegmentIndex>();
+		if (missing.some((record) => record.closed))
+			for (const { segment, index } of await stored(() => allOf(db.indexes, catalogue.datanet).toArray()))
+				ready.set(segment, index);
+		const total = missing.reduce((sum, record) => sum + record.lengths.length, 0);
+		let done = 0;
+		for (const record of missing) {
+			const index = ready.get(record.segment);
+			if (record.closed && index?.count === record.lengths.length) this.#take(record.segment, index);
+			else await this.#build(record);
+			onProgress?.((done += record.lengths.length), total);
+		}
+	}
+
+	/** The column entry of a slot: its part, and the place in it. */
+	partOf(slot: number): { columns: SegmentColumns; at: number } {
+		const part = this.#parts[Math.floor(slot / SEGMENT_ROWS)];
+		if (!part) throw new RangeError(`no index for slot ${slot}`);
+		return { columns: part.columns, at: slot % SEGMENT_ROWS };
+	}
+
+	/** The 32 bytes of the content hash of a slot. */
+	contentHashAt(slot: number): Uint8Array {
+		const { columns, at } = this.partOf(slot);
+		return hashAt(columns.contentHashes, at);
+	}
+
+	/** A test whether the Datanet holds content with a hash now. */
+	contents(): (contentHash: Hex) => boolean {
+		const table = new IdTable((slot) => this.contentHashAt(slot));
+		for (const slot of this.#access.catalogue.listed()) table.add(slot);
+		return (contentHash) => table.find(fromHex(contentHash)) >= 0;
+	}
+
+	#isBehind(record: SegmentRecord): boolean {
+		const part = this.#parts[record.segment];
+		return part?.columns.count !== record.lengths.length || (record.closed && part.builder !== undefined);
+	}
+
+	#take(segment: number, { terms, ...columns }: SegmentIndex): void {
+		this.#parts[segment] = { segment, columns, terms: new SearchableTerms(terms) };
+	}
+
+	async #build(record: SegmentRecord): Promise<void> {
+		const { db, rows, catalogue, vault } = this.#access;
+		const builder = this.#parts[record.segment]?.builder ?? new SegmentIndexBuilder();
+		const ids = [...unpackIds(record.ids)].slice(builder.count);
+		for (let at = 0; at < ids.length; at += BATCH)
+			for (const row of await rows.need(ids.slice(at, at + BATCH))) builder.add(row);
+		if (!record.closed) {
+			this.#parts[record.segment] = {
+				segment: record.segment,
+				columns: builder.columns(),
+				terms: builder.terms,
+				builder
+			};
+			return;
+		}
+		const index = builder.finish();
+		this.#take(record.segment, index);
+		if (!vault)
+			await stored(() => db.indexes.put({ datanet: catalogue.datanet, segment: record.segment, index }));
+	}
+}
