@@ -103,6 +103,36 @@ export function correct(
 	return makeContribution({ ...parent, ...change, ...by, parent: parent.id });
 }
 
+/** The signed fields alone, without content and whatever else a record carries. */
+export function headerOf(record: Header & { id: Hex }): Header & { id: Hex } {
+	const {
+		id,
+		kind,
+		contentHash,
+		contributor,
+		licence,
+		source,
+		language,
+		tags,
+		created,
+		parent,
+		parentShare
+	} = record;
+	return {
+		id,
+		kind,
+		contentHash,
+		contributor,
+		licence,
+		source,
+		language,
+		tags,
+		created,
+		parent,
+		parentShare
+	};
+}
+
 /** All text of a content, for length, language and search; parts are separated by a blank line. */
 export function textOf(content: Content): string {
 	switch (content.kind) {

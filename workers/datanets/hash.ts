@@ -35,3 +35,8 @@ export function isHash(value: unknown): value is Hex {
 export function isAddress(value: unknown): value is Hex {
 	return typeof value === 'string' && /^0x[0-9a-f]{40}$/.test(value);
 }
+
+/** True for 0x and 65 bytes: an ECDSA signature with its recovery byte. */
+export function isSignature(value: unknown): value is Hex {
+	return typeof value === 'string' && /^0x[0-9a-f]{130}$/.test(value);
+}

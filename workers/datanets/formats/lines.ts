@@ -7,10 +7,13 @@ export interface Line {
 }
 
 /**
- * Cuts text into lines (\n, \r\n), in groups as they become complete. A line of any length costs at most
- * LONGEST_RECORD characters of memory.
+ * Cuts text into lines (\n, \r\n), in groups as they become complete. A line of any length costs at most `longest`
+ * characters of memory.
  */
-export async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<Line[]> {
+export async function* linesOf(
+	pieces: AsyncIterable<string>,
+	longest = LONGEST_RECORD
+): AsyncGenerator<Line[]> {
 	let rest = '';
 	let tooLong = false;
 	let at = 1;
@@ -21,14 +24,14 @@ export async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<Li
 			const text = rest + piece.slice(start, end);
 			group.push({
 				at: at++,
-				text: tooLong || text.length > LONGEST_RECORD ? undefined : withoutReturn(text)
+				text: tooLong || text.length > longest ? undefined : withoutReturn(text)
 			});
 			rest = '';
 			tooLong = false;
 			start = end + 1;
 		}
 		if (!tooLong) rest += piece.slice(start);
-		if (rest.length > LONGEST_RECORD) {
+		if (rest.length > longest) {
 			tooLong = true;
 			rest = '';
 		}

@@ -59,7 +59,7 @@ export async function importFiles(
 	signal: AbortSignal
 ): Promise<ImportReport> {
 	const run = new ImportRun(files, options, known, onProgress, signal);
-	const { result } = await stageRows(access, `Import ${nameOf(files)}`, async (staging) => {
+	const { result } = await stageRows(access, { label: `Import ${nameOf(files)}` }, async (staging) => {
 		for (const file of files) await run.file(file, (row) => staging.add(row));
 		signal.throwIfAborted();
 		return run.report;

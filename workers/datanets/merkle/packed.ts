@@ -60,3 +60,10 @@ export function packIds(ids: readonly Hex[]): Uint8Array {
 export function* unpackIds(packed: Uint8Array): Generator<Hex> {
 	for (let i = 0; i < packed.length / HASH_BYTES; i++) yield toHex(hashAt(packed, i));
 }
+
+/** True where every hash stands after the one before it: sorted, none twice. */
+export function isAscending(packed: Uint8Array): boolean {
+	for (let i = 1; i < packed.length / HASH_BYTES; i++)
+		if (compareAt(packed, i - 1, packed, i) >= 0) return false;
+	return true;
+}

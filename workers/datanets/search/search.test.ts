@@ -94,7 +94,7 @@ test('the index follows additions, edits, removals and undo, also across segment
 	await replaceRows(access, [{ from: first.id, to: better }], 'Edit');
 	await index.sync();
 	expect([count('femur'), count('tibia')]).toEqual([1, 1]);
-	await stageRows(access, 'Import', async (staging) => {
+	await stageRows(access, { label: 'Import' }, async (staging) => {
 		for (let i = 0; i < SEGMENT_ROWS + 10; i++)
 			await staging.add(contribution(pair(`tibia ${i}`, 'imported')));
 	});
@@ -116,7 +116,7 @@ test('the index follows additions, edits, removals and undo, also across segment
 
 test('an index that is missing or stale is built again from the rows', async () => {
 	const access = await openDatanet();
-	await stageRows(access, 'Import', async (staging) => {
+	await stageRows(access, { label: 'Import' }, async (staging) => {
 		for (const row of rows) await staging.add(row);
 	});
 	await access.db.indexes.clear();

@@ -5,6 +5,9 @@ import { GrowingTerms, type PackedTerms } from './terms.ts';
 
 export const KINDS = ['pair', 'conversation', 'passage'] as const;
 
+/** Kind of a row that another copy has removed before this one ever saw it. */
+export const UNKNOWN = 255;
+
 /** A column of texts that repeat: distinct values, and for each row the index of its own. */
 export interface Column {
 	values: string[];
@@ -17,7 +20,7 @@ export interface Column {
  */
 export interface SegmentIndex {
 	count: number;
-	/** Index into KINDS. */
+	/** Index into KINDS; UNKNOWN for a row whose content was never here. */
 	kinds: Uint8Array;
 	contributors: Column;
 	licences: Column;
@@ -90,6 +93,17 @@ export class SegmentIndexBuilder {
 		this.#created.push(Date.parse(row.created) / 1000);
 		this.#contentHashes.push(row.contentHash);
 		this.#corrections.push(row.parent === null ? 0 : 1);
+	}
+
+	/** Takes the place of a row whose content is not here. */
+	addUnknown(): void {
+		this.#kinds.push(UNKNOWN);
+		for (const column of [this.#contributors, this.#licences, this.#languages, this.#sources]) column.add('');
+		this.#tagEnds.push(this.#tags.codes.length);
+		this.#lengths.push(0);
+		this.#created.push(0);
+		this.#contentHashes.push(`0x${'0'.repeat(64)}`);
+		this.#corrections.push(0);
 	}
 
 	/** Everything but the words: for a segment that still grows. */

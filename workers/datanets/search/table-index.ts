@@ -5,7 +5,7 @@ import { stored } from '../store/failures.ts';
 import { allOf } from '../store/db.ts';
 import { SEGMENT_ROWS, type SegmentRecord } from '../store/schema.ts';
 import type { Access } from '../store/staging.ts';
-import { SegmentIndexBuilder, type SegmentColumns, type SegmentIndex } from './segment-index.ts';
+import { SegmentIndexBuilder, UNKNOWN, type SegmentColumns, type SegmentIndex } from './segment-index.ts';
 import { SearchableTerms, type Terms } from './terms.ts';
 
 /** One segment's columns and words, as they are now. */
@@ -60,6 +60,12 @@ export class TableIndex {
 		return { columns: part.columns, at: slot % SEGMENT_ROWS };
 	}
 
+	/** False where the content of a slot was never here. */
+	isKnown(slot: number): boolean {
+		const { columns, at } = this.partOf(slot);
+		return columns.kinds[at] !== UNKNOWN;
+	}
+
 	/** The 32 bytes of the content hash of a slot. */
 	contentHashAt(slot: number): Uint8Array {
 		const { columns, at } = this.partOf(slot);
@@ -87,7 +93,10 @@ export class TableIndex {
 		const builder = this.#parts[record.segment]?.builder ?? new SegmentIndexBuilder();
 		const ids = [...unpackIds(record.ids)].slice(builder.count);
 		for (let at = 0; at < ids.length; at += BATCH)
-			for (const row of await rows.need(ids.slice(at, at + BATCH))) builder.add(row);
+			for (const row of await rows.get(ids.slice(at, at + BATCH))) {
+				if (row) builder.add(row);
+				else builder.addUnknown();
+			}
 		if (!record.closed) {
 			this.#parts[record.segment] = {
 				segment: record.segment,

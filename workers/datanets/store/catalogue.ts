@@ -83,8 +83,12 @@ export class Catalogue {
 		return hashAt(this.#segmentOf(slot).ids, slot % SEGMENT_ROWS);
 	}
 
+	lengthAt(slot: number): number {
+		return this.#segmentOf(slot).lengths[slot % SEGMENT_ROWS] ?? 0;
+	}
+
 	isIn(slot: number): boolean {
-		return isIn(this.#segmentOf(slot).lengths[slot % SEGMENT_ROWS]);
+		return isIn(this.lengthAt(slot));
 	}
 
 	placeOf(slot: number): number {

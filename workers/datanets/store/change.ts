@@ -11,13 +11,16 @@ import type { DatanetRecord, JournalRecord, SegmentRecord } from './schema.ts';
 const JOURNAL_LENGTH = 200;
 
 export interface Committed {
-	datanet: DatanetRecord;
+	revision: number;
+	/** Slots whose rows went in or out. */
 	slots: Uint32Array;
 }
 
 /** The tables that every change of rows reads or writes. */
 function tablesOf(db: DatanetDb) {
-	return [db.datanets, db.rows, db.segments, db.indexes, db.journal, db.staging, db.reviews, db.drafts];
+	const { datanets, rows, headers, segments, indexes, journal, staging, reviews, drafts, versions, batches } =
+		db;
+	return [datanets, rows, headers, segments, indexes, journal, staging, reviews, drafts, versions, batches];
 }
 
 /**
@@ -25,36 +28,37 @@ function tablesOf(db: DatanetDb) {
  * it and writes all of it or nothing. `work` may await nothing but the database. Throws `datanet/not-found`,
  * `datanet/too-large`, `storage/*` and whatever `work` throws; then nothing has changed.
  *
+ * @param create the Datanet itself, where this change brings it into being
  * @param label what was done, for the undo menu; without one the change cannot be undone (a merge, an undo itself)
  */
 export async function change(
 	db: DatanetDb,
 	catalogue: Catalogue,
 	label: string | undefined,
-	work: (plan: Plan, datanet: DatanetRecord) => void | Promise<void>
+	work: (plan: Plan, datanet: DatanetRecord) => void | Promise<void>,
+	create?: DatanetRecord
 ): Promise<Committed> {
 	let segments: SegmentRecord[] = [];
 	const committed = await stored(() =>
 		db.transaction('rw', tablesOf(db), async () => {
+			if (create) await db.datanets.add(create);
 			const before = await freshen(db, catalogue);
 			const plan = new Plan(catalogue);
 			await work(plan, before);
 			segments = plan.segments();
-			const datanet: DatanetRecord = {
-				...before,
-				revision: before.revision + 1,
-				count: before.count + plan.delta
-			};
-			if (datanet.count > MAX_ROWS) throw tooLarge(datanet.count);
+			const revision = before.revision + 1;
+			const count = before.count + plan.delta;
+			if (count > MAX_ROWS) throw tooLarge(count);
 			await db.segments.bulkPut(segments);
 			const { slots, present } = plan.changes();
 			if (label !== undefined && slots.length > 0)
 				await remember(db, catalogue.datanet, label, slots, present);
-			await db.datanets.put(datanet);
-			return { datanet, slots };
+			// Not `put`: `work` may have changed the description.
+			await db.datanets.update(catalogue.datanet, { revision, count });
+			return { revision, slots };
 		})
 	);
-	catalogue.take(segments, committed.datanet.revision);
+	catalogue.take(segments, committed.revision);
 	return committed;
 }
 

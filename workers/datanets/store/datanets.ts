@@ -19,10 +19,15 @@ export async function createDatanet(
 	info: Partial<DatanetInfo> = {},
 	id = toHex(crypto.getRandomValues(new Uint8Array(16))).slice(2)
 ): Promise<DatanetRecord> {
-	const now = Date.now();
-	const record: DatanetRecord = { updated: now, ...BLANK, ...info, id, created: now, revision: 0, count: 0 };
+	const record = newDatanet(info, id);
 	await stored(() => db.datanets.add(record));
 	return record;
+}
+
+/** The record of a Datanet without rows. */
+export function newDatanet(info: Partial<DatanetInfo>, id: string): DatanetRecord {
+	const now = Date.now();
+	return { updated: now, ...BLANK, ...info, id, created: now, revision: 0, count: 0 };
 }
 
 /** Changes what it says of itself; its rows stay. Throws `datanet/not-found`. */
@@ -41,6 +46,7 @@ export async function deleteDatanet(db: DatanetDb, id: string): Promise<void> {
 		db.transaction('rw', db.tables, async () => {
 			await db.datanets.delete(id);
 			await allOf(db.rows, id).delete();
+			await allOf(db.headers, id).delete();
 			await allOf(db.segments, id).delete();
 			await allOf(db.indexes, id).delete();
 			await allOf(db.journal, id).delete();

@@ -1,9 +1,11 @@
 import { Dexie, type Table } from 'dexie';
 import type { Hex } from '../hash.ts';
+import type { WalletLink } from '../identity.ts';
 import type {
 	BatchRecord,
 	DatanetRecord,
 	DraftRecord,
+	HeaderRecord,
 	IndexRecord,
 	JournalRecord,
 	KeyRecord,
@@ -25,6 +27,7 @@ export const DATABASE_NAME = 'openledger-datanets';
 export class DatanetDb extends Dexie {
 	declare datanets: Table<DatanetRecord, string>;
 	declare rows: Table<RowRecord, [string, Hex]>;
+	declare headers: Table<HeaderRecord, [string, Hex]>;
 	declare segments: Table<SegmentRecord, [string, number]>;
 	declare indexes: Table<IndexRecord, [string, number]>;
 	declare journal: Table<JournalRecord, [string, number]>;
@@ -36,12 +39,14 @@ export class DatanetDb extends Dexie {
 	declare reports: Table<ReportRecord, string>;
 	declare mappings: Table<MappingRecord, string>;
 	declare keys: Table<KeyRecord, Hex>;
+	declare links: Table<WalletLink, Hex>;
 
 	constructor(name = DATABASE_NAME) {
 		super(name);
 		this.version(1).stores({
 			datanets: 'id',
 			rows: '[datanet+id]',
+			headers: '[datanet+id]',
 			segments: '[datanet+segment]',
 			indexes: '[datanet+segment]',
 			journal: '[datanet+seq]',
@@ -52,7 +57,8 @@ export class DatanetDb extends Dexie {
 			drafts: '[datanet+row]',
 			reports: 'datanet',
 			mappings: 'signature',
-			keys: 'address'
+			keys: 'address',
+			links: 'key'
 		});
 	}
 }

@@ -1,7 +1,6 @@
 import type { SignedBatch } from '../batch.ts';
-import type { Contribution } from '../contribution.ts';
+import type { Contribution, Header } from '../contribution.ts';
 import type { Hex } from '../hash.ts';
-import type { WalletLink } from '../identity.ts';
 import type { SegmentIndex } from '../search/segment-index.ts';
 import type { Version } from '../version.ts';
 
@@ -46,6 +45,9 @@ export interface Sealed {
 
 /** A stored record; its body is sealed where the Datanet is locked away behind a passphrase. */
 export type RowRecord = { datanet: string; id: Hex } & (Contribution | { sealed: Sealed });
+
+/** An ancestor whose content is elsewhere or gone: enough to know whose credit it is. */
+export type HeaderRecord = Header & { datanet: string; id: Hex };
 
 /** Rows of one Datanet in the order of their arrival, `SEGMENT_ROWS` at most. Slot = segment × SEGMENT_ROWS + place. */
 export interface SegmentRecord {
@@ -138,7 +140,6 @@ export interface KeyRecord {
 	/** The private key under `wrapping`, which the browser does not give out. */
 	sealed: Sealed;
 	wrapping: CryptoKey;
-	link?: WalletLink;
 }
 
 /** Latest check of a Datanet: see workers/datanets/checks. */

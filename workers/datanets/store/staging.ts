@@ -10,7 +10,7 @@ import { stored } from './failures.ts';
 import { exclusively } from './locks.ts';
 import type { Plan } from './plan.ts';
 import type { RowStore } from './rows.ts';
-import { SEGMENT_ROWS } from './schema.ts';
+import { SEGMENT_ROWS, type DatanetRecord } from './schema.ts';
 import type { Vault } from './vault.ts';
 
 /** Rows to a transaction while staging: large enough to be fast, small enough to cancel within a blink. */
@@ -24,6 +24,15 @@ export interface Access {
 	vault?: Vault;
 }
 
+export interface StageOptions {
+	/** For the undo menu; without one the change cannot be undone. */
+	label?: string;
+	/** The Datanet to be, where it is not there yet: it comes into being with its rows or not at all. */
+	create?: DatanetRecord;
+	/** What becomes of the rows in the final transaction; by default they become members. */
+	finish?: (plan: Plan, staging: Staging) => void | Promise<void>;
+}
+
 /**
  * Brings many rows into a Datanet at once, or none of them. Rows are written in batches, each together with a note of
  * their ids; nothing lists them until `work` has finished and one short transaction makes them members. A tab that
@@ -31,28 +40,39 @@ export interface Access {
  */
 export async function stageRows<T>(
 	access: Access,
-	label: string | undefined,
-	work: (staging: Staging) => Promise<T>,
-	also?: (plan: Plan) => void | Promise<void>
+	{ label, create, finish = (plan, staging) => staging.join(plan) }: StageOptions,
+	work: (staging: Staging) => Promise<T>
 ): Promise<Committed & { result: T }> {
 	const { db, catalogue } = access;
 	return exclusively(lockName(catalogue.datanet), async () => {
 		await sweepLocked(db, catalogue.datanet);
-		await stored(() => freshen(db, catalogue));
+		if (!create) await stored(() => freshen(db, catalogue));
 		const staging = new Staging(access);
 		try {
 			const result = await work(staging);
 			await staging.flush();
-			const committed = await change(db, catalogue, label, async (plan) => {
-				await staging.join(plan);
-				await also?.(plan);
-			});
+			const committed = await change(
+				db,
+				catalogue,
+				label,
+				async (plan) => {
+					await finish(plan, staging);
+					await db.staging.where('datanet').equals(catalogue.datanet).delete();
+				},
+				create
+			);
 			return { ...committed, result };
 		} catch (error) {
 			await sweepLocked(db, catalogue.datanet).catch(() => undefined);
 			throw error;
 		}
 	});
+}
+
+/** Sweeps every Datanet that an unfinished import has left rows in. For the start of the app. */
+export async function sweepAll(db: DatanetDb): Promise<void> {
+	const names = new Set((await stored(() => db.staging.toArray())).map((note) => note.datanet));
+	await Promise.all([...names].map((datanet) => sweep(db, datanet)));
 }
 
 /** Deletes what an import that died has left. Does nothing while one is running in any tab: it waits. */
@@ -105,6 +125,10 @@ export class Staging {
 		this.#access = access;
 	}
 
+	has(id: Hex): boolean {
+		return this.#seen.has(id);
+	}
+
 	/** Rows taken so far. */
 	get count(): number {
 		return this.#seen.size;
@@ -144,6 +168,17 @@ export class Staging {
 		);
 	}
 
+	/** Packed ids of the rows taken, in their order. */
+	ids(): Uint8Array {
+		const all = new Uint8Array(this.count * HASH_BYTES);
+		let at = 0;
+		for (const part of this.#parts) {
+			all.set(part.ids.subarray(0, part.count * HASH_BYTES), at);
+			at += part.count * HASH_BYTES;
+		}
+		return all;
+	}
+
 	/** Inside the change's transaction: makes the rows members, each part a closed segment of its own. */
 	async join(plan: Plan): Promise<void> {
 		const { db, catalogue, vault } = this.#access;
@@ -161,7 +196,6 @@ export class Staging {
 			if (!vault) await db.indexes.put({ datanet: catalogue.datanet, segment, index: packed(part.index) });
 		}
 		plan.close();
-		await db.staging.where('datanet').equals(catalogue.datanet).delete();
 	}
 
 	#partWithRoom(): Part {

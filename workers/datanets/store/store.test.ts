@@ -113,7 +113,7 @@ test('an import across several segments arrives whole, in order, with its index'
 	const access = await openDatanet();
 	await addRows(access, rows, 'Add rows');
 	const many = Array.from({ length: SEGMENT_ROWS + 50 }, (_, i) => contribution(pair(`imported ${i}`, 'x')));
-	const { result } = await stageRows(access, 'Import', async (staging) => {
+	const { result } = await stageRows(access, { label: 'Import' }, async (staging) => {
 		let fresh = 0;
 		for (const row of [...many, first, ...many.slice(0, 3)]) if (await staging.add(row)) fresh++;
 		return fresh;
@@ -135,7 +135,7 @@ test('an import across several segments arrives whole, in order, with its index'
 test('an import that fails leaves nothing behind', async () => {
 	const access = await openDatanet();
 	await addRows(access, rows, 'Add rows');
-	const broken = stageRows(access, 'Import', async (staging) => {
+	const broken = stageRows(access, { label: 'Import' }, async (staging) => {
 		for (let i = 0; i < 2_500; i++) await staging.add(contribution(pair(`lost ${i}`, 'x')));
 		throw new Error('the file ends here');
 	});
@@ -184,7 +184,9 @@ test('rows behind a passphrase rest encrypted and read the same', async () => {
 	const { vault, record } = await Vault.create('correct horse');
 	const access = await openDatanet(vault);
 	await addRows(access, rows, 'Add rows');
-	await stageRows(access, 'Import', (staging) => staging.add(contribution(pair('secret', 'bone'))));
+	await stageRows(access, { label: 'Import' }, (staging) =>
+		staging.add(contribution(pair('secret', 'bone')))
+	);
 	expect(await rowsOf(access)).toHaveLength(11);
 	expect(JSON.stringify(await access.db.rows.toArray())).not.toContain('question');
 	expect(await access.db.indexes.count()).toBe(0);

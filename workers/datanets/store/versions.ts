@@ -55,10 +55,17 @@ export async function restoreVersion(access: Access, root: Hex): Promise<void> {
 		const wanted = new Set<number>();
 		for (let at = 0; at < version.ids.length / HASH_BYTES; at++) {
 			const slot = catalogue.findBytes(hashAt(version.ids, at));
-			if (slot < 0) throw new Error('a version names a row that the Datanet has never had');
+			if (slot < 0) throw incomplete(root);
 			wanted.add(slot);
 		}
 		for (const slot of catalogue.listed()) if (!wanted.has(slot)) plan.set(slot, false);
 		for (const slot of wanted) plan.set(slot, true);
+	});
+}
+
+function incomplete(root: Hex): OpenLedgerError {
+	return new OpenLedgerError('datanet/not-found', 'Some rows of this version are not on this device.', {
+		remedy: 'Import a bundle of the Datanet that holds its history.',
+		details: { root }
 	});
 }
