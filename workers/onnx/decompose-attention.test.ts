@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { decoderModel } from '#test/support/onnx/decoder-model.ts';
+import { engines } from '#test/support/engines.ts';
 import { int64, openModel, type Running, type Values } from '#test/support/onnx/run-decoder.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { float, type AttributeLike } from './attribute.ts';
@@ -93,8 +94,8 @@ test.each(SHAPES)('primitives give what the fused operator gives: %s', async (_,
 		dims
 	});
 	const sessions: [Running, Running][] = [
-		[await openModel(fused, 'node'), await openModel(primitives, 'node')],
-		[await openModel(fused, 'wasm'), await openModel(primitives, 'wasm')]
+		[await openModel(fused, engines.cpu), await openModel(primitives, engines.cpu)],
+		[await openModel(fused, engines.wasm), await openModel(primitives, engines.wasm)]
 	];
 	for (const [name, before, fresh, lengths] of RUNS) {
 		const batch = before.length;
@@ -163,8 +164,8 @@ test('a whole decoder replies alike', async () => {
 		...cache
 	};
 	const [wanted, found] = [
-		await (await openModel(model, 'wasm')).run(feeds),
-		await (await openModel(decomposeAttention(model), 'wasm')).run(feeds)
+		await (await openModel(model, engines.wasm)).run(feeds),
+		await (await openModel(decomposeAttention(model), engines.wasm)).run(feeds)
 	];
 	expect(compare(wanted.logits, found.logits, 0, 1, 5)).toBeLessThan(1e-5);
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decoderModel, type DecoderOptions } from '#test/support/onnx/decoder-model.ts';
-import { decode, openModel, type Backend, type Values } from '#test/support/onnx/run-decoder.ts';
+import { engines } from '#test/support/engines.ts';
+import { decode, openModel, type Values } from '#test/support/onnx/run-decoder.ts';
 import { noAdapter, slotFeeds, TestAdapter } from '#test/support/onnx/slot-values.ts';
 import type { Model } from './model.ts';
 import { rewriteForServing, type RewriteOptions } from './rewrite.ts';
@@ -36,8 +37,13 @@ const FORMS: RewriteOptions[] = [
 	{ lora: 'gemm', fuse: false }
 ];
 
-async function replies(model: Model, backend: Backend, rows: number[][], extra: Record<string, Values> = {}) {
-	const session = await openModel(model, backend);
+async function replies(
+	model: Model,
+	backend: keyof typeof engines,
+	rows: number[][],
+	extra: Record<string, Values> = {}
+) {
+	const session = await openModel(model, engines[backend]);
 	const result = await decode(session, rows, 2, SHAPE, extra);
 	await session.close();
 	return result;
@@ -60,7 +66,7 @@ function distance(a: Replies, b: Replies): number {
 }
 
 describe.each(LAYOUTS)('%s', (_, layout) => {
-	test.each(['node', 'wasm'] as const)(
+	test.each(['cpu', 'wasm'] as const)(
 		'replies without an adapter bit for bit as given (%s)',
 		async (backend) => {
 			const given = decoderModel(layout);
@@ -117,10 +123,10 @@ const ADAPTED_FORMS = FORMS.filter(({ lora }) => lora !== 'none');
 describe.each(LAYOUTS.filter(([, { linear }]) => linear !== 'q4'))('%s with an adapter', (_, layout) => {
 	test('replies in every form like a model with the adapter merged', async () => {
 		const adapter = new TestAdapter(7, () => 8);
-		const reference = await replies(merged(layout, adapter), 'node', ONE_ROW);
+		const reference = await replies(merged(layout, adapter), 'cpu', ONE_ROW);
 		const given = decoderModel(layout);
-		expect(distance(reference, await replies(given, 'node', ONE_ROW))).toBeGreaterThan(0.1);
-		for (const backend of ['node', 'wasm'] as const)
+		expect(distance(reference, await replies(given, 'cpu', ONE_ROW))).toBeGreaterThan(0.1);
+		for (const backend of ['cpu', 'wasm'] as const)
 			for (const form of ADAPTED_FORMS) {
 				const { model, slots } = rewriteForServing(given, form);
 				const adapted = await replies(model, backend, ONE_ROW, slotFeeds(slots, [adapter]));
@@ -131,9 +137,9 @@ describe.each(LAYOUTS.filter(([, { linear }]) => linear !== 'q4'))('%s with an a
 
 test.each([1, 4, 8, 16, 32, 64])('an adapter of rank %i equals its merge', async (rank) => {
 	const adapter = new TestAdapter(rank, () => rank);
-	const reference = await replies(merged({}, adapter), 'node', ROWS);
+	const reference = await replies(merged({}, adapter), 'cpu', ROWS);
 	const { model, slots } = rewriteForServing(decoderModel(), { lora: 'matmul', fuse: true });
-	for (const backend of ['node', 'wasm'] as const)
+	for (const backend of ['cpu', 'wasm'] as const)
 		expect(
 			distance(reference, await replies(model, backend, ROWS, slotFeeds(slots, [adapter])))
 		).toBeLessThan(1e-5);
@@ -149,9 +155,9 @@ test.each([
 ])('an adapter of %j only equals its merge', async (modules) => {
 	const ranks = (path: string) => (modules.some((module) => path.endsWith(module)) ? 4 : 0);
 	const adapter = new TestAdapter(3, ranks);
-	const reference = await replies(merged({}, adapter), 'node', ROWS);
+	const reference = await replies(merged({}, adapter), 'cpu', ROWS);
 	const { model, slots } = rewriteForServing(decoderModel(), { lora: 'matmul', fuse: true });
-	expect(distance(reference, await replies(model, 'node', ROWS, slotFeeds(slots, [adapter])))).toBeLessThan(
+	expect(distance(reference, await replies(model, 'cpu', ROWS, slotFeeds(slots, [adapter])))).toBeLessThan(
 		1e-5
 	);
 });
@@ -162,9 +168,9 @@ test.each(LAYOUTS)('rows of one batch carry different adapters: %s', async (_, l
 		new TestAdapter(2, (path) => (path.endsWith('q_proj') ? 16 : 0))
 	];
 	const { model, slots } = rewriteForServing(decoderModel(layout), { lora: 'matmul', fuse: true });
-	const both = await replies(model, 'node', ROWS, slotFeeds(slots, adapters));
+	const both = await replies(model, 'cpu', ROWS, slotFeeds(slots, adapters));
 	for (const [row, adapter] of adapters.entries()) {
-		const alone = await replies(model, 'node', ROWS.slice(row, row + 1), slotFeeds(slots, [adapter]));
+		const alone = await replies(model, 'cpu', ROWS.slice(row, row + 1), slotFeeds(slots, [adapter]));
 		const half = both.logits.map(({ data, dims }) => ({
 			data: (data as Float32Array).slice((row * data.length) / 2, ((row + 1) * data.length) / 2),
 			dims: [1, ...dims.slice(1)]
@@ -201,8 +207,8 @@ describe('the head', () => {
 	test.each(LAYOUTS)('gives the last position alone, the same numbers: %s', async (_, layout) => {
 		const given = decoderModel(layout);
 		const { model } = rewriteForServing(given, { lora: 'none', fuse: false, head: 'last' });
-		const all = await replies(given, 'node', ROWS);
-		const last = await replies(model, 'node', ROWS);
+		const all = await replies(given, 'cpu', ROWS);
+		const last = await replies(model, 'cpu', ROWS);
 		const [prefill] = all.logits;
 		expect(last.logits[0]?.dims).toEqual([2, 1, 96]);
 		const lastOf = (row: number) => [...(prefill?.data ?? [])].slice((row * 5 + 4) * 96, (row * 5 + 5) * 96);
@@ -217,13 +223,13 @@ describe('the head', () => {
 		const { model, info } = rewriteForServing(given, { lora: 'none', fuse: false, head: 'all' });
 		expect(info.inputs.numLogitsToKeep).toBeUndefined();
 		expect([...model.graph.nodes].filter(({ opType }) => opType === 'Slice')).toEqual([]);
-		expect(await replies(model, 'node', ROWS)).toEqual(await replies(given, 'node', ROWS));
+		expect(await replies(model, 'cpu', ROWS)).toEqual(await replies(given, 'cpu', ROWS));
 	});
 
 	test('is left to num_logits_to_keep where the model has it', async () => {
 		const given = decoderModel({ numLogitsToKeep: true });
 		const { model, info } = rewriteForServing(given, { lora: 'none', fuse: false, head: 'last' });
 		expect(info.inputs.numLogitsToKeep?.dims).toEqual([]);
-		expect(await replies(model, 'node', ROWS)).toEqual(await replies(given, 'node', ROWS));
+		expect(await replies(model, 'cpu', ROWS)).toEqual(await replies(given, 'cpu', ROWS));
 	});
 });

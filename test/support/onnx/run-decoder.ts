@@ -1,11 +1,7 @@
-import * as node from 'onnxruntime-node';
-import * as web from 'onnxruntime-web';
+import type { Engine } from '#test/support/run-decoder.ts';
 import type { Model } from '#workers/onnx/model.ts';
 import { joinSegments } from '#workers/onnx/segments.ts';
 import { writeModel } from '#workers/onnx/write.ts';
-
-/** Native CPU or WebAssembly: both runtimes have to agree with themselves, bit by bit. */
-export type Backend = 'node' | 'wasm';
 
 /** Values and shape of a tensor to feed or that came out. */
 export interface Values {
@@ -13,28 +9,16 @@ export interface Values {
 	dims: number[];
 }
 
-const RUNTIME = { node, wasm: web };
-
 /** A session over a model whose weights are all in memory. */
-export async function openModel(model: Model, backend: Backend) {
+export async function openModel(model: Model, engine: Engine) {
 	const { graph, weights, weightsPath } = writeModel(model);
 	const data = joinSegments(weights, new Map());
-	return openBytes(graph, backend, data.length ? [{ path: weightsPath, data }] : []);
-}
-
-export async function openBytes(
-	bytes: Uint8Array,
-	backend: Backend,
-	externalData: { path: string; data: Uint8Array }[] = []
-) {
-	const { InferenceSession, Tensor } = RUNTIME[backend] as typeof node;
-	web.env.wasm.numThreads = 1;
-	const options = {
-		externalData,
-		executionProviders: [backend === 'node' ? 'cpu' : 'wasm'],
+	const { InferenceSession, Tensor } = engine.ort;
+	const session = await InferenceSession.create(graph, {
+		externalData: data.length ? [{ path: weightsPath, data }] : [],
+		executionProviders: [engine.provider],
 		logSeverityLevel: 3
-	};
-	const session = await InferenceSession.create(bytes, options as node.InferenceSession.SessionOptions);
+	});
 	const tensor = ({ data, dims }: Values) => {
 		if (data instanceof Float32Array) return new Tensor('float32', data, dims);
 		if (data instanceof BigInt64Array) return new Tensor('int64', data, dims);
@@ -59,7 +43,7 @@ export async function openBytes(
 	};
 }
 
-export type Running = Awaited<ReturnType<typeof openBytes>>;
+export type Running = Awaited<ReturnType<typeof openModel>>;
 
 export const int64 = (values: readonly number[], dims: number[]): Values => ({
 	data: BigInt64Array.from(values.map(BigInt)),
