@@ -1,7 +1,8 @@
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { CandidateRequest, Candidates } from './candidates.ts';
-import type { DataType } from './data-type.ts';
+import type { DataType } from '#workers/onnx/types.ts';
 import type { ValueDescription } from './ort-session.ts';
+import { STEP_INPUTS } from './step-inputs.ts';
 
 /** What a decoder graph's inputs and outputs say about it (onnx-community layout). */
 export interface DecoderShape {
@@ -12,9 +13,6 @@ export interface DecoderShape {
 	/** Element type of the key/value cache. */
 	kvType: DataType;
 	vocabSize: number;
-	/** Inputs beyond input_ids, attention_mask and the cache. */
-	hasPositionIds: boolean;
-	hasLogitsToKeep: boolean;
 	/** Inputs of the LoRA branches, in the graph's order: A [adapter_batch, in, rank] and B [adapter_batch, rank, out]. */
 	adapterInputs: readonly ValueDescription[];
 }
@@ -29,7 +27,6 @@ export interface KvState {
 
 /** An adapter's A and B on the device, ready to be fed. */
 export interface DeviceAdapter {
-	readonly rank: number;
 	readonly byteLength: number;
 	dispose(): void;
 }
@@ -90,14 +87,15 @@ export function readShape(
 	const [, kvHeads, , headDim] = keys[0]?.dims ?? [];
 	const vocabSize = outputs.get('logits')?.dims.at(-1);
 	const kvType = keys[0]?.type;
-	const known = new Set(['input_ids', 'attention_mask', 'position_ids', 'num_logits_to_keep']);
+	const known = new Set<string>(STEP_INPUTS);
 	for (const layer of keys.keys())
 		for (const part of ['key', 'value'] as const) {
 			if (!inputs.has(pastName(layer, part)) || !outputs.has(presentName(layer, part)))
 				throw notADecoder(`layer ${layer} has no ${part} cache`);
 			known.add(pastName(layer, part));
 		}
-	if (!inputs.has('input_ids') || !inputs.has('attention_mask')) throw notADecoder('no input_ids or mask');
+	if (!inputs.has('input_ids')) throw notADecoder('no input_ids');
+	if (!inputs.has('attention_mask') && !inputs.has('seqlens_k')) throw notADecoder('no attention mask');
 	if (typeof kvHeads !== 'number' || typeof headDim !== 'number' || !kvType)
 		throw notADecoder('the key/value cache has no fixed head count and size');
 	if (typeof vocabSize !== 'number') throw notADecoder('the logits have no fixed vocabulary');
@@ -107,8 +105,6 @@ export function readShape(
 		headDim,
 		kvType,
 		vocabSize,
-		hasPositionIds: inputs.has('position_ids'),
-		hasLogitsToKeep: inputs.has('num_logits_to_keep'),
 		adapterInputs: [...inputs.values()].filter(({ name }) => !known.has(name))
 	};
 }

@@ -1,5 +1,5 @@
 import type { ByteSource } from '#workers/bytes.ts';
-import { dataTypeOf, type DataType } from './data-type.ts';
+import { type DataType, dataTypeOf } from '#workers/onnx/types.ts';
 import { LazyBytes } from './lazy-bytes.ts';
 import { heapOf } from './ort-module.ts';
 import { OrtTensor } from './ort-tensor.ts';

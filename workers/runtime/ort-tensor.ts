@@ -1,4 +1,5 @@
-import { bytesPerElement, dataTypeOf, elementCount, type DataType } from './data-type.ts';
+import { type DataType, byteLength, dataTypeOf } from '#workers/onnx/types.ts';
+import { elementCount } from './element-count.ts';
 import type { Ort } from './ort.ts';
 import { heapOf } from './ort-module.ts';
 
@@ -39,7 +40,7 @@ export class OrtTensor {
 	}
 
 	get byteLength(): number {
-		return elementCount(this.dims) * bytesPerElement(this.type);
+		return byteLength(this.type, elementCount(this.dims));
 	}
 
 	/** Where its elements start in the wasm heap. */

@@ -1,5 +1,6 @@
 import { OpenLedgerError } from '#workers/errors.ts';
-import { bytesPerElement, dataTypeId, elementCount, type DataType } from './data-type.ts';
+import { type DataType, byteLength, dataTypeNumber } from '#workers/onnx/types.ts';
+import { elementCount } from './element-count.ts';
 import { deviceError } from './device-error.ts';
 import { heapOf, startModule, type OrtBuild, type OrtModule, type OrtUrls } from './ort-module.ts';
 import { OrtTensor } from './ort-tensor.ts';
@@ -107,7 +108,7 @@ export class Ort {
 
 	/** A tensor in the wasm heap whose elements are not set. */
 	allocate(type: DataType, dims: readonly number[]): OrtTensor {
-		const bytes = elementCount(dims) * bytesPerElement(type);
+		const bytes = byteLength(type, elementCount(dims));
 		const pointer = this.module._malloc(Math.max(bytes, 1));
 		if (pointer === 0)
 			throw new OpenLedgerError('device/out-of-memory', `No memory left for ${bytes} more bytes.`, {
@@ -123,7 +124,14 @@ export class Ort {
 		const mark = module.stackSave();
 		try {
 			const shape = this.pointers(dims);
-			const handle = module._OrtCreateTensor(dataTypeId(type), pointer, bytes, shape, dims.length, location);
+			const handle = module._OrtCreateTensor(
+				dataTypeNumber(type),
+				pointer,
+				bytes,
+				shape,
+				dims.length,
+				location
+			);
 			if (handle === 0) this.check(1);
 			return handle;
 		} finally {

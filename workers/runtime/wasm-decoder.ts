@@ -1,13 +1,12 @@
 import { f16ToF32 } from '#workers/formats/half.ts';
 import { topCandidates, type CandidateRequest, type Candidates } from './candidates.ts';
-import { bytesPerElement } from './data-type.ts';
+import { byteLength } from '#workers/onnx/types.ts';
 import {
 	cacheNames,
 	readShape,
 	type AdapterArrays,
 	type Decoder,
 	type DecoderShape,
-	type DeviceAdapter,
 	type KvState,
 	type Logits,
 	type RunOptions
@@ -16,7 +15,8 @@ import { heapOf } from './ort-module.ts';
 import { OrtSession, type OrtModel } from './ort-session.ts';
 import type { OrtTensor } from './ort-tensor.ts';
 import type { Ort } from './ort.ts';
-import { stepInputs } from './step-inputs.ts';
+import { stepOf, stepTensors } from './step-inputs.ts';
+import { WasmAdapters, type WasmAdapter } from './wasm-adapter.ts';
 
 /** A cache in the wasm heap: tensors [rows, kvHeads, width, headDim], layer by layer, key before value. */
 class WasmKvState implements KvState {
@@ -43,25 +43,6 @@ class WasmKvState implements KvState {
 	}
 }
 
-/** Feeds of the LoRA inputs for one row, or for the rows of a batch. */
-class WasmAdapter implements DeviceAdapter {
-	readonly tensors: ReadonlyMap<string, OrtTensor>;
-	readonly rank: number;
-
-	constructor(tensors: ReadonlyMap<string, OrtTensor>, rank: number) {
-		this.tensors = tensors;
-		this.rank = rank;
-	}
-
-	get byteLength(): number {
-		return [...this.tensors.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
-	}
-
-	dispose(): void {
-		for (const tensor of this.tensors.values()) tensor.dispose();
-	}
-}
-
 export interface WasmDecoderOptions {
 	/** False for graphs whose attention is not GroupQueryAttention: their rows cannot differ in length. */
 	batches?: boolean;
@@ -77,10 +58,7 @@ export class WasmDecoder implements Decoder {
 	readonly #ort: Ort;
 	readonly #session: OrtSession;
 	readonly #cacheNames: [past: string, present: string][];
-	/** Rank 0: the base model. Costs nothing on the wasm kernels. */
-	readonly #base: WasmAdapter;
-	/** Batched adapters by the rows they were joined from; only the last one is kept. */
-	#joined: { key: readonly (DeviceAdapter | undefined)[]; adapter: WasmAdapter } | undefined;
+	readonly #adapters: WasmAdapters;
 	#logits: OrtTensor | undefined;
 
 	private constructor(ort: Ort, session: OrtSession, options: WasmDecoderOptions) {
@@ -89,7 +67,7 @@ export class WasmDecoder implements Decoder {
 		this.shape = readShape(session.inputs, session.outputs);
 		this.batches = options.batches ?? true;
 		this.#cacheNames = cacheNames(this.shape.layers);
-		this.#base = this.#zeros(0);
+		this.#adapters = new WasmAdapters(ort, this.shape.adapterInputs);
 	}
 
 	/** @throws OpenLedgerError `onnx/unsupported`, `engine/failed` or `device/out-of-memory` */
@@ -117,21 +95,17 @@ export class WasmDecoder implements Decoder {
 		{ adapters, logits = 'last' }: RunOptions = {}
 	): Promise<Logits> {
 		const kv = state as WasmKvState;
-		const step = stepInputs(kv.lengths, tokens);
-		const temporary: OrtTensor[] = [];
-		const keep = (tensor: OrtTensor) => {
-			temporary.push(tensor);
-			return tensor;
-		};
-		const feeds = new Map<string, OrtTensor>([
-			['input_ids', keep(this.#ort.tensor('int64', step.inputIds, [step.rows, step.fresh]))],
-			['attention_mask', keep(this.#ort.tensor('int64', step.attentionMask, [step.rows, step.total]))]
-		]);
-		if (this.shape.hasPositionIds)
-			feeds.set('position_ids', keep(this.#ort.tensor('int64', step.positionIds, [step.rows, step.fresh])));
-		if (this.shape.hasLogitsToKeep) feeds.set('num_logits_to_keep', keep(this.#logitsToKeep(logits)));
+		const step = stepOf(kv.lengths, tokens);
+		const described = stepTensors(
+			this.#ort,
+			this.#session.inputs,
+			kv.lengths,
+			tokens,
+			logits === 'all' ? 0 : 1
+		);
+		const feeds = new Map(described);
 		this.#cacheNames.forEach(([past], i) => feeds.set(past, kv.tensors[i] as OrtTensor));
-		for (const [name, tensor] of this.#adapterFeeds(step.rows, adapters)) feeds.set(name, tensor);
+		for (const [name, tensor] of this.#adapters.forRows(step.rows, adapters).tensors) feeds.set(name, tensor);
 
 		try {
 			const fetches = this.#cacheNames.map(([, present]) => present);
@@ -143,7 +117,7 @@ export class WasmDecoder implements Decoder {
 			kv.lengths = kv.lengths.map((length) => length + step.fresh);
 			return new WasmLogits(this.#logits, this.shape.vocabSize);
 		} finally {
-			for (const tensor of temporary) tensor.dispose();
+			for (const tensor of described.values()) tensor.dispose();
 		}
 	}
 
@@ -174,33 +148,19 @@ export class WasmDecoder implements Decoder {
 	}
 
 	upload(adapter: AdapterArrays): WasmAdapter {
-		const tensors = new Map<string, OrtTensor>();
-		let rank = 0;
-		for (const { name } of this.shape.adapterInputs) {
-			const array = adapter.get(name);
-			if (!array) throw new RangeError(`the adapter has no weights for input '${name}'`);
-			tensors.set(name, this.#ort.tensor(array.dataType, array.data, array.dims));
-			rank = Math.max(rank, Math.min(...array.dims.slice(1)));
-		}
-		return new WasmAdapter(tensors, rank);
+		return this.#adapters.upload(adapter);
 	}
 
 	async dispose(): Promise<void> {
 		this.#logits?.dispose();
-		this.#joined?.adapter.dispose();
-		this.#base.dispose();
+		this.#adapters.dispose();
 		await this.#session.dispose();
-	}
-
-	#logitsToKeep(logits: 'last' | 'all' | 'none'): OrtTensor {
-		// 0 means all positions.
-		return this.#ort.tensor('int64', BigInt64Array.of(logits === 'all' ? 0n : 1n), []);
 	}
 
 	/** Cache tensors with the given rows' first `width` slots, or the single row `only`. */
 	#copyRows(sources: readonly WasmKvState[], width: number, only?: number): OrtTensor[] {
 		const { kvHeads, headDim, kvType } = this.shape;
-		const slot = headDim * bytesPerElement(kvType);
+		const slot = byteLength(kvType, headDim);
 		const rowsOf = (kv: WasmKvState) => (only === undefined ? kv.lengths.length : 1);
 		const rows = sources.reduce((sum, kv) => sum + rowsOf(kv), 0);
 		return this.#cacheNames.map((_, index) => {
@@ -219,54 +179,6 @@ export class WasmDecoder implements Decoder {
 			}
 			return target;
 		});
-	}
-
-	#adapterFeeds(
-		rows: number,
-		adapters: readonly (DeviceAdapter | undefined)[] | undefined
-	): ReadonlyMap<string, OrtTensor> {
-		if (!adapters || adapters.every((adapter) => adapter === undefined)) return this.#base.tensors;
-		const [first] = adapters as readonly (WasmAdapter | undefined)[];
-		// One adapter for every row broadcasts over the batch.
-		if (first && adapters.every((adapter) => adapter === first)) return first.tensors;
-		if (adapters.length !== rows) throw new RangeError(`${rows} rows and ${adapters.length} adapters`);
-		const same = this.#joined?.key.length === rows && this.#joined.key.every((a, i) => a === adapters[i]);
-		if (!same || !this.#joined) {
-			this.#joined?.adapter.dispose();
-			this.#joined = { key: [...adapters], adapter: this.#joinAdapters(adapters) };
-		}
-		return this.#joined.adapter.tensors;
-	}
-
-	/** Rows side by side, smaller ranks filled up with zeros. */
-	#joinAdapters(adapters: readonly (DeviceAdapter | undefined)[]): WasmAdapter {
-		const rows = adapters as readonly (WasmAdapter | undefined)[];
-		const tensors = new Map<string, OrtTensor>();
-		for (const { name } of this.shape.adapterInputs) {
-			const sources = rows.map((adapter) => adapter?.tensors.get(name));
-			const height = Math.max(...sources.map((tensor) => tensor?.dims[1] ?? 0));
-			const width = Math.max(...sources.map((tensor) => tensor?.dims[2] ?? 0));
-			const target = this.#ort.allocate('float32', [rows.length, height, width]);
-			const floats = target.floats().fill(0);
-			sources.forEach((tensor, row) => {
-				if (!tensor) return;
-				const [, h = 0, w = 0] = tensor.dims;
-				const source = tensor.floats();
-				for (let y = 0; y < h; y++)
-					floats.set(source.subarray(y * w, (y + 1) * w), (row * height + y) * width);
-			});
-			tensors.set(name, target);
-		}
-		return new WasmAdapter(tensors, Math.max(...rows.map((adapter) => adapter?.rank ?? 0)));
-	}
-
-	/** Every LoRA input with this rank and no weights in it. */
-	#zeros(rank: number): WasmAdapter {
-		const tensors = this.shape.adapterInputs.map(({ name, dims }) => {
-			const shape = dims.map((dim, axis) => (typeof dim === 'number' ? dim : axis === 0 ? 1 : rank));
-			return [name, this.#ort.allocate('float32', shape)] as const;
-		});
-		return new WasmAdapter(new Map(tensors), rank);
 	}
 }
 
