@@ -26,7 +26,8 @@ export default defineConfig({
 					name: 'unit',
 					environment: 'node',
 					include: ['{src,workers,test,bench}/**/*.test.ts'],
-					exclude: ['**/*.browser.test.ts', 'test/e2e/**']
+					exclude: ['**/*.browser.test.ts', 'test/e2e/**'],
+					testTimeout: 60_000
 				}
 			},
 			{
