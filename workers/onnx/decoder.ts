@@ -79,11 +79,21 @@ export function analyseDecoder(model: Model): DecoderStructure {
 	const types = inferShapes(graph, {}, model.opsets.get(''));
 	const linears = findLinears(graph, types);
 	const surface = describeSurface(graph, types);
+	refuseUnknownInputs(graph, surface);
 	const finder = new LayerFinder(graph, linears);
 	const width = surface.kvHeads * surface.headDim;
 	const layers = surface.cache.map((entry) => finder.layer(entry, width));
 	const info = { ...surface, linears: layers.flatMap(linearsOf) };
 	return { info, types, layers, head: finder.before(info.outputs.logits) };
+}
+
+/** A graph with an input that nobody feeds cannot run: merged exports (use_cache_branch), convolution states and the like. */
+function refuseUnknownInputs(graph: Graph, { inputs, cache }: Pick<DecoderInfo, 'inputs' | 'cache'>): void {
+	const known = new Set(Object.values(inputs).map((info) => info?.name));
+	for (const { pastKey, pastValue } of cache) known.add(pastKey).add(pastValue);
+	for (const { name } of graph.inputs)
+		if (!known.has(name) && !graph.initializers.has(name))
+			throw unsupported(`The model takes an input '${name}', which the app does not know.`, { tensor: name });
 }
 
 function findCache(graph: Graph): CacheEntry[] {

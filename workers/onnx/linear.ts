@@ -43,6 +43,8 @@ function asProduct(graph: Graph, node: Node, types: ReadonlyMap<string, Typed>):
 	const constant = constantType(graph, weight);
 	if (constant?.dims.length !== 2 || constantType(graph, x)) return undefined;
 	const [rows = 0, columns = 0] = constant.dims;
+	// A column of positions times the rotary frequencies is a product too, and no linear.
+	if (rows <= 1 || columns <= 1) return undefined;
 	if (node.opType === 'MatMulInteger') return asDynamic(graph, node, rows, columns);
 	if (!isFloat(constant.dataType)) return undefined;
 	const { dataType } = constant;

@@ -7,8 +7,8 @@ export const FIXED64 = 1;
 export const BYTES = 2;
 export const FIXED32 = 5;
 
-/** Bytes fetched at once; a weight that is skipped costs no read at all. */
-const WINDOW = 64 * 1024;
+/** Bytes fetched at once, also behind each weight that is stepped over. */
+const WINDOW = 16 * 1024;
 /** Fields, strings and list elements one model may have; real ones have some ten thousand. Bounds memory and time. */
 const MAX_ITEMS = 2_000_000;
 /** Longest string or other field read into memory. */

@@ -21,16 +21,22 @@ const LAYOUTS: [string, Partial<DecoderOptions>][] = [
 	['fused operators, 4 bits, packed linears', { linear: 'q4', packed: true }],
 	['fused operators, bias and QK norm', { qkvBias: true, qkNorm: true }],
 	['fused operators, 4 bits, bias', { linear: 'q4', qkvBias: true }],
+	['fused operators, dynamically quantised', { linear: 'dynamic' }],
 	['fused operators, Gemm', { linear: 'gemm', qkvBias: true }],
 	['primitives', { layout: 'decomposed' }],
 	['primitives, packed linears', { layout: 'decomposed', packed: true }],
 	['primitives, bias and QK norm', { layout: 'decomposed', qkvBias: true, qkNorm: true }],
+	['primitives, dynamically quantised, bias', { layout: 'decomposed', linear: 'dynamic', qkvBias: true }],
 	['primitives, 4 bits', { layout: 'decomposed', linear: 'q4' }],
 	['primitives, Gemm, packed linears', { layout: 'decomposed', linear: 'gemm', packed: true }]
 ];
 
+/** Dynamic quantisation takes its scale over all tokens of a run, so that a row's numbers depend on the other rows. */
+const BY_TOKEN = LAYOUTS.filter(([, { linear }]) => linear !== 'dynamic');
+
 const FORMS: RewriteOptions[] = [
 	{ lora: 'none', fuse: true },
+	{ lora: 'none', fuse: 'attention' },
 	{ lora: 'matmul', fuse: true },
 	{ lora: 'matmul', fuse: false },
 	{ lora: 'gemm', fuse: true },
@@ -120,20 +126,23 @@ const merged = (layout: Partial<DecoderOptions>, adapter: TestAdapter): Model =>
 
 const ADAPTED_FORMS = FORMS.filter(({ lora }) => lora !== 'none');
 
-describe.each(LAYOUTS.filter(([, { linear }]) => linear !== 'q4'))('%s with an adapter', (_, layout) => {
-	test('replies in every form like a model with the adapter merged', async () => {
-		const adapter = new TestAdapter(7, () => 8);
-		const reference = await replies(merged(layout, adapter), 'cpu', ONE_ROW);
-		const given = decoderModel(layout);
-		expect(distance(reference, await replies(given, 'cpu', ONE_ROW))).toBeGreaterThan(0.1);
-		for (const backend of ['cpu', 'wasm'] as const)
-			for (const form of ADAPTED_FORMS) {
-				const { model, slots } = rewriteForServing(given, form);
-				const adapted = await replies(model, backend, ONE_ROW, slotFeeds(slots, [adapter]));
-				expect(distance(reference, adapted)).toBeLessThan(1e-5);
-			}
-	});
-});
+describe.each(LAYOUTS.filter(([, { linear }]) => linear !== 'q4' && linear !== 'dynamic'))(
+	'%s with an adapter',
+	(_, layout) => {
+		test('replies in every form like a model with the adapter merged', async () => {
+			const adapter = new TestAdapter(7, () => 8);
+			const reference = await replies(merged(layout, adapter), 'cpu', ONE_ROW);
+			const given = decoderModel(layout);
+			expect(distance(reference, await replies(given, 'cpu', ONE_ROW))).toBeGreaterThan(0.1);
+			for (const backend of ['cpu', 'wasm'] as const)
+				for (const form of ADAPTED_FORMS) {
+					const { model, slots } = rewriteForServing(given, form);
+					const adapted = await replies(model, backend, ONE_ROW, slotFeeds(slots, [adapter]));
+					expect(distance(reference, adapted)).toBeLessThan(1e-5);
+				}
+		});
+	}
+);
 
 test.each([1, 4, 8, 16, 32, 64])('an adapter of rank %i equals its merge', async (rank) => {
 	const adapter = new TestAdapter(rank, () => rank);
@@ -162,7 +171,7 @@ test.each([
 	);
 });
 
-test.each(LAYOUTS)('rows of one batch carry different adapters: %s', async (_, layout) => {
+test.each(BY_TOKEN)('rows of one batch carry different adapters: %s', async (_, layout) => {
 	const adapters = [
 		new TestAdapter(1, () => 4),
 		new TestAdapter(2, (path) => (path.endsWith('q_proj') ? 16 : 0))
@@ -204,7 +213,7 @@ describe('the attention mask', () => {
 });
 
 describe('the head', () => {
-	test.each(LAYOUTS)('gives the last position alone, the same numbers: %s', async (_, layout) => {
+	test.each(BY_TOKEN)('gives the last position alone, the same numbers: %s', async (_, layout) => {
 		const given = decoderModel(layout);
 		const { model } = rewriteForServing(given, { lora: 'none', fuse: false, head: 'last' });
 		const all = await replies(given, 'cpu', ROWS);

@@ -18,8 +18,11 @@ export interface RewriteOptions {
 	 * any rank, 0 included (not on WebGPU, which fails on empty tensors). 'gemm': fewer GPU programs, batch of one only.
 	 */
 	lora: 'none' | 'matmul' | 'gemm';
-	/** Join the base weights of q, k and v, and of gate and up, into one linear each, where they are stored alike. */
-	fuse: boolean;
+	/**
+	 * Join the base weights of q, k and v, and of gate and up, into one linear each, where they are stored alike.
+	 * 'attention': only q, k and v, and only where the attention operator takes them packed, without a Split between.
+	 */
+	fuse: boolean | 'attention';
 	/**
 	 * Which positions get logits. 'last': the last only, unless the model takes num_logits_to_keep, which does the same.
 	 * 'all': every position, num_logits_to_keep dropped, which saves a GPU program in each decoded token.
@@ -76,7 +79,8 @@ function adaptGroup(
 
 	const add = (value: string, rank: number) =>
 		(lora === 'gemm' ? addByGemm : addByMatMul)(graph, slot, x, { value, rank });
-	const fused = fuse && linears.length > 1 ? fuseLinears(graph, linears, `${slot.name}/base`) : undefined;
+	const joins = linears.length > 1 && (fuse === 'attention' ? takesPacked(graph, linears, attention) : fuse);
+	const fused = joins ? fuseLinears(graph, linears, `${slot.name}/base`) : undefined;
 	if (fused !== undefined) {
 		if (lora !== 'none') add(fused, yRank);
 		distribute(graph, linears, lora === 'none' ? fused : sumOf(slot), attention);
@@ -102,17 +106,24 @@ function distribute(
 	attention: Node | undefined
 ): void {
 	const outputs = linears.map(({ output }) => output);
-	const direct =
-		attention?.opType === 'GroupQueryAttention' &&
-		outputs.every((output, i) => attention.inputs[i] === output && onlyConsumer(graph, output)) &&
-		outputs.length === 3;
+	const packed = takesPacked(graph, linears, attention);
 	for (const { node, bias } of linears) {
 		if (bias) graph.removeNode(bias.node);
 		graph.removeNode(node);
 	}
-	// The operator takes q, k and v packed in one input.
-	if (direct) graph.update(attention, { inputs: [fused, '', '', ...attention.inputs.slice(3)] });
+	if (packed && attention) graph.update(attention, { inputs: [fused, '', '', ...attention.inputs.slice(3)] });
 	else splitFeatures(graph, fused, linears, outputs);
+}
+
+/** Whether the attention operator reads the three outputs and nothing else does: it then takes them packed in one input. */
+function takesPacked(graph: Graph, linears: readonly Linear[], attention: Node | undefined): boolean {
+	return (
+		attention?.opType === 'GroupQueryAttention' &&
+		linears.length === 3 &&
+		linears.every(
+			({ output }, i) => attention.inputs[i] === output && onlyConsumer(graph, output) !== undefined
+		)
+	);
 }
 
 function splitFeatures(graph: Graph, value: string, linears: readonly Linear[], outputs: string[]): void {

@@ -1,10 +1,10 @@
 import { float } from '#workers/onnx/attribute.ts';
 import type { Graph } from '#workers/onnx/graph.ts';
 import { createModel, type Model } from '#workers/onnx/model.ts';
-import { seededRandom } from '#test/support/random.ts';
+import { FixtureWriter, MS, type WeightOptions } from './fixture-writer.ts';
 
 /** What a test decoder looks like. Sizes are small: the point is the structure of the graph. */
-export interface DecoderOptions {
+export interface DecoderOptions extends WeightOptions {
 	layers: number;
 	hidden: number;
 	heads: number;
@@ -14,8 +14,6 @@ export interface DecoderOptions {
 	vocab: number;
 	/** 'fused': GroupQueryAttention and normalisation operators. 'decomposed': primitives, as older exports. */
 	layout: 'fused' | 'decomposed';
-	/** Linear weights: MatMul, Gemm with the weight transposed, or MatMulNBits (4 bits, blocks of 32). */
-	linear: 'matmul' | 'gemm' | 'q4';
 	/** One linear for q, k and v, and one for gate and up. */
 	packed: boolean;
 	qkvBias: boolean;
@@ -23,9 +21,6 @@ export interface DecoderOptions {
 	/** Rotary embedding by position: inside the attention operator or before it. Decomposed is always before. */
 	rotary: 'attention' | 'node';
 	numLogitsToKeep: boolean;
-	seed: number;
-	/** Changes a weight [out, in] before it is stored, for instance to merge an adapter. */
-	change?: (path: string, weight: Float32Array) => Float32Array;
 }
 
 const DEFAULTS: DecoderOptions = {
@@ -46,9 +41,7 @@ const DEFAULTS: DecoderOptions = {
 	seed: 1
 };
 
-const MS = 'com.microsoft';
 const POSITIONS = 128;
-const BLOCK = 32;
 
 /** A decoder of the Llama shape with random weights. */
 export function decoderModel(options: Partial<DecoderOptions> = {}): Model {
@@ -59,10 +52,11 @@ class DecoderBuilder {
 	readonly #o: DecoderOptions;
 	readonly #model = createModel('decoder');
 	readonly #g: Graph = this.#model.graph;
-	#serial = 100;
+	readonly #w: FixtureWriter;
 
 	constructor(options: DecoderOptions) {
 		this.#o = options;
+		this.#w = new FixtureWriter(this.#g, options);
 	}
 
 	build(): Model {
@@ -80,9 +74,9 @@ class DecoderBuilder {
 				g.output(`present.${layer}.${part}`, 'float32', dims('total_sequence_length'));
 			}
 		this.#shared();
-		const embedding = this.#weight('model.embed_tokens', vocab, hidden, 1);
+		const embedding = this.#w.weight('model.embed_tokens', vocab, hidden, 1);
 		g.initializer('model.embed_tokens.weight', 'float32', [vocab, hidden], embedding);
-		let residual = this.#op(
+		let residual = this.#w.op(
 			'Gather',
 			['model.embed_tokens.weight', 'input_ids'],
 			'/model/embed_tokens/Gather'
@@ -99,12 +93,12 @@ class DecoderBuilder {
 		}
 		let { y } = this.#norm('/model/norm', residual, branch);
 		if (this.#o.numLogitsToKeep) {
-			const negative = this.#op('Neg', ['num_logits_to_keep'], '/model/Neg');
-			const start = this.#op('Unsqueeze', [negative, this.#ints([0])], '/model/Unsqueeze');
-			const end = this.#ints([2 ** 31 - 1]);
-			y = this.#op('Slice', [y, start, end, this.#ints([1])], '/model/Slice');
+			const negative = this.#w.op('Neg', ['num_logits_to_keep'], '/model/Neg');
+			const start = this.#w.op('Unsqueeze', [negative, this.#w.ints([0])], '/model/Unsqueeze');
+			const end = this.#w.ints([2 ** 31 - 1]);
+			y = this.#w.op('Slice', [y, start, end, this.#w.ints([1])], '/model/Slice');
 		}
-		const logits = this.#linear('/lm_head', 'lm_head', y, hidden, vocab);
+		const logits = this.#w.linear('/lm_head', 'lm_head', y, hidden, vocab);
 		g.node('Identity', [logits], ['logits']);
 		return this.#model;
 	}
@@ -113,78 +107,19 @@ class DecoderBuilder {
 		return this.#o.layout === 'decomposed' || this.#o.rotary === 'node';
 	}
 
-	#op(opType: string, inputs: string[], name: string, attributes = {}, domain = ''): string {
-		const output = `${name}/output_0`;
-		this.#g.node(opType, inputs, [output], attributes, domain, name);
-		return output;
-	}
-
-	#ints(values: number[]): string {
-		const name = `const_${values.join('_')}`;
-		if (this.#g.initializers.has(name)) return name;
-		return this.#g.initializer(name, 'int64', [values.length], BigInt64Array.from(values.map(BigInt)));
-	}
-
-	#float(value: number): string {
-		const name = `const_f_${value}`;
-		if (this.#g.initializers.has(name)) return name;
-		return this.#g.initializer(name, 'float32', [], Float32Array.of(value));
-	}
-
-	/** Uniform random [out, in] weights, the same for one path whatever the layout. */
-	#weight(path: string, out: number, inner: number, scale = 1 / Math.sqrt(inner)): Float32Array {
-		let hash = this.#o.seed;
-		for (const letter of path) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0;
-		const random = seededRandom(hash);
-		const weight = Float32Array.from({ length: out * inner }, () => (random() - 0.5) * 2 * scale);
-		return this.#o.change?.(path, weight) ?? weight;
-	}
-
-	/** One linear over the rows of one or several modules, in the chosen storage. */
-	#linear(name: string, modules: string | [string, number][], x: string, inner: number, out: number): string {
-		const g = this.#g;
-		const parts: [string, number][] = typeof modules === 'string' ? [[modules, out]] : modules;
-		const weight = new Float32Array(out * inner);
-		let row = 0;
-		for (const [path, rows] of parts) {
-			weight.set(this.#weight(path, rows, inner), row * inner);
-			row += rows;
-		}
-		const serial = `onnx::MatMul_${this.#serial++}`;
-		if (this.#o.linear === 'q4') {
-			const { quantised, scales } = quantise(weight, out, inner);
-			const blocks = inner / BLOCK;
-			const q = g.initializer(`${serial}_Q4`, 'uint8', [out, blocks, BLOCK / 2], quantised);
-			const s = g.initializer(`${serial}_scales`, 'float32', [out * blocks], scales);
-			const attributes = { K: inner, N: out, bits: 4, block_size: BLOCK };
-			return this.#op('MatMulNBits', [x, q, s], `${name}/MatMul_Quant`, attributes, MS);
-		}
-		if (this.#o.linear === 'gemm') {
-			const w = g.initializer(serial, 'float32', [out, inner], weight);
-			const flat = this.#op('Reshape', [x, this.#ints([-1, inner])], `${name}/Reshape`);
-			const y = this.#op('Gemm', [flat, w], `${name}/Gemm`, { transB: 1 });
-			const shape = this.#op('Shape', [x], `${name}/Shape`);
-			const head = this.#op('Slice', [shape, this.#ints([0]), this.#ints([2])], `${name}/Slice`);
-			const back = this.#op('Concat', [head, this.#ints([out])], `${name}/Concat`, { axis: 0 });
-			return this.#op('Reshape', [y, back], `${name}/Reshape_1`);
-		}
-		const w = g.initializer(serial, 'float32', [inner, out], transposed(weight, out, inner));
-		return this.#op('MatMul', [x, w], `${name}/MatMul`);
-	}
-
 	#norm(name: string, x: string, skip: string): { y: string; sum: string } {
 		const { hidden, layout } = this.#o;
-		const scale = this.#weight(name, 1, hidden, 0.2).map((value) => 1 + value);
+		const scale = this.#w.weight(name, 1, hidden, 0.2).map((value) => 1 + value);
 		const weight = this.#g.initializer(`${name}.weight`, 'float32', [hidden], scale);
 		if (layout === 'decomposed') {
-			const sum = skip ? this.#op('Add', [x, skip], `${name}/residual`) : x;
+			const sum = skip ? this.#w.op('Add', [x, skip], `${name}/residual`) : x;
 			return { y: this.#rms(name, sum, weight), sum };
 		}
 		const epsilon = float(1e-6);
 		if (!skip) {
 			const attributes = { axis: -1, epsilon, stash_type: 1 };
 			return {
-				y: this.#op('SimplifiedLayerNormalization', [x, weight], `${name}/LayerNorm`, attributes),
+				y: this.#w.op('SimplifiedLayerNormalization', [x, weight], `${name}/LayerNorm`, attributes),
 				sum: x
 			};
 		}
@@ -194,12 +129,12 @@ class DecoderBuilder {
 	}
 
 	#rms(name: string, x: string, weight: string): string {
-		const square = this.#op('Pow', [x, this.#float(2)], `${name}/Pow`);
-		const mean = this.#op('ReduceMean', [square, this.#ints([-1])], `${name}/ReduceMean`);
-		const stable = this.#op('Add', [mean, this.#float(1e-6)], `${name}/Add`);
-		const root = this.#op('Sqrt', [stable], `${name}/Sqrt`);
-		const unit = this.#op('Div', [x, root], `${name}/Div`);
-		return this.#op('Mul', [weight, unit], `${name}/Mul`);
+		const square = this.#w.op('Pow', [x, this.#w.float(2)], `${name}/Pow`);
+		const mean = this.#w.op('ReduceMean', [square, this.#w.ints([-1])], `${name}/ReduceMean`);
+		const stable = this.#w.op('Add', [mean, this.#w.float(1e-6)], `${name}/Add`);
+		const root = this.#w.op('Sqrt', [stable], `${name}/Sqrt`);
+		const unit = this.#w.op('Div', [x, root], `${name}/Div`);
+		return this.#w.op('Mul', [weight, unit], `${name}/Mul`);
 	}
 
 	/** Values every layer reads: rotary tables, lengths or the causal mask. */
@@ -216,29 +151,29 @@ class DecoderBuilder {
 		const one = this.#g.initializer('one', 'int64', [], BigInt64Array.of(1n));
 		if (layout === 'fused') {
 			const path = '/model/attn_mask_reformat/attn_mask_subgraph';
-			const sum = this.#op('ReduceSum', ['attention_mask', this.#ints([1])], `${path}/ReduceSum`, {
+			const sum = this.#w.op('ReduceSum', ['attention_mask', this.#w.ints([1])], `${path}/ReduceSum`, {
 				keepdims: 0
 			});
-			const less = this.#op('Sub', [sum, one], `${path}/Sub`);
+			const less = this.#w.op('Sub', [sum, one], `${path}/Sub`);
 			this.#g.node('Cast', [less], ['seqlens_k/output'], { to: 6 });
-			const shape = this.#op('Shape', ['attention_mask'], `${path}/Shape`);
-			const total = this.#op('Gather', [shape, one], `${path}/Gather`, { axis: 0 });
+			const shape = this.#w.op('Shape', ['attention_mask'], `${path}/Shape`);
+			const total = this.#w.op('Gather', [shape, one], `${path}/Gather`, { axis: 0 });
 			this.#g.node('Cast', [total], ['total_length/output'], { to: 6 });
 			return;
 		}
 		const path = '/model/mask';
 		for (const table of ['cos', 'sin']) {
-			const rows = this.#op('Gather', [`${table}_cache`, 'position_ids'], `/model/rotary/${table}/Gather`);
-			this.#op('Unsqueeze', [rows, this.#ints([1])], `/model/rotary/${table}`);
+			const rows = this.#w.op('Gather', [`${table}_cache`, 'position_ids'], `/model/rotary/${table}/Gather`);
+			this.#w.op('Unsqueeze', [rows, this.#w.ints([1])], `/model/rotary/${table}`);
 		}
-		const shape = this.#op('Shape', ['attention_mask'], `${path}/Shape`);
-		const total = this.#op('Gather', [shape, one], `${path}/Gather`, { axis: 0 });
+		const shape = this.#w.op('Shape', ['attention_mask'], `${path}/Shape`);
+		const total = this.#w.op('Gather', [shape, one], `${path}/Gather`, { axis: 0 });
 		const zero = this.#g.initializer('zero', 'int64', [], BigInt64Array.of(0n));
-		const columns = this.#op('Range', [zero, total, one], `${path}/Range`);
-		const rows = this.#op('Unsqueeze', ['position_ids', this.#ints([1, 3])], `${path}/Unsqueeze`);
-		const future = this.#op('Greater', [columns, rows], `${path}/Greater`);
-		const lowest = this.#float(-1e9);
-		this.#op('Where', [future, lowest, this.#float(0)], path);
+		const columns = this.#w.op('Range', [zero, total, one], `${path}/Range`);
+		const rows = this.#w.op('Unsqueeze', ['position_ids', this.#w.ints([1, 3])], `${path}/Unsqueeze`);
+		const future = this.#w.op('Greater', [columns, rows], `${path}/Greater`);
+		const lowest = this.#w.float(-1e9);
+		this.#w.op('Where', [future, lowest, this.#w.float(0)], path);
 	}
 
 	#projections(layer: number, x: string): [q: string, k: string, v: string] {
@@ -252,37 +187,39 @@ class DecoderBuilder {
 		]);
 		const biased = (name: string, y: string, paths: [string, number][]) => {
 			if (!qkvBias) return y;
-			const values = paths.flatMap(([module, size]) => [...this.#weight(`${module}.bias`, 1, size, 1)]);
+			const values = paths.flatMap(([module, size]) => [...this.#w.weight(`${module}.bias`, 1, size, 1)]);
 			const bias = this.#g.initializer(`${name}.bias`, 'float32', [values.length], Float32Array.from(values));
-			return this.#op('Add', [bias, y], `${name}/Add`);
+			return this.#w.op('Add', [bias, y], `${name}/Add`);
 		};
 		if (packed) {
 			const total = sizes.reduce((sum, size) => sum + size, 0);
 			const name = `${path}/qkv_proj`;
-			const y = biased(name, this.#linear(name, modules, x, hidden, total), modules);
+			const y = biased(name, this.#w.linear(name, modules, x, hidden, total), modules);
 			if (layout === 'fused' && this.#o.rotary === 'attention' && !this.#o.qkNorm) return [y, '', ''];
 			const outputs: [string, string, string] = [`${path}/q`, `${path}/k`, `${path}/v`];
-			this.#g.node('Split', [y, this.#ints(sizes)], outputs, { axis: -1 });
+			this.#g.node('Split', [y, this.#w.ints(sizes)], outputs, { axis: -1 });
 			return outputs;
 		}
 		const [q, k, v] = modules.map(([module, size]) => {
 			const name = `${path}/${module.split('.').at(-1)}`;
-			return biased(name, this.#linear(name, module, x, hidden, size), [[module, size]]);
+			return biased(name, this.#w.linear(name, module, x, hidden, size), [[module, size]]);
 		});
 		return [q ?? '', k ?? '', v ?? ''];
 	}
 
 	#headNorm(name: string, x: string, heads: number): string {
 		const { headDim, layout } = this.#o;
-		const scale = this.#weight(name.replace('self_attn', 'attn'), 1, headDim, 0.2).map((value) => 1 + value);
+		const scale = this.#w
+			.weight(name.replace('self_attn', 'attn'), 1, headDim, 0.2)
+			.map((value) => 1 + value);
 		const weight = this.#g.initializer(`${name}.weight`, 'float32', [headDim], scale);
-		const split = this.#op('Reshape', [x, this.#ints([0, -1, heads, headDim])], `${name}/Reshape`);
+		const split = this.#w.op('Reshape', [x, this.#w.ints([0, -1, heads, headDim])], `${name}/Reshape`);
 		const attributes = { axis: -1, epsilon: float(1e-6) };
 		const y =
 			layout === 'fused'
-				? this.#op('SimplifiedLayerNormalization', [split, weight], `${name}/LayerNorm`, attributes)
+				? this.#w.op('SimplifiedLayerNormalization', [split, weight], `${name}/LayerNorm`, attributes)
 				: this.#rms(name, split, weight);
-		return this.#op('Reshape', [y, this.#ints([0, -1, heads * headDim])], `${name}/Reshape_1`);
+		return this.#w.op('Reshape', [y, this.#w.ints([0, -1, heads * headDim])], `${name}/Reshape_1`);
 	}
 
 	#attention(layer: number, x: string): string {
@@ -297,7 +234,7 @@ class DecoderBuilder {
 		}
 		if (rotary === 'node') {
 			const rotated = (value: string, name: string, count: number) =>
-				this.#op(
+				this.#w.op(
 					'RotaryEmbedding',
 					[value, 'position_ids', 'cos_cache', 'sin_cache'],
 					`${path}/${name}_rotary/RotaryEmbedding`,
@@ -325,7 +262,7 @@ class DecoderBuilder {
 			`${path}/GroupQueryAttention`
 		);
 		const module = `model.layers.${layer}.self_attn.o_proj`;
-		return this.#linear(
+		return this.#w.linear(
 			`${path}/o_proj`,
 			module,
 			`${path}/GroupQueryAttention/output_0`,
@@ -341,48 +278,52 @@ class DecoderBuilder {
 		const q1 = this.#o.qkNorm ? this.#headNorm(`${path}/q_norm`, q0, heads) : q0;
 		const k1 = this.#o.qkNorm ? this.#headNorm(`${path}/k_norm`, k0, kvHeads) : k0;
 		const split = (value: string, name: string, count: number) => {
-			const shape = this.#ints([0, -1, count, headDim]);
-			const reshaped = this.#op('Reshape', [value, shape], `${path}/${name}/Reshape`);
-			return this.#op('Transpose', [reshaped], `${path}/${name}/Transpose`, { perm: [0, 2, 1, 3] });
+			const shape = this.#w.ints([0, -1, count, headDim]);
+			const reshaped = this.#w.op('Reshape', [value, shape], `${path}/${name}/Reshape`);
+			return this.#w.op('Transpose', [reshaped], `${path}/${name}/Transpose`, { perm: [0, 2, 1, 3] });
 		};
 		const q = this.#rope(split(q1, 'q', heads), `${path}/q`);
 		const k = this.#rope(split(k1, 'k', kvHeads), `${path}/k`);
 		const cached = (value: string, part: string) => {
 			const present = `present.${layer}.${part}`;
 			this.#g.node('Concat', [`past_key_values.${layer}.${part}`, value], [present], { axis: -2 });
-			const wide = this.#op('Unsqueeze', [present, this.#ints([2])], `${path}/${part}/Unsqueeze`);
+			const wide = this.#w.op('Unsqueeze', [present, this.#w.ints([2])], `${path}/${part}/Unsqueeze`);
 			const group = heads / kvHeads;
-			const shape = this.#ints([1, 1, group, 1, 1]);
-			const expanded = this.#op('Expand', [wide, shape], `${path}/${part}/Expand`);
-			return this.#op(
+			const shape = this.#w.ints([1, 1, group, 1, 1]);
+			const expanded = this.#w.op('Expand', [wide, shape], `${path}/${part}/Expand`);
+			return this.#w.op(
 				'Reshape',
-				[expanded, this.#ints([0, heads, -1, headDim])],
+				[expanded, this.#w.ints([0, heads, -1, headDim])],
 				`${path}/${part}/Reshape_1`
 			);
 		};
 		const keys = cached(k, 'key');
 		const values = cached(split(v0, 'v', kvHeads), 'value');
-		const transposedKeys = this.#op('Transpose', [keys], `${path}/Transpose_k`, { perm: [0, 1, 3, 2] });
-		const product = this.#op('MatMul', [q, transposedKeys], `${path}/MatMul`);
-		const scaled = this.#op('Mul', [product, this.#float(1 / Math.sqrt(headDim))], `${path}/Mul`);
-		const masked = this.#op('Add', [scaled, '/model/mask/output_0'], `${path}/Add`);
-		const probability = this.#op('Softmax', [masked], `${path}/Softmax`, { axis: -1 });
-		const mixed = this.#op('MatMul', [probability, values], `${path}/MatMul_1`);
-		const rows = this.#op('Transpose', [mixed], `${path}/Transpose`, { perm: [0, 2, 1, 3] });
-		const flat = this.#op('Reshape', [rows, this.#ints([0, 0, heads * headDim])], `${path}/Reshape`);
+		const transposedKeys = this.#w.op('Transpose', [keys], `${path}/Transpose_k`, { perm: [0, 1, 3, 2] });
+		const product = this.#w.op('MatMul', [q, transposedKeys], `${path}/MatMul`);
+		const scaled = this.#w.op('Mul', [product, this.#w.float(1 / Math.sqrt(headDim))], `${path}/Mul`);
+		const masked = this.#w.op('Add', [scaled, '/model/mask/output_0'], `${path}/Add`);
+		const probability = this.#w.op('Softmax', [masked], `${path}/Softmax`, { axis: -1 });
+		const mixed = this.#w.op('MatMul', [probability, values], `${path}/MatMul_1`);
+		const rows = this.#w.op('Transpose', [mixed], `${path}/Transpose`, { perm: [0, 2, 1, 3] });
+		const flat = this.#w.op('Reshape', [rows, this.#w.ints([0, 0, heads * headDim])], `${path}/Reshape`);
 		const module = `model.layers.${layer}.self_attn.o_proj`;
-		return this.#linear(`${path}/o_proj`, module, flat, heads * headDim, hidden);
+		return this.#w.linear(`${path}/o_proj`, module, flat, heads * headDim, hidden);
 	}
 
 	#rope(x: string, path: string): string {
 		const half = this.#o.headDim / 2;
 		const piece = (name: string, from: number, to: number) =>
-			this.#op('Slice', [x, this.#ints([from]), this.#ints([to]), this.#ints([3])], `${path}/${name}`);
-		const negative = this.#op('Neg', [piece('Slice_1', half, 2 * half)], `${path}/Neg`);
-		const swapped = this.#op('Concat', [negative, piece('Slice', 0, half)], `${path}/Concat`, { axis: -1 });
-		const real = this.#op('Mul', [x, '/model/rotary/cos/output_0'], `${path}/Mul`);
-		const imaginary = this.#op('Mul', [swapped, '/model/rotary/sin/output_0'], `${path}/Mul_1`);
-		return this.#op('Add', [real, imaginary], `${path}/Add_1`);
+			this.#w.op(
+				'Slice',
+				[x, this.#w.ints([from]), this.#w.ints([to]), this.#w.ints([3])],
+				`${path}/${name}`
+			);
+		const negative = this.#w.op('Neg', [piece('Slice_1', half, 2 * half)], `${path}/Neg`);
+		const swapped = this.#w.op('Concat', [negative, piece('Slice', 0, half)], `${path}/Concat`, { axis: -1 });
+		const real = this.#w.op('Mul', [x, '/model/rotary/cos/output_0'], `${path}/Mul`);
+		const imaginary = this.#w.op('Mul', [swapped, '/model/rotary/sin/output_0'], `${path}/Mul_1`);
+		return this.#w.op('Add', [real, imaginary], `${path}/Add_1`);
 	}
 
 	#mlp(layer: number, x: string): string {
@@ -396,36 +337,15 @@ class DecoderBuilder {
 				[`${hf}.gate_proj`, ffn],
 				[`${hf}.up_proj`, ffn]
 			];
-			const both = this.#linear(`${path}/gate_up_proj`, modules, x, hidden, 2 * ffn);
-			this.#g.node('Split', [both, this.#ints([ffn, ffn])], [gate, up], { axis: -1 });
+			const both = this.#w.linear(`${path}/gate_up_proj`, modules, x, hidden, 2 * ffn);
+			this.#g.node('Split', [both, this.#w.ints([ffn, ffn])], [gate, up], { axis: -1 });
 		} else {
-			gate = this.#linear(`${path}/gate_proj`, `${hf}.gate_proj`, x, hidden, ffn);
-			up = this.#linear(`${path}/up_proj`, `${hf}.up_proj`, x, hidden, ffn);
+			gate = this.#w.linear(`${path}/gate_proj`, `${hf}.gate_proj`, x, hidden, ffn);
+			up = this.#w.linear(`${path}/up_proj`, `${hf}.up_proj`, x, hidden, ffn);
 		}
-		const sigmoid = this.#op('Sigmoid', [gate], `${path}/act_fn/Sigmoid`);
-		const activated = this.#op('Mul', [gate, sigmoid], `${path}/act_fn/Mul`);
-		const product = this.#op('Mul', [activated, up], `${path}/Mul`);
-		return this.#linear(`${path}/down_proj`, `${hf}.down_proj`, product, ffn, hidden);
+		const sigmoid = this.#w.op('Sigmoid', [gate], `${path}/act_fn/Sigmoid`);
+		const activated = this.#w.op('Mul', [gate, sigmoid], `${path}/act_fn/Mul`);
+		const product = this.#w.op('Mul', [activated, up], `${path}/Mul`);
+		return this.#w.linear(`${path}/down_proj`, `${hf}.down_proj`, product, ffn, hidden);
 	}
-}
-
-function transposed(weight: Float32Array, rows: number, columns: number): Float32Array {
-	return Float32Array.from(weight, (_, i) => weight[(i % rows) * columns + Math.floor(i / rows)] ?? 0);
-}
-
-/** Symmetric 4-bit blocks of 32 along the inner axis, zero point 8, two values a byte, low half first. */
-function quantise(weight: Float32Array, rows: number, columns: number) {
-	const blocks = columns / BLOCK;
-	const scales = new Float32Array(rows * blocks);
-	const quantised = new Uint8Array((rows * columns) / 2);
-	for (let block = 0; block < rows * blocks; block++) {
-		const values = weight.subarray(block * BLOCK, (block + 1) * BLOCK);
-		const scale = Math.max(...values.map(Math.abs)) / 7 || 1;
-		scales[block] = scale;
-		values.forEach((value, i) => {
-			const at = (block * BLOCK + i) >> 1;
-			quantised[at] = (quantised[at] ?? 0) | ((Math.round(value / scale) + 8) << (4 * (i & 1)));
-		});
-	}
-	return { quantised, scales };
 }
