@@ -29,13 +29,14 @@ export interface QuantisedMatrix {
 	zeroPoints: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/**
- * How far a block's largest value may be cut off to make the steps of the others finer: multiples of the scale that
- * would just represent it. Finer grids gain less than 1 % more (docs/decisions/quantisation.md).
- */
 /** Adding and subtracting 1.5·2^52 rounds a float64 to the nearest integer, several times faster than Math.round. */
 const ROUND = 1.5 * 2 ** 52;
-const SHRINK = { 4: [1, 0.96, 0.92, 0.88, 0.84, 0.8, 0.76, 0.72, 0.68], 8: [1] };
+
+/**
+ * Scales to try for a block, as multiples of the one that just represents its largest value: above 1 the largest code is
+ * left out, below 1 the largest values are cut off to make the steps of the others finer (docs/decisions/quantisation.md).
+ */
+const CANDIDATES = { 4: [1.2, 1.14, 1.08, 1.04, 1, 0.95, 0.9, 0.84, 0.77], 8: [1.004, 1, 0.996] };
 
 /** An empty matrix of that shape, to be filled by `quantiseRows`. */
 export function quantisedMatrix(rows: number, columns: number, options: QuantiseOptions): QuantisedMatrix {
@@ -143,16 +144,16 @@ function quantiseBlock(block: Float32Array, codes: Uint8Array, options: Quantise
 		zero = candidateZero;
 	};
 	if (low < 0 || high > 0)
-		for (const shrink of SHRINK[bits]) {
+		for (const multiple of CANDIDATES[bits]) {
 			if (options.zeroPoints) {
-				const candidate = (shrink * (high - low)) / steps;
-				const middle = Math.round((-shrink * low) / candidate);
+				const candidate = (multiple * (high - low)) / steps;
+				const middle = Math.round((-multiple * low) / candidate);
 				consider(candidate, Math.min(Math.max(middle, 0), steps));
 			} else {
-				// Codes reach one step further below the zero point than above it: a negative scale turns that around.
-				const candidate = (shrink * Math.max(high, -low)) / half;
-				consider(candidate, half);
-				consider(-candidate, half);
+				// Codes reach one step further below the zero point than above it, and the largest value needs that step most:
+				// where it is positive, a negative scale turns the codes around.
+				const candidate = (multiple * Math.max(high, -low)) / half;
+				consider(high > -low ? -candidate : candidate, half);
 			}
 		}
 	scale = options.halfScales ? roundToHalf(scale) : Math.fround(scale);
