@@ -2,10 +2,11 @@ import { blend, packAdapter, type PackedAdapter } from '#workers/adapters/pack.t
 import { AdapterPool } from '#workers/adapters/pool.ts';
 import { stackRows } from '#workers/adapters/stack-rows.ts';
 import { Generator } from '#workers/generate/generator.ts';
+import type { OpenModel } from '#workers/models/open-model.ts';
 import type { Completion, GenerateEvent, GenerateRequest, LoadedModel } from '#workers/protocol.ts';
 import type { Decoder, DeviceAdapter } from '#workers/runtime/decoder.ts';
 import type { AdapterBase, AdapterLibrary } from './adapter-library.ts';
-import { fitConversation, type ChatTemplate } from './conversation.ts';
+import { fitConversation } from './conversation.ts';
 
 /** Bytes for adapters on the device, and for the caches of conversations at rest. */
 const ADAPTER_BUDGET = 256 * 2 ** 20;
@@ -18,9 +19,8 @@ const REPLY_SHARE = 4;
 interface BaseOptions {
 	info: LoadedModel;
 	decoder: Decoder;
-	tokenizer: ChatTemplate & { decode(ids: readonly number[]): string };
-	/** Ids that end a reply. */
-	endTokens: ReadonlySet<number>;
+	/** The stored model: held open so that nobody deletes it. */
+	open: OpenModel;
 	adapterBase: AdapterBase;
 	library: AdapterLibrary;
 	/** Prompt tokens per run. */
@@ -42,10 +42,10 @@ export class Base {
 		this.#options = options;
 		this.info = options.info;
 		this.adapterBase = options.adapterBase;
-		const { tokenizer, endTokens, info, prefillChunk } = options;
+		const { open, info, prefillChunk } = options;
 		this.#generator = new Generator(options.decoder, {
-			decode: (ids) => tokenizer.decode(ids),
-			endTokens,
+			decode: (ids) => open.tokenizer.decode(ids),
+			endTokens: new Set(open.tokenizer.eosIds),
 			contextLength: info.contextLength,
 			prefillChunk,
 			maxRows: MAX_ROWS,
@@ -69,7 +69,7 @@ export class Base {
 		onEvent: (event: GenerateEvent) => void,
 		signal: AbortSignal
 	): Promise<Completion> {
-		const { tokenizer } = this.#options;
+		const { tokenizer } = this.#options.open;
 		const { contextLength } = this.info;
 		const reserve = Math.min(request.maxNewTokens, Math.floor(contextLength / REPLY_SHARE));
 		const { tokens, trimmed } = fitConversation(tokenizer, request.messages, { contextLength, reserve });
@@ -110,6 +110,7 @@ export class Base {
 	async dispose(): Promise<void> {
 		this.#generator.forget();
 		await this.#generator.exclusive((decoder) => decoder.dispose());
+		await this.#options.open.close();
 	}
 
 	async #upload(chosen: GenerateRequest['adapters']): Promise<DeviceAdapter> {

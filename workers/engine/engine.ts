@@ -1,5 +1,6 @@
 import { OpenLedgerError } from '#workers/errors.ts';
-import { downloadItem } from '#workers/models/download/download-item.ts';
+import type { DeviceFacts } from '#workers/models/catalogue/entry.ts';
+import { ModelLibrary } from '#workers/models/library.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
 import type {
 	AdapterEntry,
@@ -30,7 +31,7 @@ export class Engine implements EngineApi {
 	readonly #environment: EngineEnvironment;
 	readonly #tasks = new Tasks();
 	readonly #store: Promise<FileStore>;
-	#settings: EngineSettings = {};
+	readonly #models: Promise<ModelLibrary>;
 	#ort: Ort | undefined;
 	#base: Base | undefined;
 	/** The load under way: another one cancels it. */
@@ -40,11 +41,11 @@ export class Engine implements EngineApi {
 	constructor(environment: EngineEnvironment) {
 		this.#environment = environment;
 		this.#store = Promise.resolve(environment.folder).then((folder) => FileStore.open(folder));
+		this.#models = this.#store.then((store) => new ModelLibrary(store, environment.appUrl));
 	}
 
-	configure(settings: EngineSettings): Promise<void> {
-		this.#settings = settings;
-		return Promise.resolve();
+	async configure({ hubUrl }: EngineSettings): Promise<void> {
+		(await this.#models).useHub({ url: hubUrl });
 	}
 
 	async probe(): Promise<DeviceReport> {
@@ -52,23 +53,17 @@ export class Engine implements EngineApi {
 		return { provider: 'wasm', reason: 'x', webgpu: null, threads, isolated: threads > 1 };
 	}
 
-	async models(): Promise<ModelEntry[]> {
-		const stored = (await (await this.#store).item('bundled:nano')) ? 'complete' : 'none';
-		return [
-			{
-				id: 'bundled:nano',
-				name: 'nano',
-				summary: 'Writes one-sentence definitions and is often wrong. Ships with the app, works offline.',
-				source: 'bundled',
-				dtype: 'q4',
-				features: [],
-				stored
-			}
-		];
+	async #device(): Promise<DeviceFacts> {
+		const { provider, webgpu, memoryBytes } = await this.probe();
+		return { provider, shaderF16: webgpu?.shaderF16 ?? false, memoryBytes };
 	}
 
-	findModel(): Promise<ModelEntry[]> {
-		return Promise.resolve([]);
+	async models(): Promise<ModelEntry[]> {
+		return (await this.#models).entries(await this.#device());
+	}
+
+	async findModel(repo: string, revision = 'main'): Promise<ModelEntry[]> {
+		return (await this.#models).find(repo, revision, await this.#device());
 	}
 
 	async load(
@@ -92,36 +87,23 @@ export class Engine implements EngineApi {
 	}
 
 	async #load(
-		_options: LoadOptions,
+		{ id }: LoadOptions,
 		signal: AbortSignal,
-		onProgress: (p: LoadProgress) => void
+		onProgress: (progress: LoadProgress) => void
 	): Promise<LoadedModel> {
-		const store = await this.#store;
-		const root = new URL('models/nano/', this.#environment.appUrl);
-		const manifest = (await (await fetch(new URL('manifest.json', root))).json()) as {
-			files: { path: string; size: number; sha256: string }[];
-		};
-		const item = await downloadItem(
-			store,
-			{
-				label: { id: 'bundled:nano', kind: 'model', name: 'nano', source: 'bundled' },
-				files: manifest.files.map((file) => ({ ...file, remote: { url: new URL(file.path, root).href } }))
-			},
-			{ signal, onProgress }
-		);
+		const models = await this.#models;
+		await models.fetch(id, { signal, onProgress });
 		signal.throwIfAborted();
 		onProgress({ phase: 'start' });
-		await this.#base?.dispose();
-		this.#base = undefined;
-		const open = await store.openItem(item.id);
+		const open = await models.open(id);
 		try {
-			this.#base = await startBase(open, {
-				ort: await this.#startOrt(),
-				provider: 'wasm',
-				library: new AdapterLibrary(store)
-			});
-		} finally {
+			// Two models at once may not fit.
+			await this.#base?.dispose();
+			this.#base = undefined;
+			this.#base = await startBase(open, await this.#startOrt(), await this.#library());
+		} catch (error) {
 			await open.close();
+			throw error;
 		}
 		return this.#base.info;
 	}
@@ -138,8 +120,21 @@ export class Engine implements EngineApi {
 		return Promise.resolve(this.#base?.info);
 	}
 
-	importModel(): Promise<ModelEntry> {
-		return Promise.reject(new Error('not yet'));
+	async importModel(
+		files: File[],
+		task: string,
+		onProgress: (progress: LoadProgress) => void
+	): Promise<ModelEntry> {
+		const models = await this.#models;
+		const id = await this.#tasks.run(task, (signal) =>
+			models.import(
+				files.map((file) => ({ path: file.webkitRelativePath || file.name, file })),
+				{ signal, onProgress }
+			)
+		);
+		const entry = (await this.models()).find((model) => model.id === id);
+		if (!entry) throw new RangeError(`model ${id} is not in the library`);
+		return entry;
 	}
 
 	async adapters(): Promise<AdapterEntry[]> {

@@ -1,29 +1,37 @@
 import type { ByteSource } from '#workers/bytes.ts';
+import type { OpenModel } from '#workers/models/open-model.ts';
+import type { Model } from '#workers/onnx/model.ts';
 import { readModel } from '#workers/onnx/read.ts';
-import { rewriteForServing, type RewriteOptions } from '#workers/onnx/rewrite.ts';
+import { rewriteForServing } from '#workers/onnx/rewrite.ts';
 import type { LoraSlot } from '#workers/onnx/slots.ts';
 import { writeModel } from '#workers/onnx/write.ts';
 import type { OrtModel } from '#workers/runtime/ort-session.ts';
 import { segmentSource } from '#workers/runtime/segment-source.ts';
 
-export interface ServeGraph {
-	model: OrtModel;
-	slots: LoraSlot[];
+/** A stored model's graph, and its files by the names that the graph uses. */
+export interface ReadGraph {
+	model: Model;
+	sources: ReadonlyMap<string, ByteSource>;
 }
 
-/**
- * The serve graph of a decoder file: its structure rewritten for adapters, its weights still in the files.
- * @param path name of the ONNX file among `files`; external data files stand beside it under their own names
- * @throws OpenLedgerError `onnx/malformed`, `onnx/unsupported`
- */
-export function serveGraph(
-	path: string,
-	files: ReadonlyMap<string, ByteSource>,
-	options: RewriteOptions
-): ServeGraph {
-	const file = files.get(path);
-	if (!file) throw new RangeError(`no file ${path}`);
-	const { model, slots } = rewriteForServing(readModel(file, path), options);
-	const { graph, weights, weightsPath } = writeModel(model);
-	return { model: { graph, weights: { path: weightsPath, source: segmentSource(weights, files) } }, slots };
+/** @throws OpenLedgerError `onnx/malformed`, `onnx/unsupported` */
+export function readGraph({ graph, files }: Pick<OpenModel, 'graph' | 'files'>): ReadGraph {
+	const file = files.get(graph);
+	if (!file) throw new RangeError(`no file ${graph}`);
+	const directory = graph.slice(0, graph.lastIndexOf('/') + 1);
+	const sources = new Map<string, ByteSource>();
+	// External data is named relative to the ONNX file, which itself keeps its path.
+	for (const [path, source] of files)
+		sources.set(path === graph ? path : path.slice(directory.length), source);
+	return { model: readModel(file, graph), sources };
+}
+
+/** The graph for the wasm kernels: adapters of any rank, 0 included, and rows that differ. */
+export function wasmGraph({ model, sources }: ReadGraph): { model: OrtModel; slots: LoraSlot[] } {
+	const serving = rewriteForServing(model, { lora: 'matmul', fuse: true });
+	const { graph, weights, weightsPath } = writeModel(serving.model);
+	return {
+		model: { graph, weights: { path: weightsPath, source: segmentSource(weights, sources) } },
+		slots: serving.slots
+	};
 }

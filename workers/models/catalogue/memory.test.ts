@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { memorySource } from '#workers/bytes.ts';
-import { serveGraph } from '#workers/engine/serve-graph.ts';
+import { readGraph, wasmGraph } from '#workers/engine/serve-graph.ts';
 import { parseModelConfig } from '#workers/models/builder/config.ts';
 import { heapOf } from '#workers/runtime/ort-module.ts';
 import { Ort } from '#workers/runtime/ort.ts';
@@ -47,7 +47,7 @@ test('the estimate for nano is between 0.7 and 1.6 of the wasm heap that it take
 	const shape = parseModelConfig(JSON.parse(readFileSync(new URL('config.json', folder), 'utf8')));
 	const ort = await Ort.start({ build: 'wasm', threads: 1 });
 	const files = new Map([[path, memorySource(new Uint8Array(readFileSync(new URL(path, folder))))]]);
-	const { model } = serveGraph(path, files, { lora: 'matmul', fuse: true });
+	const { model } = wasmGraph(readGraph({ graph: path, files }));
 	const decoder = await WasmDecoder.create(ort, model);
 	const state = decoder.createState();
 	for (let done = 0; done < 384; done += 128)
