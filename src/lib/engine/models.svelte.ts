@@ -26,12 +26,7 @@ export class Models {
 	/** Of the model that answers next: the one on its way, else the one loaded. */
 	get name(): string {
 		const id = this.loading?.id ?? this.loaded?.id ?? fallback;
-		return (
-			this.entries.find((entry) => entry.id === id)?.name ??
-			this.loading?.name ??
-			this.loaded?.name ??
-			'Model'
-		);
+		return this.entries.find((entry) => entry.id === id)?.name ?? this.loaded?.name ?? fallbackName;
 	}
 
 	get loading(): Load | undefined {

@@ -60,7 +60,8 @@ describe('Markdown that grows', () => {
 		const next = random(seed);
 		for (let round = 0; round < 50; round++) {
 			const stream = new MarkdownStream();
-			for (let end = 0; end < reply.length; end += 1 + Math.floor(next() * 12)) stream.set(reply.slice(0, end));
+			for (let end = 0; end < reply.length; end += 1 + Math.floor(next() * 12))
+				stream.set(reply.slice(0, end));
 			stream.set(reply);
 			expect(shown(stream)).toEqual(whole(reply));
 		}
@@ -78,7 +79,10 @@ describe('Markdown that grows', () => {
 
 	test('a long reply is read about once, not once for each token', () => {
 		const stream = new MarkdownStream();
-		const text = Array.from({ length: 400 }, (_, line) => `Paragraph ${line} with some words in it.\n\n`).join('');
+		const text = Array.from(
+			{ length: 400 },
+			(_, line) => `Paragraph ${line} with some words in it.\n\n`
+		).join('');
 		vi.mocked(parser.parseBlocks).mockClear();
 		for (let end = 4; end <= text.length; end += 4) stream.set(text.slice(0, end));
 		const read = vi.mocked(parser.parseBlocks).mock.calls.reduce((sum, [source]) => sum + source.length, 0);

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright';
+import { describe, expect, test } from 'vitest';
+import { App } from './app.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface AxeWindow {
+	axe: { run(context: Document): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+}
+
+async function violations(page: Page): Promise<string[]> {
+	await page.evaluate(axe);
+	const found = await page.evaluate(() => (window as unknown as AxeWindow).axe.run(document));
+	return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join('\n')}`);
+}
+
+describe.each([
+	{ phone: false, dark: false },
+	{ phone: true, dark: true }
+])('phone $phone, dark $dark', (look) => {
+	test('axe finds nothing on any page or panel', async () => {
+		const app = await App.open({ ...look, preferences: { reply: { maxNewTokens: 12 } } });
+		const { page } = app;
+		const seen: Record<string, string[]> = {};
+		const check = async (name: string) => {
+			// Let a panel finish appearing: half-transparent text has no contrast.
+			await page.waitForTimeout(300);
+			seen[name] = await violations(page);
+		};
+		await page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
+		await check('empty chat');
+		await app.ask('What is a cell?');
+		await app.settled();
+		await check('conversation');
+		for (const panel of [/^Model:/, /^Adapter:/, 'How replies are written']) {
+			await page.getByRole('button', { name: panel }).click();
+			await check(String(panel));
+			await page.keyboard.press('Escape');
+		}
+		await page.getByRole('button', { name: 'More about this conversation' }).click();
+		await check('menu');
+		await page.keyboard.press('Escape');
+		await page.keyboard.press('Control+k');
+		await page.getByRole('combobox').waitFor();
+		await check('palette');
+		await page.keyboard.press('Escape');
+		if (look.phone) {
+			await page.getByRole('button', { name: 'Conversations' }).click();
+			await check('history sheet');
+			await page.keyboard.press('Escape');
+		}
+		for (const [path, heading] of [
+			['/adapters', 'Models & adapters'],
+			['/settings', 'Device & storage']
+		] as const) {
+			await page.goto(new URL(path, page.url()).href);
+			await page.getByRole('heading', { name: heading }).waitFor();
+			await page.waitForTimeout(1500);
+			await check(path);
+		}
+		expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length))).toEqual({});
+	});
+});
+
+test('a screen reader hears that a reply begins and what it says, not every token', async () => {
+	const app = await App.open({ preferences: { reply: { maxNewTokens: 12 } } });
+	await app.message.waitFor();
+	await app.page.evaluate(() => {
+		const heard: string[] = [];
+		Object.assign(window, { heard });
+		const region = document.querySelector('.visually-hidden[aria-live]');
+		if (region)
+			new MutationObserver(() => heard.push(region.textContent ?? '')).observe(region, {
+				characterData: true,
+				childList: true,
+				subtree: true
+			});
+	});
+	await app.ask('What is a cell?');
+	await app.settled();
+	const text = await app.text();
+	await expect
+		.poll(() => app.page.evaluate(() => (window as unknown as { heard: string[] }).heard))
+		.toEqual(['A reply is being written.', expect.stringContaining(text.slice(0, 10))]);
+});
+
+test('on a phone the bar below leads to every room, and nothing is wider than the screen', async () => {
+	const app = await App.open({ phone: true, preferences: { reply: { maxNewTokens: 24 } } });
+	await app.ask('What is a cell?');
+	await app.settled();
+	for (const room of ['Models', 'Device', 'Chat']) {
+		await app.page
+			.getByRole('navigation', { name: 'Rooms' })
+			.getByRole('link', { name: room, exact: true })
+			.tap();
+		await app.page.waitForTimeout(300);
+		expect(await app.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+	}
+	const small = await app.page.evaluate(() =>
+		[...document.querySelectorAll<HTMLElement>('button, a[href], input, textarea')]
+			.filter((element) => element.checkVisibility() && element.tabIndex >= 0 && !element.closest('p'))
+			.map((element) => ({
+				box: element.getBoundingClientRect(),
+				name: element.ariaLabel ?? element.textContent
+			}))
+			.filter(({ box }) => box.top >= 0 && (box.width < 43.5 || box.height < 43.5))
+			.map(({ box, name }) => `${name?.trim()} ${Math.round(box.width)}×${Math.round(box.height)}`)
+	);
+	expect(small).toEqual([]);
+});
+
+test('the dark theme is there before the first paint, and the choice is kept', async () => {
+	const app = await App.open({ dark: true, path: '/settings' });
+	const background = () =>
+		app.page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+	expect(await background()).toBe('rgb(17, 22, 20)');
+	await app.page.getByRole('radio', { name: 'Light' }).click();
+	await expect.poll(background).toBe('rgb(251, 252, 251)');
+	await app.page.reload({ waitUntil: 'commit' });
+	await app.page.waitForFunction(() => document.documentElement.dataset.theme);
+	expect(await app.page.evaluate(() => document.documentElement.dataset.theme)).toBe('light');
+});

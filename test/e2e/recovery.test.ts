@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { App, endless } from './app.ts';
+
+test('when the engine dies in mid-reply, the text stays, the engine restarts and the reply goes on', async () => {
+	const app = await App.open({ preferences: endless });
+	await app.ask('What is a star?');
+	await app.writing();
+	await app.killEngine();
+	await app.page.getByText('Interrupted here; nothing written was lost.').waitFor();
+	const kept = await app.text();
+	expect(kept).not.toBe('');
+	await app.page.getByRole('button', { name: 'Continue' }).click();
+	await expect.poll(async () => (await app.text()).length, { timeout: 30_000 }).toBeGreaterThan(kept.length);
+	await app.page.getByRole('button', { name: 'Stop' }).click();
+});
+
+test('an engine that dies while nothing is written is back for the next question', async () => {
+	const app = await App.open({ preferences: { reply: { maxNewTokens: 12 } } });
+	await app.ask('What is a planet?');
+	await app.settled();
+	await app.killEngine();
+	await app.ask('What is a moon?');
+	await app.settled(2);
+	expect(await app.text(1)).not.toBe('');
+});
+
+test('a tab that is killed in mid-reply loses at most the last second', async () => {
+	const app = await App.open({ preferences: endless });
+	await app.ask('What is a comet?');
+	await app.writing();
+	await app.page.waitForTimeout(2000);
+	const before = await app.text();
+	const url = app.page.url();
+	// No unload handlers run: this is a kill, not a goodbye.
+	await app.page.close({ runBeforeUnload: false });
+	const page = await app.context.newPage();
+	await page.goto(url);
+	await page.getByText('Interrupted here; nothing written was lost.').waitFor();
+	const after = await page.locator('.markdown').first().innerText();
+	expect(after.length).toBeGreaterThan(before.length * 0.4);
+	await page.getByRole('button', { name: 'Continue' }).waitFor();
+});
