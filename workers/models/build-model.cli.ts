@@ -1,8 +1,8 @@
 /**
  * Builds an ONNX decoder from a Hugging Face folder, in the layout of a Hub repository that transformers.js reads:
- * npm run build:model -- DIR [--dtype q4] [--out DIR] [--context N] [--zero-points]
- * Writes onnx/model_q4.onnx, beside it onnx/model_q4.onnx_data where one file could not hold it, the configuration and
- * tokenizer files, and manifest.json with the SHA-256 of each.
+ * npm run build:model -- DIR [--dtype q4] [--out DIR] [--context N] [--zero-points] [--external]
+ * Writes onnx/model_q4.onnx, its weights in onnx/model_q4.onnx_data with --external or where one file could not hold them, the
+ * configuration and tokenizer files, and manifest.json with the SHA-256 of each.
  */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
@@ -23,7 +23,8 @@ import { openNodeFile } from './builder/node-file.ts';
 const COPIED = ['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
 /** One protobuf message, and so one file, holds less than 2 GiB; the rest is for the graph itself. */
 const ONE_FILE = 2 ** 31 - 2 ** 26;
-const USAGE = 'usage: npm run build:model -- DIR [--dtype q4] [--out DIR] [--context N] [--zero-points]';
+const USAGE =
+	'usage: npm run build:model -- DIR [--dtype q4] [--out DIR] [--context N] [--zero-points] [--external]';
 
 interface Options {
 	from: string;
@@ -32,6 +33,8 @@ interface Options {
 	/** Tokens; shorter than the model's own context saves the RoPE tables' bytes. */
 	context: number | undefined;
 	zeroPoints: boolean;
+	/** Weights in a file of their own even where one file could hold all. */
+	external: boolean;
 }
 
 function readOptions(): Options {
@@ -41,7 +44,8 @@ function readOptions(): Options {
 			dtype: { type: 'string', default: 'q4' },
 			out: { type: 'string' },
 			context: { type: 'string' },
-			'zero-points': { type: 'boolean', default: false }
+			'zero-points': { type: 'boolean', default: false },
+			external: { type: 'boolean', default: false }
 		}
 	});
 	const [from] = positionals;
@@ -54,7 +58,8 @@ function readOptions(): Options {
 		to: resolve(values.out ?? from),
 		dtype,
 		context,
-		zeroPoints: values['zero-points']
+		zeroPoints: values['zero-points'],
+		external: values.external
 	};
 }
 
@@ -62,13 +67,13 @@ function readOptions(): Options {
 const isOptionError = (error: unknown): error is TypeError =>
 	error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
 
-function build({ from, to, dtype, context, zeroPoints }: Options): void {
+function build({ from, to, dtype, context, zeroPoints, ...options }: Options): void {
 	const checkpoint = openCheckpoint((name) => openNodeFile(join(from, name)));
 	const config = { ...checkpoint.config };
 	config.context = Math.min(config.context, context ?? config.context);
 	fs.mkdirSync(join(to, 'onnx'), { recursive: true });
 	const path = `onnx/${modelFileName(dtype)}`;
-	const external = writeOnnx(join(to, path), (store) =>
+	const external = writeOnnx(join(to, path), options.external, (store) =>
 		buildDecoder(config, checkpoint.weights, { dtype, zeroPoints, store })
 	);
 	const json = { ...checkpoint.json, max_position_embeddings: config.context };
@@ -85,14 +90,14 @@ function build({ from, to, dtype, context, zeroPoints }: Options): void {
 }
 
 /** Streams the weights through a scratch file. Returns whether they ended in a file of their own. */
-function writeOnnx(path: string, makeModel: (store: StoreWeight) => Model): boolean {
+function writeOnnx(path: string, apart: boolean, makeModel: (store: StoreWeight) => Model): boolean {
 	const scratch = `${path}.weights`;
 	const descriptor = fs.openSync(scratch, 'w');
 	try {
 		const model = makeModel(inFile(scratch, (bytes) => fs.writeFileSync(descriptor, bytes)));
 		const weights = openNodeFile(scratch);
 		const sources = new Map(weights ? [[scratch, weights]] : []);
-		const external = (weights?.size ?? 0) > ONE_FILE;
+		const external = apart || (weights?.size ?? 0) > ONE_FILE;
 		if (external) {
 			const written = writeModel(model, `${basename(path)}_data`);
 			fs.writeFileSync(path, written.graph);

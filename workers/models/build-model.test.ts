@@ -105,6 +105,35 @@ describe('npm run build:model', () => {
 		expect(logits[0]?.[0]?.every(Number.isFinite)).toBe(true);
 	});
 
+	it('writes the weights to a file of their own, if told to, and a model that runs with it', async () => {
+		const folder = mkdtempSync(join(tmpdir(), 'external-'));
+		try {
+			expect((await buildModel(from, '--dtype', 'q8', '--out', folder, '--external')).code).toBe(0);
+			const [graph, weights] = ['model_q8.onnx', 'model_q8.onnx_data'].map((name) => {
+				const file = openNodeFile(join(folder, 'onnx', name));
+				if (!file) throw new Error(`no ${name}`);
+				return file;
+			});
+			if (!graph || !weights) throw new Error('no files');
+			expect(graph.size).toBeLessThan(weights.size / 4);
+			const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
+			expect(config['transformers.js_config']).toEqual({
+				use_external_data_format: { 'model_q8.onnx': true }
+			});
+			const sources = new Map([
+				['model_q8.onnx', graph],
+				['model_q8.onnx_data', weights]
+			]);
+			const model = readModel(graph, 'model_q8.onnx');
+			const session = await DecoderSession.open(model, parseModelConfig(config), engines.wasm, sources);
+			const { logits } = await session.run([[1, 2, 3]], 1);
+			await session.close();
+			expect(logits[0]?.[0]?.every(Number.isFinite)).toBe(true);
+		} finally {
+			rmSync(folder, { recursive: true });
+		}
+	});
+
 	it('says in one line what is wrong with its options or with the folder, and fails', async () => {
 		const cases: [string[], RegExp][] = [
 			[[], /^usage: npm run build:model/],
