@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sharedPath } from '#test/support/shared.ts';
 import type { LoraAdapter } from '#workers/adapters/lora-adapter.ts';
 import { parseAdapterConfig } from '#workers/adapters/lora-config.ts';
@@ -31,6 +31,8 @@ interface Reference {
 	}[];
 }
 
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
 const folder = sharedPath('models/nano');
 
 /** From PEFT's files to logits: reading, packing, the served float32 graph, the wasm runtime. */
@@ -53,7 +55,7 @@ describe.skipIf(!folder)('the reference adapter on nano (skipped where ../shared
 		const config = parseAdapterConfig(file('reference_adapter/adapter_config.json'));
 		adapter = readAdapter(config, memorySource(file('reference_adapter/adapter_model.safetensors')));
 		reference = JSON.parse(file('reference.json').toString()) as Reference;
-	}, 60_000);
+	});
 	afterAll(() => decoder.dispose());
 
 	const upload = (packed: Parameters<typeof stackRows>[0][number]) =>

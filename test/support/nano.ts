@@ -26,10 +26,15 @@ export function ortModel(model: Model): OrtModel {
 
 const tokenizer = new Tokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
 
+/** Ids of plain text. */
+export function encode(text: string): number[] {
+	return tokenizer.encode(text, { add_special_tokens: false }).ids;
+}
+
 /** Ids of a question in the chat template, the assistant's turn begun. */
 export function chat(question: string): number[] {
 	const text = `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`;
-	return tokenizer.encode(text, { add_special_tokens: false }).ids;
+	return encode(text);
 }
 
 /** How the bundled model is served in tests. */

@@ -1,7 +1,7 @@
 import { OpenLedgerError } from '#workers/errors.ts';
 import { isJsonObject, parseStrictJson } from '#workers/formats/strict-json.ts';
 
-export const MAX_RANK = 1024;
+const MAX_RANK = 1024;
 const MAX_CONFIG_BYTES = 1 << 20;
 const MAX_NAMES = 10_000;
 
