@@ -7,6 +7,7 @@ usage: train-example-adapters.py NAME --base DIR --data FILE --out DIR
   --out  the folder to write, e.g. static/adapters/anatomy
   --also another file of the same base's weights, such as the ONNX file that the app serves; its hash is noted too
   --keep trains nothing: evaluates the adapter that is there and writes manifest.json and README.md anew
+  --stamp only notes the hashes of --base and --also in manifest.json: for when the app's file of the same weights is rebuilt
 
 Needs Python 3.11, torch, numpy, regex. A few minutes on one CPU core with bfloat16 units.
 
@@ -310,10 +311,16 @@ def main():
         parser.add_argument(option, required=True, type=Path)
     parser.add_argument('--also', type=Path, action='append', default=[])
     parser.add_argument('--keep', action='store_true')
+    parser.add_argument('--stamp', action='store_true')
     parser.add_argument('--base-id', default='openledger/nano')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()
+    base_hashes = [sha256(path) for path in (args.base / 'model.safetensors', *args.also)]
+    if args.stamp:
+        manifest = json.loads((args.out / 'manifest.json').read_text(encoding='utf8'))
+        manifest['base']['sha256'] = base_hashes
+        return write_json(args.out / 'manifest.json', manifest)
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     recipe = RECIPES[args.name]
@@ -345,7 +352,7 @@ def main():
         'description': recipe['description'],
         'licence': recipe['licence'],
         'examples': [row['prompt'] for row in asked[SAMPLES:]],
-        'base': {'id': args.base_id, 'sha256': [sha256(path) for path in (args.base / 'model.safetensors', *args.also)]},
+        'base': {'id': args.base_id, 'sha256': base_hashes},
         'files': {'adapter_config.json': sha256(args.out / 'adapter_config.json'),
                   'adapter_model.safetensors': sha256(args.out / 'adapter_model.safetensors')},
         'datanets': [{'name': recipe['datanet'], 'rows': len(parts['train']), 'licence': recipe['licence'],

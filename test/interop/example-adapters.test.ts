@@ -78,6 +78,7 @@ describe('the example adapters', () => {
 			const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 			for (const file of [CONFIG_FILE, WEIGHTS_FILE] as const)
 				expect(sha256(read(file))).toBe(manifest.files[file]);
+			// Red after the bundled model was rebuilt: see static/adapters/README.md.
 			checkBase(manifest, { id: 'bundled:nano', hashes: [sha256(readFileSync(nanoFile))] });
 			const adapter = readAdapter(parseAdapterConfig(read(CONFIG_FILE)), memorySource(read(WEIGHTS_FILE)));
 			checkFit(adapter, slots);
