@@ -3,6 +3,7 @@ import { cdp } from 'vitest/browser';
 import { HubControl } from '#test/support/hub-control.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { downloadScenarios } from './download/download.scenarios.ts';
+import { importScenarios } from './import/import.scenarios.ts';
 import type { WorkerTask } from './scenarios.worker.ts';
 import { storeScenarios } from './store/file-store.scenarios.ts';
 import { folderScenarios } from './store/folder.scenarios.ts';
@@ -47,7 +48,8 @@ beforeEach(() => setQuota(undefined));
 describe.each([
 	['a folder', folderScenarios],
 	['the store', storeScenarios],
-	['the downloader', downloadScenarios]
+	['the downloader', downloadScenarios],
+	['the import', importScenarios]
 ])('in the origin private file system, %s', (_, scenarios) => {
 	test.each(Object.keys(scenarios))('%s', async (run) => {
 		expect(await inWorker({ run, hubUrl, seed })).toBe('passed');

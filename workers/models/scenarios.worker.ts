@@ -1,6 +1,7 @@
 import { HubControl } from '#test/support/hub-control.ts';
 import { downloadScenarios } from './download/download.scenarios.ts';
 import { downloadItem, type DownloadPlan } from './download/download-item.ts';
+import { importScenarios } from './import/import.scenarios.ts';
 import { FileStore } from './store/file-store.ts';
 import { storeScenarios } from './store/file-store.scenarios.ts';
 import { folderScenarios } from './store/folder.scenarios.ts';
@@ -34,6 +35,7 @@ async function runScenario(name: string, hubUrl: string, seed: number): Promise<
 		const folder = await OpfsFolder.open(folderName);
 		const plain = folderScenarios[name] ?? storeScenarios[name];
 		if (plain) return await plain(folder);
+		await importScenarios[name]?.({ folder, seed });
 		await downloadScenarios[name]?.({ folder, hub: new HubControl(hubUrl), seed, setFree });
 	} finally {
 		const root = await navigator.storage.getDirectory();

@@ -82,9 +82,9 @@ export class StoreIndex {
 			this.#generation = generation;
 			return this.#take(bytes);
 		}
-		// No generation was ever sealed: either a crash before the very first record, or the end of one was lost.
+		// No generation is sealed: a crash before the very first change was done, or damage. Then keep what can be read.
 		const rest = await Promise.all(generations.map((generation) => this.#bytes(generation, 0)));
-		if (rest.length === 0) return;
+		if (!rest.some(({ bytes }) => decodeRecords(bytes).damaged > 0)) return;
 		this.#state.doubt = true;
 		for (const { bytes } of rest.reverse()) this.#take(bytes);
 	}
@@ -101,8 +101,11 @@ export class StoreIndex {
 	async #append(entries: IndexEntry[]): Promise<void> {
 		const file = await this.#folder.openToWrite(pathOf(this.#generation));
 		try {
-			file.truncate(this.#end);
 			this.#write(file, entries);
+		} catch (error) {
+			// On a full disk some of the entries may have been written: they do not count.
+			file.truncate(this.#end);
+			throw error;
 		} finally {
 			file.close();
 		}
