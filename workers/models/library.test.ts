@@ -2,11 +2,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { HubServer, readRepo, type RepoFiles } from '#test/support/hub-server.ts';
 import { ModelLibrary } from './library.ts';
 import { FileStore } from './store/file-store.ts';
+import { sha256Hex } from './store/hash.ts';
 import { MemoryFolder } from './store/memory-folder.ts';
 
 const nano = readRepo(new URL('../../static/models/nano', import.meta.url).pathname);
 const device = { provider: 'wasm', shaderF16: false, memoryBytes: 8e9 } as const;
 const failure = (code: string) => expect.objectContaining({ code });
+
+const underApp = (files: RepoFiles) =>
+	Object.fromEntries(Object.entries(files).map(([path, bytes]) => [`models/nano/${path}`, bytes]));
 
 let server: HubServer;
 let folder: MemoryFolder;
@@ -14,9 +18,7 @@ let library: ModelLibrary;
 beforeAll(async () => {
 	// The Hub's `resolve` address of a repository also serves as the app's own origin.
 	server = await HubServer.start({
-		'app/static': Object.fromEntries(
-			Object.entries(nano).map(([path, bytes]) => [`models/nano/${path}`, bytes])
-		),
+		'app/static': underApp(nano),
 		'owner/small': nano
 	});
 });
@@ -38,7 +40,14 @@ const state = async (id: string) => (await library.entries(device)).find((entry)
 describe('the model library', () => {
 	test('lists nano first, then the catalogue in two precisions, smallest first', async () => {
 		const entries = await library.entries(device);
-		expect(entries[0]).toMatchObject({ id: 'bundled:nano', source: 'bundled', stored: 'none' });
+		expect(entries[0]).toMatchObject({
+			id: 'bundled:nano',
+			source: 'bundled',
+			stored: 'none',
+			contextLength: 512,
+			parameters: 6951168,
+			memoryTier: 1
+		});
 		const q4 = entries.slice(1).filter(({ dtype }) => dtype === 'q4');
 		expect(q4.map(({ name }) => name)).toEqual([
 			'SmolLM2 135M',
@@ -66,16 +75,37 @@ describe('the model library', () => {
 		expect(await state('bundled:nano')).toBe('none');
 		await library.fetch('bundled:nano');
 		expect(await state('bundled:nano')).toBe('complete');
-		server.clear();
 		library = await openLibrary();
+		server.clear();
+		server.fault({ path: '/', kind: 'status', status: 503, times: 99 });
 		await library.fetch('bundled:nano');
 		const model = await library.open('bundled:nano');
-		expect(server.requests).toEqual([]);
+		expect(server.requests.length).toBe(1);
 		expect(model).toMatchObject({ graph: 'onnx/model_q4.onnx', dtype: 'q4', contextLength: 512 });
 		expect(model.hashes[0]).toBe(model.sha256);
 		expect(model.files.get(model.graph)?.size).toBe(nano['onnx/model_q4.onnx']?.length);
 		expect(model.tokenizer.decode(model.tokenizer.encode('What is inflation?'))).toBe('What is inflation?');
 		await model.close();
+	});
+
+	test('replaces nano when the app ships another, and keeps it when it ships the same', async () => {
+		const old = await library.fetch('bundled:nano');
+		expect(await library.fetch('bundled:nano')).toEqual(old);
+		const readme = new TextEncoder().encode('newer');
+		const manifest = JSON.parse(new TextDecoder().decode(nano['manifest.json'])) as { files: object[] };
+		manifest.files.push({ path: 'README.md', size: 5, sha256: await sha256Hex(readme) });
+		const changed = {
+			...nano,
+			'README.md': readme,
+			'manifest.json': new TextEncoder().encode(JSON.stringify(manifest))
+		};
+		server.commit('app/static', underApp(changed));
+		try {
+			const item = await library.fetch('bundled:nano');
+			expect(item.files).toHaveLength(old.files.length + 1);
+		} finally {
+			server.commit('app/static', underApp(nano));
+		}
 	});
 
 	test('finds any repository in the layout, fetches it, and knows it after a restart without asking', async () => {
@@ -97,7 +127,8 @@ describe('the model library', () => {
 		server.clear();
 		const again = (await library.entries(device)).find(({ id }) => id === 'hf:owner/small@main/q4');
 		expect(again).toMatchObject({ ...entry, stored: 'complete' });
-		expect(server.requests).toEqual([]);
+		expect(server.requests.filter(({ path }) => path.includes('owner/small'))).toEqual([]);
+		server.clear();
 		// nano has the same files: nothing but its list is fetched.
 		await library.fetch('bundled:nano');
 		expect(server.requests.map(({ path }) => path)).toEqual([

@@ -3,7 +3,7 @@ import type { ModelEntry } from '#workers/protocol.ts';
 import { parseModelConfig } from './builder/config.ts';
 import { CATALOGUE } from './catalogue/catalogue.ts';
 import { modelEntry, type DeviceFacts, type ModelFacts } from './catalogue/entry.ts';
-import { weightBytes, type ModelShape } from './catalogue/memory.ts';
+import { shapeIn, weightBytes, type ModelShape } from './catalogue/memory.ts';
 import { downloadItem, type DownloadOptions, type DownloadPlan } from './download/download-item.ts';
 import { Hub, type HubOptions } from './hub/hub.ts';
 import { planManifest } from './hub/manifest.ts';
@@ -14,14 +14,17 @@ import type { FileStore } from './store/file-store.ts';
 import type { Item } from './store/item.ts';
 
 const NANO = 'bundled:nano';
-const nano: Omit<ModelFacts, 'downloadBytes' | 'shape' | 'dtype'> = {
+const nano = {
 	name: 'nano',
 	summary: 'Starts at once and works offline. Tiny: it writes in the style of textbooks and is often wrong.',
 	source: 'bundled',
 	licence: 'CC-BY-4.0 (data: OpenStax)',
-	parameters: 6.95e6,
-	examples: ['What is inflation?', 'Define opportunity cost.', 'What is a mitochondrion?']
-};
+	dtype: 'q4',
+	examples: ['What is inflation?', 'Define opportunity cost.', 'What is a mitochondrion?'] as string[]
+} as const satisfies ModelFacts;
+
+/** For what is asked in passing and can be done without. */
+const once = { attempts: 1, baseMs: 0, maxMs: 0, stallMs: 5000 };
 
 /** Models: what there is, what of it is stored, and bringing it here. Ids are those of `ModelEntry`. */
 export class ModelLibrary {
@@ -44,7 +47,8 @@ export class ModelLibrary {
 
 	/** The embedded model, the catalogue by size, then what else is stored. */
 	async entries(device: DeviceFacts): Promise<ModelEntry[]> {
-		const known = new Map<string, ModelFacts>([[NANO, { ...nano, dtype: 'q4' }]]);
+		if (!this.#found.has(NANO)) await this.#nanoPlan({ policy: once }).catch(() => undefined);
+		const known = new Map<string, ModelFacts>([[NANO, nano]]);
 		for (const model of CATALOGUE)
 			for (const dtype of ['q4', 'q4f16'] as const) {
 				const downloadBytes = weightBytes(model.shape, dtype) + model.tokenizerBytes;
@@ -97,15 +101,32 @@ export class ModelLibrary {
 	}
 
 	/**
-	 * Brings a model into the store, or goes on where that was left. Nothing is asked when it is there.
+	 * Brings a model into the store, or goes on where that was left. Nothing is fetched when it is there; only nano is
+	 * replaced when the app has a newer one.
 	 * @throws OpenLedgerError `hub/*`, `storage/full`, `aborted`
 	 */
 	async fetch(id: string, options: DownloadOptions = {}): Promise<Item> {
+		const { signal, onProgress } = options;
 		const stored = await this.#store.item(id);
-		if (stored && (await this.#store.check(id)).length === 0) return stored;
+		if (stored && (await this.#store.check(id)).length === 0) {
+			const newer = id === NANO ? await this.#newerNano(stored, signal) : undefined;
+			if (!newer) return stored;
+			await this.#store.remove(id);
+			return downloadItem(this.#store, newer, options);
+		}
 		if (id.startsWith('local:')) await this.#store.known(id);
-		options.onProgress?.({ phase: 'waiting' });
-		return downloadItem(this.#store, await this.#plan(id, options.signal), options);
+		onProgress?.({ phase: 'waiting' });
+		return downloadItem(this.#store, await this.#plan(id, signal), options);
+	}
+
+	/** The plan of what the app ships now, when that is not what is stored. Offline nothing is newer. */
+	async #newerNano({ files }: Item, signal?: AbortSignal): Promise<DownloadPlan | undefined> {
+		const plan = await this.#nanoPlan({ signal, policy: once }).catch((error: unknown) => {
+			if (signal?.aborted) throw error;
+			return undefined;
+		});
+		const stored = new Set(files.map(({ sha256 }) => sha256));
+		return plan?.files.every(({ sha256 }) => sha256 && stored.has(sha256)) ? undefined : plan;
 	}
 
 	/** Opens a stored model. Close it when the session holds what it needs. */
@@ -122,16 +143,23 @@ export class ModelLibrary {
 		return importFolder(this.#store, files, options);
 	}
 
+	async #nanoPlan(options: Pick<DownloadOptions, 'signal' | 'policy'>): Promise<DownloadPlan> {
+		const label = { id: NANO, kind: 'model' as const, name: nano.name, source: 'bundled' };
+		const plan = await planManifest(this.#nanoUrl, label, options);
+		const { config, parameters, dtype } = plan;
+		const about: ModelFacts = {
+			...nano,
+			dtype: typeof dtype === 'string' && isDtype(dtype) ? dtype : nano.dtype,
+			parameters: typeof parameters === 'number' ? parameters : undefined,
+			shape: shapeIn(config),
+			downloadBytes: plan.files.reduce((sum, { size }) => sum + (size ?? 0), 0)
+		};
+		this.#found.set(NANO, about);
+		return { label: { ...label, about }, files: plan.files };
+	}
+
 	async #plan(id: string, signal?: AbortSignal): Promise<DownloadPlan> {
-		if (id === NANO) {
-			const plan = await planManifest(
-				this.#nanoUrl,
-				{ id, kind: 'model', name: nano.name, source: 'bundled' },
-				{ signal }
-			);
-			const downloadBytes = plan.files.reduce((sum, { size }) => sum + (size ?? 0), 0);
-			return { ...plan, label: { ...plan.label, about: { ...nano, dtype: 'q4', downloadBytes } } };
-		}
+		if (id === NANO) return this.#nanoPlan({ signal });
 		const { repo, revision, dtype } = parseHubId(id);
 		const listed = await this.#hub.list(repo, revision, signal);
 		const files = pickFiles(listed.files, dtype);

@@ -8,6 +8,20 @@ export type ModelShape = Pick<
 	'hidden' | 'layers' | 'heads' | 'kvHeads' | 'headDim' | 'ffn' | 'vocab' | 'context' | 'tied'
 >;
 
+/** Takes the shape out of what may be one (a manifest's `config`); undefined when it is none. */
+export function shapeIn(value: unknown): ModelShape | undefined {
+	const given = (value ?? {}) as Record<string, unknown>;
+	const names = ['hidden', 'layers', 'heads', 'kvHeads', 'headDim', 'ffn', 'vocab', 'context'] as const;
+	const isLength = (length: unknown) =>
+		typeof length === 'number' && Number.isInteger(length) && length > 0 && length < 2 ** 32;
+	if (!names.every((name) => isLength(given[name])) || typeof given.tied !== 'boolean') return undefined;
+	const lengths = Object.fromEntries(names.map((name) => [name, Number(given[name])])) as Record<
+		(typeof names)[number],
+		number
+	>;
+	return { ...lengths, tied: given.tied };
+}
+
 /** Bytes. */
 export interface MemoryEstimate {
 	weights: number;

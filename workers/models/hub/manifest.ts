@@ -4,6 +4,13 @@ import type { DownloadOptions, DownloadPlan } from '#workers/models/download/dow
 import type { ItemLabel } from '#workers/models/store/item.ts';
 import { isSafePath } from './safe-path.ts';
 
+/** What else a manifest tells: as the builder wrote it, checked by whoever uses it. */
+export interface ManifestPlan extends DownloadPlan {
+	config: unknown;
+	parameters: unknown;
+	dtype: unknown;
+}
+
 /**
  * The plan of what a `manifest.json` beside the files lists (path, size, sha256): how the app's own model is described.
  * @param folderUrl with a trailing slash
@@ -13,9 +20,9 @@ export async function planManifest(
 	folderUrl: string,
 	label: ItemLabel,
 	options: Pick<DownloadOptions, 'signal' | 'policy'> = {}
-): Promise<DownloadPlan> {
+): Promise<ManifestPlan> {
 	const { json } = await fetchJson({ url: new URL('manifest.json', folderUrl).href }, options);
-	const entries = (json as { files?: unknown } | null)?.files;
+	const { files: entries, config, parameters, dtype } = (json ?? {}) as Record<string, unknown>;
 	if (!Array.isArray(entries) || entries.length === 0) throw malformed('it lists no files');
 	const files = entries.map((entry: unknown) => {
 		const { path, size, sha256 } = (entry ?? {}) as Record<string, unknown>;
@@ -26,7 +33,7 @@ export async function planManifest(
 			throw malformed(`${path} has no SHA-256`);
 		return { path, size, sha256, remote: { url: new URL(path, folderUrl).href } };
 	});
-	return { label, files };
+	return { label, files, config, parameters, dtype };
 }
 
 function malformed(reason: string): OpenLedgerError {

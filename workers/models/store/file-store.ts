@@ -107,10 +107,15 @@ export class FileStore {
 	 * @throws OpenLedgerError `storage/damaged` when there is no such item
 	 */
 	async openItem(id: string): Promise<OpenItem> {
-		const open = await OpenItem.open(this.folder, await this.known(id), () => this.#sweepAfter(id));
+		const item = this.#index.glimpse(id) ?? (await this.known(id));
+		const open = await OpenItem.open(this.folder, item, () => this.#sweepAfter(id));
 		try {
-			// It may have been removed before the files were held.
-			const { lastUsed } = await this.known(id);
+			// Before the files were held it may have been removed, or replaced by another tab.
+			const { added, lastUsed } = await this.known(id);
+			if (added !== item.added) {
+				await open.close();
+				return await this.openItem(id);
+			}
 			const now = Date.now();
 			if (now - lastUsed > 60_000)
 				await this.#index.change(() => [{ used: { id, at: now } }]).catch(unlessFull);

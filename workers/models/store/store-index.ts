@@ -37,6 +37,11 @@ export class StoreIndex {
 		this.#folder = folder;
 	}
 
+	/** An item as this tab last saw it, without a look at the disk. */
+	glimpse(id: string): Item | undefined {
+		return this.#state.items.get(id);
+	}
+
 	/** Runs `work` on the newest state while no other tab changes it. The state must not be kept or changed. */
 	async read<T>(work: (state: IndexState) => T | Promise<T>): Promise<T> {
 		return this.#locked(async () => {
