@@ -1,7 +1,7 @@
 import { check, equal, fails } from '#test/support/check.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { memorySource } from '#workers/bytes.ts';
-import { serveGraph } from '#workers/engine/serve-graph.ts';
+import { readGraph, wasmGraph } from '#workers/engine/serve-graph.ts';
 import { writeSafetensors } from '#workers/formats/safetensors.ts';
 import { openCheckpoint } from '#workers/models/builder/checkpoint.ts';
 import { parseModelConfig } from '#workers/models/builder/config.ts';
@@ -69,7 +69,7 @@ export const importScenarios: Record<string, (place: { folder: Folder; seed: num
 		const [graph, data] = [model.files.get(model.graph), model.files.get(`${model.graph}_data`)];
 		equal(graph?.read(0, graph.size), expected.graph, 'graph');
 		equal(data?.read(0, data.size), joinSegments(expected.weights, new Map()), 'weights');
-		const { slots } = serveGraph(model.graph, model.files, { lora: 'matmul', fuse: true });
+		const { slots } = wasmGraph(readGraph(model));
 		equal(slots.length, 8, 'qkv, o, gate and up, down of two layers');
 		await model.close();
 	},
