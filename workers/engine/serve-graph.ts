@@ -5,6 +5,7 @@ import { readModel } from '#workers/onnx/read.ts';
 import { rewriteForServing } from '#workers/onnx/rewrite.ts';
 import type { LoraSlot } from '#workers/onnx/slots.ts';
 import { writeModel } from '#workers/onnx/write.ts';
+import { expandedBytes, expandQuantised } from '#workers/runtime/expand.ts';
 import type { OrtModel } from '#workers/runtime/ort-session.ts';
 import { segmentSource } from '#workers/runtime/segment-source.ts';
 
@@ -26,10 +27,16 @@ export function readGraph({ graph, files }: Pick<OpenModel, 'graph' | 'files'>):
 	return { model: readModel(file, graph), sources };
 }
 
-/** The graph for the wasm kernels: adapters of any rank, 0 included, and rows that differ. */
-export function wasmGraph({ model, sources }: ReadGraph): { model: OrtModel; slots: LoraSlot[] } {
-	const serving = rewriteForServing(model, { lora: 'matmul', fuse: true });
-	const { graph, weights, weightsPath } = writeModel(serving.model);
+/**
+ * The graph for the wasm kernels: adapters of any rank, 0 included, and rows that differ. Quantised weights become float32
+ * where all of them together stay within `expandLimit` bytes: faster, at the price of memory (docs/decisions/wasm-weights.md).
+ */
+export function wasmGraph(read: ReadGraph, expandLimit: number): { model: OrtModel; slots: LoraSlot[] } {
+	const serving = rewriteForServing(read.model, { lora: 'matmul', fuse: true });
+	// After the rewrite: joined 4-bit weights lie one after another, joined float32 ones would be interleaved.
+	const expand = expandedBytes(serving.model) <= expandLimit;
+	const { model, sources } = expand ? expandQuantised(serving.model, read.sources) : { ...read, ...serving };
+	const { graph, weights, weightsPath } = writeModel(model);
 	return {
 		model: { graph, weights: { path: weightsPath, source: segmentSource(weights, sources) } },
 		slots: serving.slots

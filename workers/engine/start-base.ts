@@ -8,6 +8,8 @@ import { readGraph, wasmGraph } from './serve-graph.ts';
 
 /** Prompt tokens per run: between two chunks other replies go on and a cancel is heard. */
 const PREFILL_CHUNK = 128;
+/** A quarter of what a wasm heap can hold. */
+const EXPAND_LIMIT = 2 ** 30;
 
 /**
  * Starts a stored model. The base takes `open` over and closes it in the end.
@@ -15,7 +17,7 @@ const PREFILL_CHUNK = 128;
  */
 export async function startBase(open: OpenModel, ort: Ort, library: AdapterLibrary): Promise<Base> {
 	const { item, tokenizer, contextLength, dtype, sha256, hashes } = open;
-	const { model, slots } = wasmGraph(readGraph(open));
+	const { model, slots } = wasmGraph(readGraph(open), EXPAND_LIMIT);
 	const decoder = await WasmDecoder.create(ort, model);
 	try {
 		const { vocabSize } = decoder.shape;
