@@ -23,8 +23,10 @@ export function encodeLeaves(weights: readonly Weight[]): Hex {
 		if (!Number.isInteger(id) || id < 0 || gap <= 0) throw new RangeError(`ids must ascend: ${id}`);
 		while (gap > 255) {
 			const skip = Math.min(Math.floor((gap - 1) / 256), 65_535);
-			bytes.push(0, skip >> 8, skip & 255);
-			gap -= skip * 256;
+			if (skip > 0) bytes.push(0, skip >> 8, skip & 255);
+			// A gap of exactly 256 is no whole skip and an advance: a step that weighs nothing comes between.
+			else bytes.push(255, 0, 0);
+			gap -= skip > 0 ? skip * 256 : 255;
 		}
 		bytes.push(gap, weight >> 8, weight & 255);
 		cursor = id + 1;
@@ -33,7 +35,7 @@ export function encodeLeaves(weights: readonly Weight[]): Hex {
 	return bytesToHex(Uint8Array.from(bytes));
 }
 
-/** Reads leaves as the contract does. Every whole number of steps has a meaning; anything else is an error. */
+/** Reads leaves as the contract does, without steps that weigh nothing. Whole steps always have a meaning; anything else is an error. */
 export function decodeLeaves(leaves: Hex | Uint8Array): Weight[] {
 	const bytes = typeof leaves === 'string' ? hexToBytes(leaves) : leaves;
 	if (bytes.length % 3 !== 0) throw new RangeError(`${bytes.length} bytes are no whole steps`);
@@ -45,7 +47,7 @@ export function decodeLeaves(leaves: Hex | Uint8Array): Weight[] {
 		if (advance === 0) cursor += 256 * value;
 		else {
 			cursor += advance;
-			weights.push({ id: cursor - 1, weight: value });
+			if (value > 0) weights.push({ id: cursor - 1, weight: value });
 		}
 	}
 	return weights;

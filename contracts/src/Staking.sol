@@ -14,7 +14,8 @@ contract Staking is IIncome {
     uint256 public constant UNBONDING = 21 days;
     /// @notice The most that one proof can take, in 1/10,000, so that a pool never falls to nothing.
     uint256 public constant MAX_SLASH = 5_000;
-    uint256 private constant SCALE = 1 << 64;
+    /// @dev Income is kept times 2^96, so that no fraction is ever lost: it waits with its staker.
+    uint256 private constant SCALE = 1 << 96;
 
     struct Pool {
         uint128 shares;

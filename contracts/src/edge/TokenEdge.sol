@@ -2,25 +2,11 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC3009} from "@openzeppelin/contracts/interfaces/draft-IERC3009.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Errors} from "../libraries/Errors.sol";
 import {ISettlement, ITokenEdge} from "../interfaces/Modules.sol";
-
-/// @dev The one function of EIP-3009 that cannot be front-run into a contract: only the payee itself can use the authorisation.
-interface IReceiveWithAuthorization {
-    function receiveWithAuthorization(
-        address from,
-        address to,
-        uint256 value,
-        uint256 validAfter,
-        uint256 validBefore,
-        bytes32 nonce,
-        uint8 v,
-        bytes32 r,
-        bytes32 s
-    ) external;
-}
 
 /// @title The edge where OPEN is an ERC-20: holds the tokens behind the prepaid balances.
 contract TokenEdge is ITokenEdge {
@@ -45,7 +31,7 @@ contract TokenEdge is ITokenEdge {
         deposit(amount);
     }
 
-    /// @notice Deposit for a signer by anyone, on an EIP-3009 authorisation to this contract.
+    /// @notice Deposit for a signer by anyone, on an EIP-3009 authorisation that only its payee, this contract, can use.
     function depositWithAuthorization(
         address from,
         uint256 amount,
@@ -56,7 +42,7 @@ contract TokenEdge is ITokenEdge {
         bytes32 r,
         bytes32 s
     ) external {
-        IReceiveWithAuthorization(address(token))
+        IERC3009(address(token))
             .receiveWithAuthorization(from, address(this), amount, validAfter, validBefore, nonce, v, r, s);
         settlement.credit(from, amount);
     }

@@ -15,7 +15,7 @@ struct Account {
 /// @title Accounts: the arithmetic of prepaid balances, free of storage so that it can be proved (proofs/AccountsProof.sol).
 /// @notice Holds after every function: balance >= locked, where locked counts this audit epoch and the one before.
 library Accounts {
-    uint256 internal constant LOCK_UNIT = 1e12;
+    uint256 internal constant LOCK_UNIT = 1e13;
 
     /// @dev One storage write instead of five: settling is the one call whose price everybody pays.
     function pack(Account memory a) internal pure returns (uint256) {
