@@ -26,7 +26,6 @@ expose(
 			wasm: { mjs: wasmMjs, wasm: wasmWasm },
 			jspi: { mjs: jspiMjs, wasm: jspiWasm },
 			asyncify: { mjs: asyncifyMjs, wasm: asyncifyWasm }
-		},
-		threads: self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1
+		}
 	})
 );

@@ -7,7 +7,7 @@ export type Provider = 'webgpu' | 'wasm';
 
 /** What this machine offers and what `auto` would choose. */
 export interface DeviceReport {
-	/** What `auto` chooses for a small model, and why, in one sentence for a person. */
+	/** What `auto` chooses for a model of some hundred megabytes, and why, in one sentence for a person. */
 	provider: Provider;
 	reason: string;
 	/** Null where the browser has no WebGPU. A software adapter counts as none when choosing. */

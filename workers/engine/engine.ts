@@ -17,7 +17,8 @@ import type {
 	StorageReport,
 	StoredItem
 } from '#workers/protocol.ts';
-import { Ort } from '#workers/runtime/ort.ts';
+import { chooseProvider, type ModelNeeds } from '#workers/runtime/choose-provider.ts';
+import { probeDevice } from '#workers/runtime/probe.ts';
 import { adapterFiles } from './adapter-files.ts';
 import { AdapterLibrary } from './adapter-library.ts';
 import type { Base } from './base.ts';
@@ -26,13 +27,15 @@ import type { EngineEnvironment } from './environment.ts';
 import { startBase } from './start-base.ts';
 import { Tasks } from './tasks.ts';
 
+/** What `probe` chooses for: larger than what is faster on the processor anyway. */
+const TYPICAL_MODEL: ModelNeeds = { weightBytes: 2 ** 28, features: [] };
+
 /** The engine behind `EngineApi`: ties the rooms together and holds what is loaded. */
 export class Engine implements EngineApi {
 	readonly #environment: EngineEnvironment;
 	readonly #tasks = new Tasks();
 	readonly #store: Promise<FileStore>;
 	readonly #models: Promise<ModelLibrary>;
-	#ort: Ort | undefined;
 	#base: Base | undefined;
 	/** The load under way: another one cancels it. */
 	#loading: { task: string; done: Promise<unknown> } | undefined;
@@ -49,8 +52,11 @@ export class Engine implements EngineApi {
 	}
 
 	async probe(): Promise<DeviceReport> {
-		const { threads } = this.#environment;
-		return { provider: 'wasm', reason: 'x', webgpu: null, threads, isolated: threads > 1 };
+		const { gpu, isolated, memoryBytes, ...machine } = await probeDevice();
+		const { provider, reason } = chooseProvider({ gpu, isolated, ...machine }, TYPICAL_MODEL);
+		const { threads } = chooseProvider({ isolated, ...machine }, TYPICAL_MODEL, 'wasm');
+		const webgpu = gpu ? { adapter: gpu.name, software: gpu.software, shaderF16: gpu.shaderF16 } : null;
+		return { provider, reason, webgpu, threads, isolated, memoryBytes };
 	}
 
 	async #device(): Promise<DeviceFacts> {
@@ -87,7 +93,7 @@ export class Engine implements EngineApi {
 	}
 
 	async #load(
-		{ id }: LoadOptions,
+		{ id, provider }: LoadOptions,
 		signal: AbortSignal,
 		onProgress: (progress: LoadProgress) => void
 	): Promise<LoadedModel> {
@@ -100,20 +106,18 @@ export class Engine implements EngineApi {
 			// Two models at once may not fit.
 			await this.#base?.dispose();
 			this.#base = undefined;
-			this.#base = await startBase(open, await this.#startOrt(), await this.#library());
+			this.#base = await startBase(open, await this.#library(), {
+				wanted: provider,
+				folder: (await this.#store).folder,
+				urls: this.#environment.ortUrls,
+				signal,
+				onProgress
+			});
 		} catch (error) {
 			await open.close();
 			throw error;
 		}
 		return this.#base.info;
-	}
-
-	/** One onnxruntime for all models: memory that a former model left is used again. */
-	async #startOrt(): Promise<Ort> {
-		if (this.#ort && !this.#ort.failure) return this.#ort;
-		const { ortUrls, threads } = this.#environment;
-		this.#ort = await Ort.start({ build: 'wasm', threads, urls: ortUrls?.wasm });
-		return this.#ort;
 	}
 
 	loaded(): Promise<LoadedModel | undefined> {

@@ -9,6 +9,4 @@ export interface EngineEnvironment {
 	appUrl: string;
 	/** onnxruntime's files on the app's own origin. Undefined in Node, which finds them itself. */
 	ortUrls?: Record<OrtBuild, OrtUrls>;
-	/** wasm threads that this page may use. */
-	threads: number;
 }

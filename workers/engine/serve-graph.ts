@@ -31,7 +31,7 @@ export function readGraph({ graph, files }: Pick<OpenModel, 'graph' | 'files'>):
  * The graph for the wasm kernels: adapters of any rank, 0 included, and rows that differ. Quantised weights become float32
  * where all of them together stay within `expandLimit` bytes: faster, at the price of memory (docs/decisions/wasm-weights.md).
  */
-export function wasmGraph(read: ReadGraph, expandLimit: number): { model: OrtModel; slots: LoraSlot[] } {
+export function wasmGraph(read: ReadGraph, expandLimit = 0): { model: OrtModel; slots: LoraSlot[] } {
 	const serving = rewriteForServing(read.model, { lora: 'matmul', fuse: true });
 	// After the rewrite: joined 4-bit weights lie one after another, joined float32 ones would be interleaved.
 	const expand = expandedBytes(serving.model) <= expandLimit;

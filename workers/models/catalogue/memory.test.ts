@@ -47,7 +47,7 @@ test('the estimate for nano is between 0.7 and 1.6 of the wasm heap that it take
 	const shape = parseModelConfig(JSON.parse(readFileSync(new URL('config.json', folder), 'utf8')));
 	const ort = await Ort.start({ build: 'wasm', threads: 1 });
 	const files = new Map([[path, memorySource(new Uint8Array(readFileSync(new URL(path, folder))))]]);
-	const { model } = wasmGraph(readGraph({ graph: path, files }), 0);
+	const { model } = wasmGraph(readGraph({ graph: path, files }));
 	const decoder = await WasmDecoder.create(ort, model);
 	const state = decoder.createState();
 	for (let done = 0; done < 384; done += 128)

@@ -1,0 +1,131 @@
+import { decomposeAttention } from '#workers/onnx/decompose-attention.ts';
+import type { LoraSlot } from '#workers/onnx/slots.ts';
+import type { OpenModel } from '#workers/models/open-model.ts';
+import type { Folder } from '#workers/models/store/folder.ts';
+import type { LoadOptions, LoadProgress, Provider } from '#workers/protocol.ts';
+import { chooseProvider, type ModelNeeds, type ProviderChoice } from '#workers/runtime/choose-provider.ts';
+import type { Decoder } from '#workers/runtime/decoder.ts';
+import { GpuDecoder } from '#workers/runtime/gpu-decoder.ts';
+import { openGpuDevice } from '#workers/runtime/gpu-device.ts';
+import { gpuGraphs } from '#workers/runtime/gpu-graphs.ts';
+import type { OrtBuild, OrtUrls } from '#workers/runtime/ort-module.ts';
+import { Ort } from '#workers/runtime/ort.ts';
+import { probeDevice } from '#workers/runtime/probe.ts';
+import { selfTest, SELF_TEST_TOLERANCE, type Attempt } from '#workers/runtime/self-test.ts';
+import { WasmDecoder } from '#workers/runtime/wasm-decoder.ts';
+import { readGraph, wasmGraph, type ReadGraph } from './serve-graph.ts';
+import { readVerdict, writeVerdict, type Verdict } from './verdicts.ts';
+
+/** Prompt tokens per run: between two chunks other replies go on and a cancel is heard. */
+const PREFILL_CHUNK = 128;
+/** Bytes of float32 weights: a quarter of what a wasm heap can hold. */
+const EXPAND_LIMIT = 2 ** 30;
+
+export interface StartedDecoder {
+	decoder: Decoder;
+	slots: LoraSlot[];
+	provider: Provider;
+	prefillChunk: number;
+	/** 1 on WebGPU, which cannot take empty tensors. */
+	minRank: number;
+	/** Set where the device failed the self-test: a sentence for a person. */
+	caution?: string;
+}
+
+export interface StartOptions {
+	wanted: LoadOptions['provider'];
+	folder: Folder;
+	urls?: Record<OrtBuild, OrtUrls>;
+	signal?: AbortSignal;
+	onProgress: (progress: LoadProgress) => void;
+}
+
+/** What choosing a provider depends on in a stored model. */
+export function needsOf({ files, dtype }: Pick<OpenModel, 'files' | 'dtype'>): ModelNeeds {
+	const half = dtype === 'q4f16' || dtype === 'fp16';
+	return {
+		weightBytes: [...files.values()].reduce((sum, { size }) => sum + size, 0),
+		features: half ? ['shader-f16'] : []
+	};
+}
+
+/**
+ * Starts a model's decoder where it runs best. On a GPU that has not run this model before, a self-test decides by which
+ * graph, or that the processor must do it.
+ * @throws OpenLedgerError `onnx/*`, `device/*`, `engine/failed`
+ */
+export async function startDecoder(open: OpenModel, options: StartOptions): Promise<StartedDecoder> {
+	const probe = await probeDevice();
+	const choice = chooseProvider(probe, needsOf(open), options.wanted);
+	const read = readGraph(open);
+	if (choice.provider === 'wasm') return startWasm(read, choice, options);
+	const key = { device: `${probe.gpu?.name} · ${navigator.userAgent}`, model: open.sha256 };
+	return startGpu(read, choice, options, key);
+}
+
+async function startWasm(
+	read: ReadGraph,
+	{ threads }: Pick<ProviderChoice, 'threads'>,
+	{ urls }: StartOptions
+): Promise<StartedDecoder> {
+	const ort = await Ort.start({ build: 'wasm', threads, urls: urls?.wasm });
+	const { model, slots } = wasmGraph(read, EXPAND_LIMIT);
+	const decoder = await WasmDecoder.create(ort, model);
+	return { decoder, slots, provider: 'wasm', prefillChunk: PREFILL_CHUNK, minRank: 0 };
+}
+
+async function startGpu(
+	read: ReadGraph,
+	{ build, threads }: ProviderChoice,
+	options: StartOptions,
+	key: { device: string; model: string }
+): Promise<StartedDecoder> {
+	const device = await openGpuDevice();
+	const ort = await Ort.start({ build, threads, urls: options.urls?.[build], device });
+	const slots = gpuGraphs(read.model).slots;
+	const attempts: Attempt[] = [
+		{ graph: 'fused', open: () => GpuDecoder.create(ort, gpuGraphs(read.model), read.sources) },
+		{
+			graph: 'decomposed',
+			open: () =>
+				GpuDecoder.create(ort, gpuGraphs(decomposeAttention(read.model)), read.sources, { batches: false })
+		}
+	];
+	const onGpu = (decoder: Decoder, verdict: Verdict): StartedDecoder => ({
+		decoder,
+		slots,
+		provider: 'webgpu',
+		prefillChunk: Math.min(PREFILL_CHUNK, verdict.prefillChunk ?? PREFILL_CHUNK),
+		minRank: 1,
+		caution: cautionOf(verdict)
+	});
+
+	const known = await readVerdict(options.folder, key);
+	const attempt = attempts.find(({ graph }) => graph === known?.plan);
+	if (known && attempt) return onGpu(await attempt.open(), known);
+	const reference = await startWasm(read, { threads: 1 }, options);
+	if (known?.plan === 'wasm') return { ...reference, caution: cautionOf(known) };
+
+	options.onProgress({ phase: 'self-test' });
+	const half = reference.decoder.shape.kvType === 'float16';
+	const tolerance = SELF_TEST_TOLERANCE[half ? 'float16' : 'float32'];
+	const { report, decoder } = await selfTest(reference.decoder, attempts, {
+		tolerance,
+		signal: options.signal
+	});
+	// A lost device says nothing about its arithmetic.
+	if (!ort.failure) await writeVerdict(options.folder, key, report);
+	if (!decoder) return { ...reference, caution: cautionOf(report) };
+	await reference.decoder.dispose();
+	return onGpu(decoder, report);
+}
+
+function cautionOf({ plan, prefillChunk }: Verdict): string | undefined {
+	if (plan === 'wasm')
+		return 'The graphics card computed this model wrongly in a short test, so the processor runs it: slower, but right.';
+	if (plan !== 'fused')
+		return 'The graphics card failed a short test in its fast way of computing, so a safer and slower way is used.';
+	if (prefillChunk !== undefined)
+		return 'The graphics card is wrong for long pieces of text, so your messages are read in short ones.';
+	return undefined;
+}
