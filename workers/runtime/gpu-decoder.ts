@@ -17,8 +17,8 @@ import {
 import { GpuAdapter, GpuAdapters } from './gpu-adapter.ts';
 import { BufferRanges } from './gpu-buffers.ts';
 import { GpuCandidates } from './gpu-candidates.ts';
-import type { GpuGraphs } from './gpu-graphs.ts';
-import { GpuKvState, KvMemory } from './gpu-kv-state.ts';
+import { extendsInPlace, type GpuGraphs } from './gpu-graphs.ts';
+import { KvMemory, rowsOf, type GpuKvState } from './gpu-kv-state.ts';
 import { GpuSession } from './gpu-session.ts';
 import { GpuTensor } from './gpu-tensor.ts';
 import { GpuWeights } from './gpu-weights.ts';
@@ -83,7 +83,7 @@ export class GpuDecoder implements Decoder {
 		this.shape = { ...readShape(own, outputs), adapterInputs: slots };
 		this.batches = batches;
 		this.#cacheNames = cacheNames(this.shape.layers);
-		this.#memory = new KvMemory(ort, device, handle, this.shape);
+		this.#memory = new KvMemory(ort, device, handle, this.shape, extendsInPlace(graphs.base.model));
 		this.#adapters = new GpuAdapters(ort, device, handle, slots);
 		this.#candidates = new GpuCandidates(device, this.shape.vocabSize);
 	}
@@ -125,7 +125,7 @@ export class GpuDecoder implements Decoder {
 	}
 
 	createState(): GpuKvState {
-		return new GpuKvState(this.#memory, 1);
+		return this.#memory.create();
 	}
 
 	run(
@@ -136,25 +136,27 @@ export class GpuDecoder implements Decoder {
 		const kv = state as GpuKvState;
 		const { rows, fresh, total } = stepOf(kv.lengths, tokens);
 		return this.#ort.exclusive(async () => {
-			kv.reserve(total);
 			const adapter = this.#adapters.forRows(rows, adapters);
-			const kind = !adapter ? 'base' : rows === 1 ? 'adapter' : 'rows';
-			const session = await this.#session(kind);
+			const session = await this.#session(!adapter ? 'base' : rows === 1 ? 'adapter' : 'rows');
 			const keep = logits === 'all' ? 0 : 1;
 			const described = stepTensors(this.#ort, session.inputs, kv.lengths, tokens, keep);
+			const target = this.#memory.target(kv, total);
 			try {
 				for (const [name, tensor] of described) await session.bindInput(name, tensor);
+				for (const [name, tensor] of adapter?.tensors ?? []) await session.bindInput(name, tensor);
 				for (const [i, [past, present]] of this.#cacheNames.entries()) {
 					await session.bindInput(past, kv.tensors[i] as GpuTensor);
-					session.bindOutput(present, kv.tensors[i] as GpuTensor);
+					session.bindOutput(present, target[i] as GpuTensor);
 				}
-				for (const [name, tensor] of adapter?.tensors ?? []) await session.bindInput(name, tensor);
 				const positions = described.has('num_logits_to_keep') && keep > 0 ? keep : fresh;
 				const out = this.#logitsOf(session, rows, positions);
 				session.bindOutput('logits', out);
 				await session.run();
-				kv.lengths = kv.lengths.map((length) => length + fresh);
+				this.#memory.advance(kv, target, fresh);
 				return new GpuLogits(this.#ort, this.#candidates, out);
+			} catch (error) {
+				this.#memory.discard(target);
+				throw error;
 			} finally {
 				for (const tensor of described.values()) tensor.dispose();
 			}
@@ -165,23 +167,15 @@ export class GpuDecoder implements Decoder {
 		const kv = state as GpuKvState;
 		if (kv.lengths.length !== 1 || length > (kv.lengths[0] as number))
 			throw new RangeError(`cannot keep ${length} tokens of [${kv.lengths}]`);
-		kv.lengths = [length];
+		this.#memory.crop(kv, length);
 	}
 
 	join(states: readonly KvState[]): GpuKvState {
-		const sources = states as readonly GpuKvState[];
-		const rows = sources.flatMap((from) => from.lengths.map((_, row) => ({ from, row })));
-		const capacity = Math.max(...sources.map((source) => source.capacity));
-		const joined = new GpuKvState(this.#memory, rows.length, capacity);
-		this.#memory.copyRows(rows, joined);
-		return joined;
+		return this.#memory.gather((states as readonly GpuKvState[]).flatMap(rowsOf));
 	}
 
 	split(state: KvState, row: number): GpuKvState {
-		const from = state as GpuKvState;
-		const alone = new GpuKvState(this.#memory, 1, from.capacity);
-		this.#memory.copyRows([{ from, row }], alone);
-		return alone;
+		return this.#memory.gather([{ from: state as GpuKvState, row }]);
 	}
 
 	upload(adapter: AdapterArrays): GpuAdapter {
