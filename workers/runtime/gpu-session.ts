@@ -1,9 +1,8 @@
 import { createSession, describeSession, type OrtModel, type ValueDescription } from './ort-session.ts';
 import type { GpuTensor } from './gpu-tensor.ts';
 import type { OrtTensor } from './ort-tensor.ts';
-import type { Ort } from './ort.ts';
+import { LOG_FATAL_ONLY, type Ort } from './ort.ts';
 
-const LOG_ERRORS_ONLY = 3;
 const ALL_OPTIMISATIONS = 99;
 const SEQUENTIAL = 0;
 
@@ -25,7 +24,7 @@ export class GpuSession {
 		this.handle = handle;
 		this.#binding = ort.module._OrtCreateBinding(handle);
 		if (this.#binding === 0) ort.check(1);
-		this.#runOptions = ort.module._OrtCreateRunOptions(LOG_ERRORS_ONLY, 0, false, 0);
+		this.#runOptions = ort.module._OrtCreateRunOptions(LOG_FATAL_ONLY, 0, false, 0);
 		[this.inputs, this.outputs] = describeSession(ort, handle);
 	}
 
@@ -40,7 +39,7 @@ export class GpuSession {
 			false,
 			0,
 			0,
-			LOG_ERRORS_ONLY,
+			LOG_FATAL_ONLY,
 			0,
 			0
 		);

@@ -3,7 +3,7 @@ import { type DataType, dataTypeOf } from '#workers/onnx/types.ts';
 import { LazyBytes } from './lazy-bytes.ts';
 import { heapOf } from './ort-module.ts';
 import { OrtTensor } from './ort-tensor.ts';
-import type { Ort } from './ort.ts';
+import { LOG_FATAL_ONLY, type Ort } from './ort.ts';
 
 /** A model as the runtime takes it: the ONNX graph, and its weights in one external file that is read piecewise. */
 export interface OrtModel {
@@ -19,7 +19,6 @@ export interface ValueDescription {
 	dims: (number | string)[];
 }
 
-const LOG_ERRORS_ONLY = 3;
 const ALL_OPTIMISATIONS = 99;
 const SEQUENTIAL = 0;
 
@@ -34,7 +33,7 @@ export class OrtSession {
 	private constructor(ort: Ort, handle: number) {
 		this.#ort = ort;
 		this.#handle = handle;
-		this.#runOptions = ort.module._OrtCreateRunOptions(LOG_ERRORS_ONLY, 0, false, 0);
+		this.#runOptions = ort.module._OrtCreateRunOptions(LOG_FATAL_ONLY, 0, false, 0);
 		[this.inputs, this.outputs] = describeSession(ort, handle);
 	}
 
@@ -49,7 +48,7 @@ export class OrtSession {
 				false,
 				0,
 				0,
-				LOG_ERRORS_ONLY,
+				LOG_FATAL_ONLY,
 				0,
 				0
 			);

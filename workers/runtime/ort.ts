@@ -5,7 +5,10 @@ import { deviceError } from './device-error.ts';
 import { heapOf, startModule, type OrtBuild, type OrtModule, type OrtUrls } from './ort-module.ts';
 import { OrtTensor } from './ort-tensor.ts';
 
-const LOG_ERRORS_ONLY = 3;
+/** Errors come back as exceptions: they need not be printed as well. */
+export const LOG_FATAL_ONLY = 4;
+/** What wasm32 can address. */
+const ADDRESSABLE = 2 ** 32 - 2 ** 16;
 const CPU = 1;
 
 export interface OrtOptions {
@@ -43,7 +46,7 @@ export class Ort {
 		try {
 			const module = await startModule(options.build, options.threads, options.urls);
 			const ort = new Ort(module, options);
-			ort.check(module._OrtInit(options.threads, LOG_ERRORS_ONLY));
+			ort.check(module._OrtInit(options.threads, LOG_FATAL_ONLY));
 			module.asyncInit?.();
 			module.webgpuInit?.(() => undefined);
 			void options.device?.lost.then(({ message, reason }) =>
@@ -109,7 +112,7 @@ export class Ort {
 	/** A tensor in the wasm heap whose elements are not set. */
 	allocate(type: DataType, dims: readonly number[]): OrtTensor {
 		const bytes = byteLength(type, elementCount(dims));
-		const pointer = this.module._malloc(Math.max(bytes, 1));
+		const pointer = bytes > ADDRESSABLE ? 0 : this.module._malloc(Math.max(bytes, 1));
 		if (pointer === 0)
 			throw new OpenLedgerError('device/out-of-memory', `No memory left for ${bytes} more bytes.`, {
 				remedy: 'Close other tabs, choose a smaller model or a shorter context.'
