@@ -5,6 +5,8 @@ class ShellState {
 	history = $state(false);
 	/** Replies to the next message are written by base and adapter side by side. */
 	compare = $state(false);
+	/** Puts the cursor into the message box; set while there is one. */
+	write: (() => void) | undefined;
 }
 
 export const shell = new ShellState();

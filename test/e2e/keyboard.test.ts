@@ -1,0 +1,40 @@
+import type { Page } from 'playwright';
+import { expect, test } from 'vitest';
+import { App } from './app.ts';
+
+test('the whole of a chat works from the keyboard', async () => {
+	const app = await App.open({ preferences: { reply: { maxNewTokens: 12 } } });
+	const { page } = app;
+	await page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
+	await page.keyboard.type('What is a cell?');
+	await page.keyboard.press('Enter');
+	await app.settled();
+
+	// The palette: an adapter by its name, then a new chat.
+	const adapter = await firstAdapter(page);
+	await page.keyboard.press('Control+k');
+	await page.keyboard.type(adapter.slice(0, 4));
+	await page.getByRole('option', { name: adapter }).waitFor();
+	await page.keyboard.press('Enter');
+	await page.getByRole('button', { name: `Adapter: ${adapter}` }).waitFor();
+
+	// Focus is back where one writes.
+	await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe('TEXTAREA');
+	await page.keyboard.type('And a tissue?');
+	await page.keyboard.press('Enter');
+	await app.settled(2);
+	expect(await app.replies.nth(1).innerText()).toContain(adapter);
+
+	await page.keyboard.press('Control+Shift+O');
+	await page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
+	expect(new URL(page.url()).search).toBe('');
+});
+
+async function firstAdapter(page: Page): Promise<string> {
+	await page.getByRole('button', { name: /^Adapter:/ }).focus();
+	await page.keyboard.press('Enter');
+	const option = page.getByRole('option').filter({ hasNotText: 'Base only' }).first();
+	const name = (await option.locator('.picker-label').innerText()).trim();
+	await page.keyboard.press('Escape');
+	return name;
+}
