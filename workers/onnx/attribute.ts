@@ -19,8 +19,6 @@ export type AttributeLike =
 
 /** A float attribute. Needs naming, since 1 and 1.0 are the same number in JavaScript and not in ONNX. */
 export const float = (value: number): Attribute => ({ type: 'float', value });
-export const floats = (value: number[]): Attribute => ({ type: 'floats', value });
-export const tensor = (value: Tensor): Attribute => ({ type: 'tensor', value });
 
 /** Throws a TypeError for a fractional number: write `float(0.5)`. */
 export function toAttribute(value: AttributeLike): Attribute {

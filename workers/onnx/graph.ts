@@ -81,8 +81,12 @@ export class Graph {
 		return !this.#producers.has(value) && !this.#initializers.has(value) && !this.isInput(value);
 	}
 
-	/** Declares a graph input. A dim may be a symbol: `graph.input('input_ids', 'int64', ['batch', 'sequence'])`. */
+	/**
+	 * Declares a graph input. A dim may be a symbol: `graph.input('input_ids', 'int64', ['batch', 'sequence'])`.
+	 * Throws 'onnx/malformed' if the name is taken.
+	 */
 	input(name: string, dataType: DataType, dims: Dim[]): string {
+		if (!this.isFree(name)) throw malformed(`Graph input '${name}' is defined twice.`, { tensor: name });
 		this.inputs.push({ name, dataType, dims });
 		return name;
 	}
@@ -191,6 +195,15 @@ export class Graph {
 			const inputs = node.inputs.map((input) => (input === from ? to : input));
 			this.update(node, { inputs, attributes });
 		}
+	}
+
+	/** Gives a value that a node computes another name. */
+	rename(from: string, to: string): void {
+		const node = this.producer(from);
+		if (!node) return;
+		this.update(node, { outputs: node.outputs.map((output) => (output === from ? to : output)) });
+		this.replaceUses(from, to);
+		this.valueInfos.delete(from);
 	}
 
 	/** Names that this graph reads and does not define: what a subgraph takes from the graph around it. */

@@ -113,6 +113,35 @@ describe.each(LAYOUTS)('%s', (_, layout) => {
 	});
 });
 
+const count = (model: Model, opType: string) =>
+	[...model.graph.nodes].filter((node) => node.opType === opType).length;
+
+test.each([
+	// Per layer: qkv, o, gate and up, down; and the head.
+	['4 bits', { linear: 'q4' }, 'MatMulNBits', 9],
+	['MatMul', { qkvBias: true }, 'MatMul', 9],
+	['Gemm', { linear: 'gemm' }, 'Gemm', 9]
+] as const)('base weights of a group are joined into one linear: %s', (_, layout, opType, linears) => {
+	const given = decoderModel(layout);
+	expect(count(given, opType)).toBe(15);
+	const { model } = rewriteForServing(given, { lora: 'none', fuse: true });
+	expect(count(model, opType)).toBe(linears);
+	// The attention operator takes q, k and v packed; gate and up are split.
+	expect(count(model, 'Split')).toBe(opType === 'Gemm' ? 4 : 2);
+	const attention = rewriteForServing(given, { lora: 'none', fuse: 'attention' }).model;
+	expect(count(attention, opType)).toBe(opType === 'Gemm' ? 15 : 11);
+	expect(count(attention, 'Split')).toBe(0);
+});
+
+test('linears stored differently stay apart and share a branch', () => {
+	const given = decoderModel({ linear: 'dynamic' });
+	const { model, slots } = rewriteForServing(given, { lora: 'matmul', fuse: true });
+	expect(slots.length).toBe(8);
+	expect(count(model, 'MatMulInteger')).toBe(15);
+	// Two products for each slot.
+	expect(count(model, 'MatMul')).toBe(16);
+});
+
 const merged = (layout: Partial<DecoderOptions>, adapter: TestAdapter): Model =>
 	decoderModel({
 		...layout,

@@ -18,6 +18,8 @@ export function replaceMask(graph: Graph, { info, types }: DecoderStructure): vo
 			countsMask(graph, inputs[5] ?? '', mask.name) && types.get(inputs[6] ?? '')?.elements?.[0] === width
 	);
 	if (!recognised) return;
+	// Exporters like the same names for what they compute.
+	for (const name of ['seqlens_k', 'total_sequence_length']) graph.rename(name, `${name}/from_mask`);
 	graph.input('seqlens_k', 'int32', [mask.dims?.[0]]);
 	graph.input('total_sequence_length', 'int32', []);
 	for (const operator of operators)

@@ -50,6 +50,15 @@ export const int64 = (values: readonly number[], dims: number[]): Values => ({
 	dims
 });
 
+/** The part of a DecoderInfo that tells what to feed. */
+export interface DecoderShape {
+	layers: number;
+	kvHeads: number;
+	headDim: number;
+	kvType?: 'float32' | 'float16';
+	inputs?: { ids: { dataType: string } };
+}
+
 /**
  * Runs rows of equal length through a decoder, first all but the last `steps` tokens at once, then one by one.
  * Returns the logits of every run, and the last keys and values. `extra` are more feeds (adapters, lengths to keep).
@@ -58,7 +67,7 @@ export async function decode(
 	session: Running,
 	rows: readonly number[][],
 	steps: number,
-	shape: { layers: number; kvHeads: number; headDim: number },
+	shape: DecoderShape,
 	extra: Record<string, Values> = {}
 ): Promise<{ logits: Values[]; cache: Record<string, Values> }> {
 	const batch = rows.length;
@@ -67,19 +76,20 @@ export async function decode(
 	for (let layer = 0; layer < shape.layers; layer++)
 		for (const part of ['key', 'value'])
 			cache[`past_key_values.${layer}.${part}`] = {
-				data: new Float32Array(0),
+				data: shape.kvType === 'float16' ? new Uint16Array(0) : new Float32Array(0),
 				dims: [batch, shape.kvHeads, 0, shape.headDim]
 			};
 	const logits: Values[] = [];
 	let from = 0;
 	for (let to = length - steps; to <= length; to++) {
 		const count = to - from;
+		const ids = (values: number[]): Values =>
+			shape.inputs?.ids.dataType === 'int32'
+				? { data: Int32Array.from(values), dims: [batch, count] }
+				: int64(values, [batch, count]);
 		const range = Array.from({ length: count }, (_, i) => from + i);
 		const out = await session.run({
-			input_ids: int64(
-				rows.flatMap((row) => row.slice(from, to)),
-				[batch, count]
-			),
+			input_ids: ids(rows.flatMap((row) => row.slice(from, to))),
 			attention_mask: int64(new Array<number>(batch * to).fill(1), [batch, to]),
 			position_ids: int64(
 				rows.flatMap(() => range),

@@ -82,8 +82,12 @@ export function slotFeeds(
 /** No adapter at all: rank 0, or zeros of a rank for providers that take no empty tensors. */
 export const noAdapter = (slots: readonly LoraSlot[], rank = 0): Record<string, Values> =>
 	Object.fromEntries(
-		slots.flatMap(({ a, b, inFeatures, outFeatures }) => [
-			[a, { data: new Float32Array(inFeatures * rank), dims: [1, inFeatures, rank] }],
-			[b, { data: new Float32Array(rank * outFeatures), dims: [1, rank, outFeatures] }]
-		])
+		slots.flatMap(({ a, b, inFeatures, outFeatures, dataType }) => {
+			const zeros = (length: number) =>
+				dataType === 'float16' ? new Uint16Array(length) : new Float32Array(length);
+			return [
+				[a, { data: zeros(inFeatures * rank), dims: [1, inFeatures, rank] }],
+				[b, { data: zeros(rank * outFeatures), dims: [1, rank, outFeatures] }]
+			];
+		})
 	);
