@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { cdp } from 'vitest/browser';
 import { HubControl } from '#test/support/hub-control.ts';
 import { seededRandom } from '#test/support/random.ts';
@@ -13,21 +13,29 @@ const seed = Date.now() % 1e9;
 console.log(`models in the browser: seed ${seed}`);
 const hubUrl = inject('hubUrl');
 
+const startWorker = () => new Worker(new URL('./scenarios.worker.ts', import.meta.url), { type: 'module' });
+
+function run(worker: Worker, task: WorkerTask, onProgress?: (progress: Progress) => void): Promise<string> {
+	return new Promise((resolve, reject) => {
+		worker.onmessage = ({ data }) => {
+			if ('quota' in data) void setQuota(data.quota).then(() => data.reply.postMessage('done'), reject);
+			else if ('outcome' in data) resolve(data.outcome);
+			else onProgress?.(data.progress);
+		};
+		worker.onerror = (event) => reject(new Error(event.message));
+		worker.postMessage(task);
+	});
+}
+
 /** Runs a task in a worker of its own until it ends, or until `stop` says so: then the worker is killed. */
-async function inWorker(
+async function inOwnWorker(
 	task: WorkerTask,
 	stop: (progress: Progress) => boolean = () => false
 ): Promise<string> {
-	const worker = new Worker(new URL('./scenarios.worker.ts', import.meta.url), { type: 'module' });
+	const worker = startWorker();
 	try {
 		return await new Promise((resolve, reject) => {
-			worker.onmessage = ({ data }) => {
-				if ('quota' in data) void setQuota(data.quota).then(() => data.reply.postMessage('done'), reject);
-				else if ('outcome' in data) resolve(data.outcome);
-				else if (stop(data.progress)) resolve('killed');
-			};
-			worker.onerror = (event) => reject(new Error(event.message));
-			worker.postMessage(task);
+			run(worker, task, (progress) => stop(progress) && resolve('killed')).then(resolve, reject);
 		});
 	} finally {
 		worker.terminate();
@@ -44,6 +52,9 @@ async function setQuota(quotaSize: number | undefined): Promise<void> {
 }
 
 beforeEach(() => setQuota(undefined));
+/** For the scenarios, one after another. */
+const worker = startWorker();
+afterAll(() => worker.terminate());
 
 describe.each([
 	['a folder', folderScenarios],
@@ -51,8 +62,8 @@ describe.each([
 	['the downloader', downloadScenarios],
 	['the import', importScenarios]
 ])('in the origin private file system, %s', (_, scenarios) => {
-	test.each(Object.keys(scenarios))('%s', async (run) => {
-		expect(await inWorker({ run, hubUrl, seed })).toBe('passed');
+	test.each(Object.keys(scenarios))('%s', async (name) => {
+		expect(await run(worker, { run: name, hubUrl, seed })).toBe('passed');
 	});
 });
 
@@ -74,10 +85,13 @@ describe('tabs', () => {
 		for (let round = 0; round < 4; round++) {
 			await hub.fault({ path: repo, kind: 'slow', bytesPerSecond: 500_000 });
 			const killAt = performance.now() + 900 + random() * 900;
-			const killed = await inWorker(task, ({ bytesDone = 0 }) => bytesDone > 0 && performance.now() > killAt);
+			const killed = await inOwnWorker(
+				task,
+				({ bytesDone = 0 }) => bytesDone > 0 && performance.now() > killAt
+			);
 			expect(killed).toBe('killed');
 		}
-		expect(await inWorker(task)).toBe('passed');
+		expect(await inOwnWorker(task)).toBe('passed');
 		const starts = (await hub.requests(repo)).map(({ range }) => Number(/\d+/.exec(range ?? '')?.[0] ?? 0));
 		expect(starts).toHaveLength(5);
 		// A checkpoint is made every half second: what came before the last one is not fetched again.
@@ -90,7 +104,7 @@ describe('tabs', () => {
 		const task = { download: await planOf(repo), folder: `test-${crypto.randomUUID()}` };
 		await hub.fault({ path: repo, kind: 'slow', bytesPerSecond: 3_000_000 });
 		const phases: string[][] = [[], []];
-		const outcomes = phases.map((list) => inWorker(task, ({ phase }) => list.push(phase) < 0));
+		const outcomes = phases.map((list) => inOwnWorker(task, ({ phase }) => list.push(phase) < 0));
 		expect(await Promise.all(outcomes)).toEqual(['passed', 'passed']);
 		expect(await hub.requests(repo)).toHaveLength(1);
 		for (const list of phases) expect(list).toEqual(expect.arrayContaining(['waiting', 'download', 'done']));
