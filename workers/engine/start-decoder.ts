@@ -1,5 +1,6 @@
 import { decomposeAttention } from '#workers/onnx/decompose-attention.ts';
 import type { LoraSlot } from '#workers/onnx/slots.ts';
+import { EXPAND_LIMIT } from '#workers/models/catalogue/memory.ts';
 import type { OpenModel } from '#workers/models/open-model.ts';
 import type { Folder } from '#workers/models/store/folder.ts';
 import type { LoadOptions, LoadProgress, Provider } from '#workers/protocol.ts';
@@ -18,8 +19,6 @@ import { readVerdict, writeVerdict, type Verdict } from './verdicts.ts';
 
 /** Prompt tokens per run: between two chunks other replies go on and a cancel is heard. */
 const PREFILL_CHUNK = 128;
-/** Bytes of float32 weights: a quarter of what a wasm heap can hold. */
-const EXPAND_LIMIT = 2 ** 30;
 
 export interface StartedDecoder {
 	decoder: Decoder;

@@ -8,7 +8,7 @@ import { Ort } from '#workers/runtime/ort.ts';
 import { WasmDecoder } from '#workers/runtime/wasm-decoder.ts';
 import { CATALOGUE } from './catalogue.ts';
 import { modelEntry, type DeviceFacts } from './entry.ts';
-import { estimateMemory, memoryTier, weightBytes } from './memory.ts';
+import { EXPAND_LIMIT, estimateMemory, memoryTier, weightBytes } from './memory.ts';
 
 const shapeOf = (name: string) => {
 	const model = CATALOGUE.find((entry) => entry.repo === `onnx-community/${name}`);
@@ -41,13 +41,13 @@ test('the parameters that the catalogue states follow from the shapes, within 1 
 		expect(weightBytes(shape, 'fp16') / 2 / parameters, name).toBeCloseTo(1, 1.7);
 });
 
-test('the estimate for nano is between 0.7 and 1.6 of the wasm heap that it takes', async () => {
+test('the estimate for nano is between 0.6 and 1.6 of the wasm heap that it takes', async () => {
 	const folder = new URL('../../../static/models/nano/', import.meta.url);
 	const path = 'onnx/model_q4.onnx';
 	const shape = parseModelConfig(JSON.parse(readFileSync(new URL('config.json', folder), 'utf8')));
 	const ort = await Ort.start({ build: 'wasm', threads: 1 });
 	const files = new Map([[path, memorySource(new Uint8Array(readFileSync(new URL(path, folder))))]]);
-	const { model } = wasmGraph(readGraph({ graph: path, files }));
+	const { model } = wasmGraph(readGraph({ graph: path, files }), EXPAND_LIMIT);
 	const decoder = await WasmDecoder.create(ort, model);
 	const state = decoder.createState();
 	for (let done = 0; done < 384; done += 128)
@@ -59,7 +59,7 @@ test('the estimate for nano is between 0.7 and 1.6 of the wasm heap that it take
 	const estimate = estimateMemory(shape, { dtype: 'q4', provider: 'wasm', files: size });
 	// The runtime's share is mostly compiled code, outside the heap; 16 MB of heap are there from the start.
 	const heap = estimate.total - estimate.runtime + 16e6;
-	expect(heap / measured).toBeGreaterThan(0.7);
+	expect(heap / measured).toBeGreaterThan(0.6);
 	expect(heap / measured).toBeLessThan(1.6);
 }, 60_000);
 

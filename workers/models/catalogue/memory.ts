@@ -34,6 +34,12 @@ export interface MemoryEstimate {
 	total: number;
 }
 
+/**
+ * Bytes of float32 up to which wasm unpacks quantised weights when it loads them (faster): a quarter of what its heap
+ * can hold.
+ */
+export const EXPAND_LIMIT = 2 ** 30;
+
 /** Tokens per prefill run. */
 const chunk = 128;
 const MB = 1e6;
@@ -71,13 +77,15 @@ export function estimateMemory(
 	const { hidden, layers, heads, kvHeads, headDim, ffn, vocab } = shape;
 	const float = isHalf(dtype) ? 2 : 4;
 	const wasm = provider === 'wasm';
+	const { matrices, table } = elements(shape);
+	const expanded = wasm && dtype.startsWith('q') && 4 * matrices <= EXPAND_LIMIT;
 	// A step reads the old cache and writes a longer one.
 	const cache = 2 * (2 * layers * kvHeads * headDim * context * float);
 	const row = 4 * hidden + 3 * ffn + (heads + 2 * kvHeads) * headDim;
 	// wasm's MatMulNBits unpacks a matrix for prefill; the largest is the output head.
-	const unpacked = wasm ? 4 * hidden * Math.max(vocab, ffn) : 0;
+	const unpacked = wasm && !expanded ? 4 * hidden * Math.max(vocab, ffn) : 0;
 	const activations = unpacked + chunk * float * (row + heads * context) + 4 * vocab;
-	const weights = wasm ? 1.2 * files : files;
+	const weights = expanded ? 1.35 * 4 * (matrices + table) : wasm ? 1.2 * files : files;
 	const runtime = 64 * MB;
 	return { weights, cache, activations, runtime, total: weights + cache + activations + runtime };
 }

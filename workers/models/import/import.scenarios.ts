@@ -1,7 +1,6 @@
 import { check, equal, fails } from '#test/support/check.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { memorySource } from '#workers/bytes.ts';
-import { readGraph, wasmGraph } from '#workers/engine/serve-graph.ts';
 import { writeSafetensors } from '#workers/formats/safetensors.ts';
 import { openCheckpoint } from '#workers/models/builder/checkpoint.ts';
 import { parseModelConfig } from '#workers/models/builder/config.ts';
@@ -10,6 +9,8 @@ import { expectedTensors } from '#workers/models/builder/weights.ts';
 import { openModel } from '#workers/models/open-model.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
 import type { Folder } from '#workers/models/store/folder.ts';
+import { readModel } from '#workers/onnx/read.ts';
+import { rewriteForServing } from '#workers/onnx/rewrite.ts';
 import { joinSegments } from '#workers/onnx/segments.ts';
 import { writeModel } from '#workers/onnx/write.ts';
 import type { LoadProgress } from '#workers/protocol.ts';
@@ -69,7 +70,8 @@ export const importScenarios: Record<string, (place: { folder: Folder; seed: num
 		const [graph, data] = [model.files.get(model.graph), model.files.get(`${model.graph}_data`)];
 		equal(graph?.read(0, graph.size), expected.graph, 'graph');
 		equal(data?.read(0, data.size), joinSegments(expected.weights, new Map()), 'weights');
-		const { slots } = wasmGraph(readGraph(model));
+		if (!graph) throw new Error('no graph');
+		const { slots } = rewriteForServing(readModel(graph, model.graph), { lora: 'matmul', fuse: true });
 		equal(slots.length, 8, 'qkv, o, gate and up, down of two layers');
 		await model.close();
 	},
