@@ -6,6 +6,7 @@ import { seededRandom } from '#test/support/random.ts';
 import { buildDecoder } from '#workers/models/builder/decoder.ts';
 import { randomWeights } from '#workers/models/builder/weights.ts';
 import { inferShapes } from './infer.ts';
+import { createModel, type Model } from './model.ts';
 import { joinSegments } from './segments.ts';
 import { writeModelFile } from './write.ts';
 
@@ -23,7 +24,21 @@ const LAYOUTS: Partial<DecoderOptions>[] = [
 
 const config = { ...randomDecoderConfig('llama', seededRandom(2)), hidden: 64, tied: true };
 
+/** Rows of a table with two 4-bit values in a byte. */
+function packedTable(): Model {
+	const model = createModel('table');
+	const { graph } = model;
+	graph.input('input_ids', 'int64', ['batch_size', 'sequence_length']);
+	graph.initializer('table', 'uint8', [5, 32], new Uint8Array(160));
+	graph.initializer('scales', 'float32', [5, 2], new Float32Array(10));
+	const attributes = { bits: 4, block_size: 32, gather_axis: 0, quantize_axis: 1 };
+	graph.node('GatherBlockQuantized', ['table', 'input_ids', 'scales'], ['rows'], attributes, 'com.microsoft');
+	graph.output('rows', 'float32', ['batch_size', 'sequence_length', 64]);
+	return model;
+}
+
 test.each([
+	['a packed table', packedTable()] as const,
 	...LAYOUTS.map((layout) => [JSON.stringify(layout), decoderModel(layout)] as const),
 	...(['q4', 'q8'] as const).map(
 		(dtype) => [`built, ${dtype}`, buildDecoder(config, randomWeights(config, 1), { dtype })] as const
