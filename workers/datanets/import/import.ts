@@ -3,7 +3,8 @@ import { makeContribution, type Contribution } from '../contribution.ts';
 import { fromFlat, isFlat } from '../flat.ts';
 import type { CutOptions } from '../formats/blocks.ts';
 import type { Item } from '../formats/items.ts';
-import { formatOf, openItems } from '../formats/open.ts';
+import { formatOf, openItems, type Format } from '../formats/open.ts';
+import { unguarded } from '../export/tables.ts';
 import type { Hex } from '../hash.ts';
 import type { Access } from '../store/staging.ts';
 import { stageRows } from '../store/staging.ts';
@@ -80,6 +81,7 @@ class ImportRun {
 	readonly #bytesTotal: number;
 	readonly #now = new Date();
 	readonly #contents = new Set<Hex>();
+	#format: Format | undefined;
 	#bytesDone = 0;
 	#told = 0;
 
@@ -99,7 +101,8 @@ class ImportRun {
 
 	async file(file: File, add: (row: Contribution) => Promise<boolean>): Promise<void> {
 		try {
-			const items = await openItems(file, await formatOf(file), {
+			this.#format = await formatOf(file);
+			const items = await openItems(file, this.#format, {
 				cut: this.#options.cut,
 				onBytes: (bytes) => (this.#bytesDone += bytes)
 			});
@@ -135,7 +138,7 @@ class ImportRun {
 		const { mapping, defaults, contributor } = this.#options;
 		if (!mapping || isFlat(Object.keys(record))) {
 			try {
-				return fromFlat(record);
+				return fromFlat(this.#format === 'csv' ? withoutGuards(record) : record);
 			} catch (error) {
 				if (error instanceof OpenLedgerError) return String(error.details.reason ?? error.message);
 				throw error;
@@ -168,6 +171,16 @@ class ImportRun {
 			problems: this.report.problemCount
 		});
 	}
+}
+
+/** Takes back what our CSV export puts before formulas. */
+function withoutGuards(record: Record<string, unknown>): Record<string, unknown> {
+	return Object.fromEntries(
+		Object.entries(record).map(([name, value]) => [
+			name,
+			typeof value === 'string' ? unguarded(value) : value
+		])
+	);
 }
 
 function isAboutTheFile(error: OpenLedgerError): boolean {
