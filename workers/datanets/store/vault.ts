@@ -2,7 +2,7 @@ import { OpenLedgerError } from '../../errors.ts';
 import type { Sealed, VaultRecord } from './schema.ts';
 
 /** PBKDF2-HMAC-SHA-256 rounds (OWASP Password Storage Cheat Sheet, 2023: at least 600,000). */
-const ITERATIONS = 600_000;
+export const ITERATIONS = 600_000;
 const CONSTANT = 'openledger';
 
 const encoder = new TextEncoder();
@@ -37,14 +37,6 @@ export class Vault {
 	async open<T>(sealed: Sealed): Promise<T> {
 		return JSON.parse(decoder.decode(await open(this.#key, sealed))) as T;
 	}
-
-	async sealBytes(bytes: Uint8Array<ArrayBuffer>): Promise<Sealed> {
-		return seal(this.#key, bytes);
-	}
-
-	async openBytes(sealed: Sealed): Promise<Uint8Array<ArrayBuffer>> {
-		return open(this.#key, sealed);
-	}
 }
 
 export async function seal(key: CryptoKey, bytes: Uint8Array<ArrayBuffer>): Promise<Sealed> {
@@ -61,14 +53,23 @@ export async function open(key: CryptoKey, { nonce, bytes }: Sealed): Promise<Ui
 		const iv = new Uint8Array(nonce);
 		return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, new Uint8Array(bytes)));
 	} catch (cause) {
-		throw new OpenLedgerError('datanet/locked', 'That passphrase does not open this.', {
-			remedy: 'Check the passphrase. Without it nobody can read the data, and it cannot be reset.',
-			cause
-		});
+		throw locked(cause);
 	}
 }
 
-async function deriveKey(passphrase: string, salt: Uint8Array, iterations: number): Promise<CryptoKey> {
+export function locked(cause: unknown): OpenLedgerError {
+	return new OpenLedgerError('datanet/locked', 'That passphrase does not open this.', {
+		remedy: 'Check the passphrase. Without it nobody can read the data, and it cannot be reset.',
+		cause
+	});
+}
+
+/** PBKDF2-HMAC-SHA-256 to a key that cannot be read out. */
+export async function deriveKey(
+	passphrase: string,
+	salt: Uint8Array,
+	iterations: number
+): Promise<CryptoKey> {
 	const material = await crypto.subtle.importKey(
 		'raw',
 		encoder.encode(passphrase.normalize('NFC')),
