@@ -1,4 +1,5 @@
 import { OpenLedgerError } from '../errors.ts';
+import type { CheckReport } from './checks/check.ts';
 import type { Contribution } from './contribution.ts';
 import type { Hex } from './hash.ts';
 import { LeafCache } from './merkle/leaf-cache.ts';
@@ -39,7 +40,8 @@ export class Session implements Access {
 	readonly vault: Vault | undefined;
 	index: TableIndex;
 	readonly leaves: LeafCache;
-	judgement: Judgement | undefined;
+	/** The latest check. */
+	judgement: CheckReport | undefined;
 	readonly #views = new Map<string, View>();
 	#batches: BatchRecord[] = [];
 
@@ -56,7 +58,12 @@ export class Session implements Access {
 	 * Opens a Datanet and sweeps what a dead import may have left. Throws `datanet/not-found`, and `datanet/locked`
 	 * where a passphrase is needed or wrong.
 	 */
-	static async open(db: DatanetDb, datanet: string, passphrase?: string): Promise<Session> {
+	static async open(
+		db: DatanetDb,
+		datanet: string,
+		passphrase?: string,
+		onProgress?: (done: number, total: number) => void
+	): Promise<Session> {
 		const record = await stored(() => db.datanets.get(datanet));
 		let vault: Vault | undefined;
 		if (record?.vault) {
@@ -67,7 +74,9 @@ export class Session implements Access {
 			vault = await Vault.unlock(record.vault, passphrase);
 		}
 		const session = new Session(db, datanet, vault);
-		await session.refresh();
+		await session.refresh(onProgress);
+		const report = await stored(() => db.reports.get(datanet));
+		session.judgement = report?.report as CheckReport | undefined;
 		// Not awaited: it waits for imports that are running in other tabs.
 		void sweep(db, datanet).catch(() => undefined);
 		return session;
@@ -79,7 +88,9 @@ export class Session implements Access {
 			this.db.transaction('r', [this.db.datanets, this.db.segments], () => freshen(this.db, this.catalogue))
 		);
 		await this.index.sync(onProgress);
-		this.#batches = await stored(() => allOf(this.db.batches, this.catalogue.datanet).toArray());
+		const signed = await stored(() => allOf(this.db.batches, this.catalogue.datanet).count());
+		if (signed !== this.#batches.length)
+			this.#batches = await stored(() => allOf(this.db.batches, this.catalogue.datanet).toArray());
 		return record;
 	}
 

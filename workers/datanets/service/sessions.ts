@@ -1,0 +1,52 @@
+import { Session } from '../session.ts';
+import { deleteDatanet } from '../store/datanets.ts';
+import type { DatanetDb } from '../store/db.ts';
+import { sealRows } from '../store/locking.ts';
+
+type Progress = (done: number, total: number) => void;
+
+/** Opened Datanets of this worker. A locked one stays open until it is closed or the page goes. */
+export class Sessions {
+	readonly #db: DatanetDb;
+	readonly #open = new Map<string, Promise<Session>>();
+
+	constructor(db: DatanetDb) {
+		this.#db = db;
+	}
+
+	/** Opens, or brings up to date what is open. Throws `datanet/locked`, `datanet/not-found`. */
+	async get(datanet: string, passphrase?: string, onProgress?: Progress): Promise<Session> {
+		const opening = this.#open.get(datanet);
+		if (opening) {
+			const session = await opening;
+			await session.refresh(onProgress);
+			return session;
+		}
+		const started = Session.open(this.#db, datanet, passphrase, onProgress);
+		this.#open.set(datanet, started);
+		try {
+			const session = await started;
+			// A tab that died while locking has left rows open.
+			if (session.vault) await sealRows(session, session.vault);
+			return session;
+		} catch (error) {
+			this.#open.delete(datanet);
+			throw error;
+		}
+	}
+
+	/** For a backup: undefined where it is locked and not open. */
+	async openedOrFree(datanet: string): Promise<Session | undefined> {
+		const record = await this.#db.datanets.get(datanet);
+		return record?.vault && !this.#open.has(datanet) ? undefined : this.get(datanet);
+	}
+
+	close(datanet: string): void {
+		this.#open.delete(datanet);
+	}
+
+	async delete(datanet: string): Promise<void> {
+		this.close(datanet);
+		await deleteDatanet(this.#db, datanet);
+	}
+}
