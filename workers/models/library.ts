@@ -47,7 +47,12 @@ export class ModelLibrary {
 
 	/** The embedded model, the catalogue by size, then what else is stored. */
 	async entries(device: DeviceFacts): Promise<ModelEntry[]> {
-		if (!this.#found.has(NANO)) await this.#nanoPlan({ policy: once }).catch(() => undefined);
+		const items = (await this.#store.items()).filter(({ kind }) => kind === 'model');
+		const pending = (await this.#store.pendingItems()).filter(
+			({ kind, resumable }) => kind === 'model' && resumable
+		);
+		if (!this.#found.has(NANO) && !items.some(({ id }) => id === NANO))
+			await this.#nanoPlan({ policy: once }).catch(() => undefined);
 		const known = new Map<string, ModelFacts>([[NANO, nano]]);
 		for (const model of CATALOGUE)
 			for (const dtype of ['q4', 'q4f16'] as const) {
@@ -55,16 +60,11 @@ export class ModelLibrary {
 				known.set(hubId(model.repo, 'main', dtype), { ...model, source: 'hub', dtype, downloadBytes });
 			}
 		for (const [id, facts] of this.#found) known.set(id, facts);
-		const [items, pending] = [await this.#store.items(), await this.#store.pendingItems()];
-		const stored = new Map<string, ModelEntry['stored']>();
-		for (const { id, about, kind } of pending.filter((item) => item.kind === 'model')) {
-			stored.set(id, 'partial');
-			if (kind === 'model' && isFacts(about)) known.set(id, { ...known.get(id), ...about });
-		}
-		for (const { id, about } of items.filter((item) => item.kind === 'model')) {
-			stored.set(id, 'complete');
+		for (const { id, about } of [...pending, ...items])
 			if (isFacts(about)) known.set(id, { ...known.get(id), ...about });
-		}
+		const stored = new Map<string, ModelEntry['stored']>();
+		for (const { id } of pending) stored.set(id, 'partial');
+		for (const { id } of items) stored.set(id, 'complete');
 		return [...known].map(([id, facts]) => modelEntry(id, facts, stored.get(id) ?? 'none', device));
 	}
 

@@ -174,6 +174,18 @@ export const downloadScenarios: Record<string, (place: Place) => Promise<void>> 
 			[false, true, false]
 		);
 	},
+	'without a known hash, a changed ETag keeps two versions of a file apart': async ({ folder, hub }) => {
+		const store = await FileStore.open(folder);
+		const bytes = data(200_000);
+		const { repo, plan: job } = await plan(hub, { 'model.onnx': data(200_000, 9) });
+		await hub.fault({ path: repo, kind: 'cut', after: 90_000 });
+		const files = job.files.map(({ path, size, remote }) => ({ path, size, remote }));
+		const slow = { ...policy, baseMs: 300, maxMs: 300 };
+		const running = downloadItem(store, { ...job, files }, { policy: slow });
+		while ((await hub.requests(repo)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+		await hub.put(repo, 'model.onnx', bytes);
+		equal(await store.readFile((await running).id, 'model.onnx'), bytes);
+	},
 	'a wrong byte is noticed and the file fetched again; wrong twice is an error that leaves nothing': async (
 		place
 	) => {

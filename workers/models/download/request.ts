@@ -71,7 +71,8 @@ function checkStatus({ status, headers }: Response, url: string): void {
 		});
 	if (status === 401 || status === 403)
 		throw new OpenLedgerError('hub/unauthorised', 'The source asks for permission.', {
-			remedy: 'Accept the licence on the model’s page, or enter an access token in the settings.',
+			remedy:
+				'Check the name (the Hub answers so for unknown ones too), or accept the licence on the model’s page.',
 			details
 		});
 	if (status === 408 || status === 425 || status === 429 || status >= 500)
