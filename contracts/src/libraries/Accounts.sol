@@ -39,7 +39,7 @@ library Accounts {
     }
 
     function locked(Account memory a) internal pure returns (uint256) {
-        return (uint256(a.lockedNow) + a.lockedBefore) * LOCK_UNIT;
+        return lockedOf(a.lockedNow, a.lockedBefore);
     }
 
     function free(Account memory a) internal pure returns (uint256) {
@@ -47,35 +47,66 @@ library Accounts {
     }
 
     function credit(Account memory a, uint256 amount) internal pure {
-        uint256 balance = a.balance + amount;
-        if (balance > type(uint96).max) revert Errors.OutOfBounds("balance");
+        (bool fits, uint256 balance) = credited(a.balance, amount);
+        if (!fits) revert Errors.OutOfBounds("balance");
         a.balance = uint96(balance);
     }
 
     function debit(Account memory a, uint256 amount) internal pure {
-        if (amount > free(a)) revert Errors.InsufficientBalance(free(a));
-        a.balance -= uint96(amount);
+        (bool there, uint256 balance) = debited(a.balance, a.lockedNow, a.lockedBefore, amount);
+        if (!there) revert Errors.InsufficientBalance(free(a));
+        a.balance = uint96(balance);
     }
 
     /// @notice Pays `amount` for a batch and locks `lock` more until its audit is over.
     function spend(Account memory a, uint256 amount, uint256 lock) internal pure {
         debit(a, amount);
-        uint256 units = (lock + LOCK_UNIT - 1) / LOCK_UNIT;
-        if (units * LOCK_UNIT > free(a)) revert Errors.InsufficientBalance(free(a));
-        a.lockedNow += uint56(units);
+        (bool there, uint256 lockedNow) = lockedMore(a.balance, a.lockedNow, a.lockedBefore, lock);
+        if (!there) revert Errors.InsufficientBalance(free(a));
+        a.lockedNow = uint56(lockedNow);
         ++a.nonce;
     }
 
     /// @notice Takes up to `amount` for a fault in a batch of `batchEpoch`, first from what that epoch's batches locked.
     function seize(Account memory a, uint256 amount, uint256 batchEpoch) internal pure returns (uint256 taken) {
-        uint256 units = (amount + LOCK_UNIT - 1) / LOCK_UNIT;
-        if (batchEpoch == a.epoch) {
-            a.lockedNow -= uint56(units < a.lockedNow ? units : a.lockedNow);
-        } else if (batchEpoch + 1 == a.epoch) {
-            a.lockedBefore -= uint56(units < a.lockedBefore ? units : a.lockedBefore);
-        }
-        taken = free(a);
-        if (taken > amount) taken = amount;
+        if (batchEpoch == a.epoch) a.lockedNow = uint56(lockedLess(a.lockedNow, amount));
+        else if (batchEpoch + 1 == a.epoch) a.lockedBefore = uint56(lockedLess(a.lockedBefore, amount));
+        taken = free(a) < amount ? free(a) : amount;
         a.balance -= uint96(taken);
+    }
+
+    // ---- the arithmetic, on plain numbers; false where it cannot be done
+
+    function lockedOf(uint256 lockedNow, uint256 lockedBefore) internal pure returns (uint256) {
+        return (lockedNow + lockedBefore) * LOCK_UNIT;
+    }
+
+    function credited(uint256 balance, uint256 amount) internal pure returns (bool, uint256) {
+        if (amount > type(uint96).max - balance) return (false, 0);
+        return (true, balance + amount);
+    }
+
+    function debited(uint256 balance, uint256 lockedNow, uint256 lockedBefore, uint256 amount)
+        internal
+        pure
+        returns (bool, uint256)
+    {
+        if (amount > balance - lockedOf(lockedNow, lockedBefore)) return (false, 0);
+        return (true, balance - amount);
+    }
+
+    function lockedMore(uint256 balance, uint256 lockedNow, uint256 lockedBefore, uint256 lock)
+        internal
+        pure
+        returns (bool, uint256)
+    {
+        uint256 units = (lock + LOCK_UNIT - 1) / LOCK_UNIT;
+        if (units * LOCK_UNIT > balance - lockedOf(lockedNow, lockedBefore)) return (false, 0);
+        return (true, lockedNow + units);
+    }
+
+    function lockedLess(uint256 lockedThen, uint256 amount) internal pure returns (uint256) {
+        uint256 units = (amount + LOCK_UNIT - 1) / LOCK_UNIT;
+        return units < lockedThen ? lockedThen - units : 0;
     }
 }
