@@ -3,6 +3,7 @@ import { auditAbi } from '../contracts-abi/abi/Audit.ts';
 import { settlementAbi } from '../contracts-abi/abi/Settlement.ts';
 import { hashBatch, type Batch } from '../contracts/client/batch.ts';
 import { encodeLeaves, type Weight } from '../contracts/client/leaves.ts';
+import { generator } from '../contracts/client/random.ts';
 import { splitBatch } from '../contracts/client/split.ts';
 import { RewardTree, transitionPath } from '../contracts/client/tree.ts';
 import { launchRules } from '../contracts/deploy/params.ts';
@@ -22,17 +23,6 @@ const sources = [
 	{ datanet: 1, share: 6_000 },
 	{ datanet: 2, share: 4_000 }
 ];
-
-/** mulberry32: a small generator with a seed, so that every run settles the same leaves. */
-function generator(seed: number): () => number {
-	let state = seed;
-	return () => {
-		state = (state + 0x6d2b79f5) | 0;
-		let t = Math.imul(state ^ (state >>> 15), 1 | state);
-		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-		return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-	};
-}
 
 /** `count` of the PEOPLE, ascending, with weights of two full bytes as a rule: calldata cannot be dearer. */
 function someWeights(count: number, random: () => number): Weight[] {

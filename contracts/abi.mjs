@@ -42,7 +42,11 @@ function generate() {
 }
 
 const check = process.argv.includes('--check');
-if (forge(['build', '--skip', 'test'], { capture: true }).status !== 0) process.exit(1);
+const built = forge(['build', '--skip', 'test'], { capture: true });
+if (built.status !== 0) {
+	console.error(built.stdout + built.stderr);
+	process.exit(1);
+}
 const files = generate();
 const stale = [...files].filter(([path, text]) => {
 	const file = `${folder}/${path}`;

@@ -715,6 +715,22 @@ export const rulesAbi = [
 	},
 	{
 		"type": "error",
+		"name": "SafeCastOverflowedUintDowncast",
+		"inputs": [
+			{
+				"name": "bits",
+				"type": "uint8",
+				"internalType": "uint8"
+			},
+			{
+				"name": "value",
+				"type": "uint256",
+				"internalType": "uint256"
+			}
+		]
+	},
+	{
+		"type": "error",
 		"name": "UnknownRules",
 		"inputs": []
 	}

@@ -1959,6 +1959,22 @@ export const settlementAbi = [
 	},
 	{
 		"type": "error",
+		"name": "SafeCastOverflowedUintDowncast",
+		"inputs": [
+			{
+				"name": "bits",
+				"type": "uint8",
+				"internalType": "uint8"
+			},
+			{
+				"name": "value",
+				"type": "uint256",
+				"internalType": "uint256"
+			}
+		]
+	},
+	{
+		"type": "error",
 		"name": "StepIsCorrect",
 		"inputs": []
 	},

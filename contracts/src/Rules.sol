@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Errors} from "./libraries/Errors.sol";
 import {Events} from "./libraries/Events.sol";
 import {IRules} from "./interfaces/Modules.sol";
@@ -9,6 +10,8 @@ import {Params} from "./Types.sol";
 /// @title Rules: the numbers that governance steers, within bounds that nobody can move.
 /// @notice Versions are kept for ever, because old batches are split by the rules of their time.
 contract Rules is IRules {
+    using SafeCast for uint256;
+
     uint256 private constant ONE = 10_000;
     /// @notice A new version takes force this long after it was set, so that nobody settles under rules he could not read.
     uint256 public constant NOTICE = 1 days;
@@ -42,7 +45,7 @@ contract Rules is IRules {
     function inForce() public view returns (uint16, uint16) {
         uint256 v = _versions.length;
         while (since[v - 1] > block.timestamp) --v;
-        return (uint16(v), _versions[v - 1].penalty);
+        return (v.toUint16(), _versions[v - 1].penalty);
     }
 
     /// @notice What is in force now.
@@ -79,9 +82,8 @@ contract Rules is IRules {
 
     function _push(Params memory params, uint256 from) private {
         check(params);
-        if (_versions.length == type(uint16).max) revert Errors.OutOfBounds("versions");
         _versions.push(params);
-        since.push(uint40(from));
+        since.push(from.toUint40());
         emit Events.RulesSet(_versions.length, from, params);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Errors} from "./libraries/Errors.sol";
 import {Events} from "./libraries/Events.sol";
 import {Keys} from "./libraries/Keys.sol";
@@ -10,6 +11,8 @@ import {IIncome, ISettlement} from "./interfaces/Modules.sol";
 /// @notice A pool is a reward key (MODEL_POOL | model, HOST_POOL | contributor, AUDITORS). Stakes hold shares of its assets;
 /// assets only fall by slashing, which the audit contract alone does, and only by a proof or a missed deadline.
 contract Staking is IIncome {
+    using SafeCast for uint256;
+
     /// @notice Longer than the two audit epochs in which a batch can be convicted.
     uint256 public constant UNBONDING = 21 days;
     /// @notice The most that one proof can take, in 1/10,000, so that a pool never falls to nothing.
@@ -72,8 +75,8 @@ contract Staking is IIncome {
         uint256 shares = p.shares == 0 ? amount : uint256(amount) * p.shares / p.assets;
         if (shares == 0) revert Errors.ZeroAmount();
         Stake storage s = _reckon(key, msg.sender);
-        s.shares += uint128(shares);
-        p.shares += uint128(shares);
+        s.shares += shares.toUint128();
+        p.shares += shares.toUint128();
         p.assets += amount;
         if (p.rest >= p.shares) _spread(p, 0);
         emit Events.Staked(key, msg.sender, amount);
@@ -85,7 +88,7 @@ contract Staking is IIncome {
         Stake storage s = _reckon(key, msg.sender);
         if (shares == 0 || shares > s.shares - s.leaving) revert Errors.StakeTooSmall();
         s.leaving += shares;
-        s.until = uint40(block.timestamp + UNBONDING);
+        s.until = (block.timestamp + UNBONDING).toUint40();
         emit Events.Unbonding(key, msg.sender, shares, s.until);
     }
 
@@ -123,7 +126,7 @@ contract Staking is IIncome {
         if (part > MAX_SLASH) revert Errors.OutOfBounds("slash");
         Pool storage p = _pools[key];
         amount = p.assets * part / 10_000;
-        p.assets -= uint128(amount);
+        p.assets -= amount.toUint128();
         _give(key, address(0), amount, prover);
     }
 
@@ -132,7 +135,7 @@ contract Staking is IIncome {
         if (msg.sender != audit) revert Errors.NotAllowed();
         if (part > MAX_SLASH) revert Errors.OutOfBounds("slash");
         Stake storage s = _reckon(key, staker);
-        uint128 shares = uint128(s.shares * part / 10_000);
+        uint128 shares = (uint256(s.shares) * part / 10_000).toUint128();
         amount = _burn(key, s, shares);
         if (s.leaving > s.shares) s.leaving = s.shares;
         _give(key, staker, amount, prover);
@@ -153,7 +156,7 @@ contract Staking is IIncome {
         amount = _worth(p, shares);
         s.shares -= shares;
         p.shares -= shares;
-        p.assets -= uint128(amount);
+        p.assets -= amount.toUint128();
     }
 
     function _worth(Pool storage p, uint256 shares) private view returns (uint256) {

@@ -23,7 +23,7 @@ export function foundry(program) {
  * Runs forge on contracts/ from the repository root (the npm solc refuses sources outside its base path).
  * @param {string[]} args
  * @param {{ profile?: string, capture?: boolean, env?: Record<string, string> }} [options]
- * @returns {{ status: number | null, stdout: string }}
+ * @returns {{ status: number | null, stdout: string, stderr: string }}
  */
 export function forge(args, { profile = 'default', capture = false, env = {} } = {}) {
 	const program = foundry('forge');
@@ -32,9 +32,9 @@ export function forge(args, { profile = 'default', capture = false, env = {} } =
 	const run = spawnSync(program, [command, '--root', '.', ...rest], {
 		cwd: root,
 		encoding: 'utf8',
-		stdio: ['ignore', capture ? 'pipe' : 'inherit', 'inherit'],
+		stdio: ['ignore', capture ? 'pipe' : 'inherit', capture ? 'pipe' : 'inherit'],
 		maxBuffer: 1 << 28,
 		env: { ...process.env, FOUNDRY_CONFIG: 'contracts/foundry.toml', FOUNDRY_PROFILE: profile, ...env }
 	});
-	return { status: run.status, stdout: run.stdout ?? '' };
+	return { status: run.status, stdout: run.stdout ?? '', stderr: run.stderr ?? '' };
 }

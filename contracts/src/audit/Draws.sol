@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Errors} from "../libraries/Errors.sol";
 import {Events} from "../libraries/Events.sol";
 import {IRules, ISettlement} from "../interfaces/Modules.sol";
@@ -10,6 +11,8 @@ import {Batch} from "../Types.sol";
 /// @notice Let E be the end of a batch's epoch. Drawing until E + 1 day, revealing until E + 3 days, convicting until E + 8 days,
 /// which is when the payer's lock ends.
 abstract contract Draws {
+    using SafeCast for uint256;
+
     uint256 public constant EPOCH = 8 days;
     uint256 public constant DRAW_UNTIL = 1 days;
     uint256 public constant REVEAL_UNTIL = 3 days;
@@ -38,8 +41,8 @@ abstract contract Draws {
         _drawable(epoch);
         Draw storage d = draws[epoch];
         if (d.seed != 0 || (d.beacon != 0 && block.number <= d.beacon + REMEMBERED)) revert Errors.AlreadyDone();
-        if (d.beacon == 0) d.auditors = uint64(_enrolled());
-        d.beacon = uint64(block.number + AHEAD);
+        if (d.beacon == 0) d.auditors = _enrolled().toUint64();
+        d.beacon = (block.number + AHEAD).toUint64();
         emit Events.DrawClosed(epoch, d.beacon);
     }
 

@@ -50,6 +50,8 @@ library Scores {
 
     function entry(bytes calldata entries, uint256 i) internal pure returns (uint32 id, uint32 row, uint32 score) {
         uint256 word = uint96(bytes12(entries[i * ENTRY:i * ENTRY + ENTRY]));
+        // Three fields of one word.
+        // forge-lint: disable-next-line(unsafe-typecast)
         return (uint32(word >> 64), uint32(word >> 32), uint32(word));
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Errors} from "../libraries/Errors.sol";
 import {Events} from "../libraries/Events.sol";
 import {RewardTree} from "../libraries/RewardTree.sol";
@@ -21,6 +22,8 @@ struct Step {
 /// @notice Checkpoints form a tree: each continues a parent, rivals may stand side by side, so a wrong one holds nobody up.
 /// A checkpoint becomes final after its window if its parent is the final one.
 abstract contract Checkpoints is Ledger, People {
+    using SafeCast for uint256;
+
     /// @notice Most batches in one checkpoint.
     uint256 public constant MAX_ROOTS = 4096;
     /// @notice A commitment this much older than the refutation earns the reward. Longer than a transaction waits in public.
@@ -100,7 +103,7 @@ abstract contract Checkpoints is Ledger, People {
         if (posterId > _head.people) revert Errors.UnknownContributor();
         Checkpoint storage p = _checkpoints[parent];
         if (parent > _head.checkpoints || p.refutedAt != 0) revert Errors.UnknownCheckpoint();
-        uint40 last = uint40(p.last + roots.length);
+        uint40 last = (p.last + roots.length).toUint40();
         (bytes32 transitions, bytes32 end) = Transitions.root(p.root, marks[p.last], batches, roots);
         if (marks[last] != end) revert Errors.WrongBatch();
         Params memory r = rules.version(_head.rules);
@@ -111,10 +114,10 @@ abstract contract Checkpoints is Ledger, People {
             transitions: transitions,
             poster: msg.sender,
             last: last,
-            deadline: uint40(block.timestamp + r.window),
-            count: uint16(roots.length),
+            deadline: (block.timestamp + r.window).toUint40(),
+            count: roots.length.toUint16(),
             bond: r.bond,
-            parent: uint40(parent),
+            parent: parent.toUint40(),
             refutedAt: 0,
             posterId: posterId
         });
@@ -126,7 +129,7 @@ abstract contract Checkpoints is Ledger, People {
         Checkpoint storage c = _checkpoints[id];
         if (id == 0 || c.poster == address(0) || c.refutedAt != 0 || c.parent != _head.finalised) revert Errors.NotPending();
         if (block.timestamp < c.deadline) revert Errors.TooEarly();
-        _head.finalised = uint40(id);
+        _head.finalised = id.toUint40();
         finalRoot = c.root;
         emit Events.CheckpointFinalised(id, c.root, c.last);
         if (c.bond != 0) release(id);
@@ -228,7 +231,7 @@ abstract contract Checkpoints is Ledger, People {
         uint256 known = committedAt[keccak256(abi.encode(msg.sender, step.place.checkpoint, step.place.index, key, salt))];
         bool first = c.refutedAt == 0;
         if (first) {
-            c.refutedAt = uint40(block.timestamp);
+            c.refutedAt = block.timestamp.toUint40();
             uint96 burnt = c.bond / 2;
             c.bond -= burnt;
             _credit(treasury, burnt);

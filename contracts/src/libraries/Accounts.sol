@@ -12,6 +12,9 @@ struct Account {
     uint32 nonce; // number of batches settled, so that no batch is settled twice
 }
 
+// What the casts below cut off is 0: proofs/AccountsProof.sol shows that every result fits its field.
+// forge-lint: disable-start(unsafe-typecast)
+
 /// @title Accounts: the arithmetic of prepaid balances, free of storage so that it can be proved (proofs/AccountsProof.sol).
 /// @notice Holds after every function: balance >= locked, where locked counts this audit epoch and the one before.
 library Accounts {
@@ -110,3 +113,4 @@ library Accounts {
         return units < lockedThen ? lockedThen - units : 0;
     }
 }
+// forge-lint: disable-end(unsafe-typecast)

@@ -167,6 +167,8 @@ library Split {
     function _person(Rewards memory list, Facts memory f, Parts memory p, uint256 id, uint256 amount) private pure {
         if (id == f.host) amount += p.host;
         if (id == f.poster) amount += p.poster;
+        // Ids come out of leaves, the host or the poster, all below 2^29.
+        // forge-lint: disable-next-line(unsafe-typecast)
         _push(list, uint32(id), amount);
     }
 

@@ -10,7 +10,7 @@ library Transitions {
         pure
         returns (bytes32 top, bytes32)
     {
-        uint256 width = 1 << depth(roots.length);
+        uint256 width = 2 ** depth(roots.length);
         bytes32[] memory row = new bytes32[](width);
         for (uint256 i; i < roots.length; ++i) {
             row[i] = leaf(before, roots[i], batches[i]);
@@ -42,7 +42,7 @@ library Transitions {
 
     /// @dev ceil(log2(count)), 0 for one.
     function depth(uint256 count) internal pure returns (uint256 d) {
-        while ((1 << d) < count) ++d;
+        while (2 ** d < count) ++d;
     }
 
     function hash(bytes32 left, bytes32 right) internal pure returns (bytes32 h) {
