@@ -1,4 +1,12 @@
-import { encodeFunctionData, keccak256, parseEther, stringToHex, zeroHash, type Address, type Hex } from 'viem';
+import {
+	encodeFunctionData,
+	keccak256,
+	parseEther,
+	stringToHex,
+	zeroHash,
+	type Address,
+	type Hex
+} from 'viem';
 import { auditAbi } from '../contracts-abi/abi/Audit.ts';
 import { settlementAbi } from '../contracts-abi/abi/Settlement.ts';
 import { hashBatch, type Batch } from '../contracts/client/batch.ts';
@@ -50,12 +58,30 @@ async function settle(chain: LocalChain, payer: Address, weights: Weight[]): Pro
 	nonces.set(payer, nonce + 1);
 	const { timestamp } = await chain.publicClient.getBlock({ blockNumber: receipt.blockNumber });
 	const hash = weights.length ? keccak256(leaves) : zeroHash;
-	const batch = { payer, time: Number(timestamp), rules: 1, model: adapter, host: 0, amount, transcripts, leaves: hash };
+	const batch = {
+		payer,
+		time: Number(timestamp),
+		rules: 1,
+		model: adapter,
+		host: 0,
+		amount,
+		transcripts,
+		leaves: hash
+	};
 	return { weights, leaves, batch, gas: receipt.gasUsed };
 }
 
 function rewardsOf({ weights }: Settled): Map<number, bigint> {
-	return splitBatch({ shares: launchRules, sources, model: adapter, base: 1, host: 0, poster: 0, amount, weights });
+	return splitBatch({
+		shares: launchRules,
+		sources,
+		model: adapter,
+		base: 1,
+		host: 0,
+		poster: 0,
+		amount,
+		weights
+	});
 }
 
 /** Posts the roots of `batches` on top of `tree`, which moves on; waits out the window and finalises. */
@@ -79,7 +105,8 @@ async function claims(chain: LocalChain, tree: RewardTree, from: number, count: 
 	let gas = 0n;
 	for (let key = from; key < from + count; key++) {
 		const args = [key, tree.get(key), tree.proof(key)];
-		gas += (await chain.write(someone('poster'), chain.addresses.settlement, settlementAbi, 'claim', args)).gasUsed;
+		gas += (await chain.write(someone('poster'), chain.addresses.settlement, settlementAbi, 'claim', args))
+			.gasUsed;
 	}
 	return Number(gas) / count;
 }
@@ -105,7 +132,8 @@ async function refute(chain: LocalChain, tree: RewardTree, parent: bigint, batch
 
 /** An index row of 256 int8 at depth 17, and the transaction that checks its score. */
 function scoredRow(random: () => number) {
-	const int8s = (): Hex => `0x${Array.from({ length: 256 }, () => byte(Math.floor(random() * 256))).join('')}`;
+	const int8s = (): Hex =>
+		`0x${Array.from({ length: 256 }, () => byte(Math.floor(random() * 256))).join('')}`;
 	const byte = (value: number) => value.toString(16).padStart(2, '0');
 	const [query, row, contributor] = [int8s(), int8s(), 17];
 	const path = Array.from({ length: 17 }, (_, i) => keccak256(stringToHex(`sibling ${i}`)));
@@ -128,8 +156,12 @@ export async function run(): Promise<object> {
 
 		// One batch before, so that what is measured is the usual case, not an account's first.
 		const first = [await settle(chain, payer, someWeights(10, random))];
-		for (const count of [10, 100, 1_000, 0]) first.push(await settle(chain, payer, someWeights(count, random)));
-		const everyone = Array.from({ length: PEOPLE }, (_, i) => ({ id: i + 1, weight: 1 + Math.floor(random() * 65_535) }));
+		for (const count of [10, 100, 1_000, 0])
+			first.push(await settle(chain, payer, someWeights(count, random)));
+		const everyone = Array.from({ length: PEOPLE }, (_, i) => ({
+			id: i + 1,
+			weight: 1 + Math.floor(random() * 65_535)
+		}));
 		first.push(await settle(chain, payer, everyone));
 		const gas = first.map((batch) => Number(batch.gas));
 		await checkpoint(chain, tree, 0n, first);
@@ -149,7 +181,11 @@ export async function run(): Promise<object> {
 		const month = DAYS * (PAYERS * (settled + perRoot) + Number(posted.finalise)) + PEOPLE * claim_later;
 
 		const lied = await refute(chain, tree, 2n, await settle(chain, payer, someWeights(1_000, random)));
-		const check = encodeFunctionData({ abi: auditAbi, functionName: 'checkScore', args: [adapter, scored.query, scored.row] });
+		const check = encodeFunctionData({
+			abi: auditAbi,
+			functionName: 'checkScore',
+			args: [adapter, scored.query, scored.row]
+		});
 		const scoreCheck = await chain.send(payer, chain.addresses.audit, check);
 		return {
 			settle_10: gas[1],
