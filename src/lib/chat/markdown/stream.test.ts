@@ -40,7 +40,6 @@ const x = 1;
 
 end`;
 
-const shown = (stream: MarkdownStream) => [...stream.done, ...stream.open];
 const whole = (source: string) => parser.parseBlocks(source).flatMap((part) => part.blocks);
 
 /** Mulberry32. */
@@ -63,18 +62,18 @@ describe('Markdown that grows', () => {
 			for (let end = 0; end < reply.length; end += 1 + Math.floor(next() * 12))
 				stream.set(reply.slice(0, end));
 			stream.set(reply);
-			expect(shown(stream)).toEqual(whole(reply));
+			expect(stream.blocks).toEqual(whole(reply));
 		}
 	});
 
 	test('what is settled keeps its identity, so that its DOM is left alone', () => {
 		const stream = new MarkdownStream();
 		stream.set('first\n\nsecond\n\nthi');
-		const [first, second] = stream.done;
+		const [first, second] = stream.blocks;
 		stream.set('first\n\nsecond\n\nthird\n\nfour');
-		expect(stream.done[0]).toBe(first);
-		expect(stream.done[1]).toBe(second);
-		expect(stream.done).toHaveLength(3);
+		expect(stream.blocks[0]).toBe(first);
+		expect(stream.blocks[1]).toBe(second);
+		expect(stream.blocks).toHaveLength(4);
 	});
 
 	test('a long reply is read about once, not once for each token', () => {
@@ -94,6 +93,6 @@ describe('Markdown that grows', () => {
 		const stream = new MarkdownStream();
 		stream.set('one\n\ntwo\n\nthree');
 		stream.set('other\n\ntext');
-		expect(shown(stream)).toEqual(whole('other\n\ntext'));
+		expect(stream.blocks).toEqual(whole('other\n\ntext'));
 	});
 });
