@@ -1,18 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import type { Page } from 'playwright';
 import { describe, expect, test } from 'vitest';
 import { App } from './app.ts';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-interface AxeWindow {
-	axe: { run(context: Document): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-}
-
 async function violations(page: Page): Promise<string[]> {
-	await page.evaluate(axe);
-	const found = await page.evaluate(() => (window as unknown as AxeWindow).axe.run(document));
+	await page.evaluate(axe.source);
+	const found = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run(document));
 	return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join('\n')}`);
 }
 
