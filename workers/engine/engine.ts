@@ -18,6 +18,7 @@ import type {
 	StoredItem
 } from '#workers/protocol.ts';
 import { chooseProvider, type ModelNeeds } from '#workers/runtime/choose-provider.ts';
+import { Ort } from '#workers/runtime/ort.ts';
 import { probeDevice } from '#workers/runtime/probe.ts';
 import { adapterFiles } from './adapter-files.ts';
 import { AdapterLibrary } from './adapter-library.ts';
@@ -37,6 +38,7 @@ export class Engine implements EngineApi {
 	readonly #store: Promise<FileStore>;
 	readonly #models: Promise<ModelLibrary>;
 	#base: Base | undefined;
+	#ort: Ort | undefined;
 	/** The load under way: another one cancels it. */
 	#loading: { task: string; done: Promise<unknown> } | undefined;
 	#bundled: Promise<void> | undefined;
@@ -109,6 +111,7 @@ export class Engine implements EngineApi {
 			this.#base = await startBase(open, await this.#library(), {
 				wanted: provider,
 				folder: (await this.#store).folder,
+				startOrt: (threads) => this.#startOrt(threads),
 				urls: this.#environment.ortUrls,
 				signal,
 				onProgress
@@ -118,6 +121,12 @@ export class Engine implements EngineApi {
 			throw error;
 		}
 		return this.#base.info;
+	}
+
+	async #startOrt(threads: number): Promise<Ort> {
+		if (this.#ort && !this.#ort.failure && this.#ort.threads === threads) return this.#ort;
+		this.#ort = await Ort.start({ build: 'wasm', threads, urls: this.#environment.ortUrls?.wasm });
+		return this.#ort;
 	}
 
 	loaded(): Promise<LoadedModel | undefined> {

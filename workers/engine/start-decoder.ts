@@ -1,6 +1,6 @@
 import { decomposeAttention } from '#workers/onnx/decompose-attention.ts';
 import type { LoraSlot } from '#workers/onnx/slots.ts';
-import { EXPAND_LIMIT } from '#workers/models/catalogue/memory.ts';
+import { expandLimit } from '#workers/models/catalogue/memory.ts';
 import type { OpenModel } from '#workers/models/open-model.ts';
 import type { Folder } from '#workers/models/store/folder.ts';
 import type { LoadOptions, LoadProgress, Provider } from '#workers/protocol.ts';
@@ -11,7 +11,7 @@ import { openGpuDevice } from '#workers/runtime/gpu-device.ts';
 import { gpuGraphs } from '#workers/runtime/gpu-graphs.ts';
 import type { OrtBuild, OrtUrls } from '#workers/runtime/ort-module.ts';
 import { Ort } from '#workers/runtime/ort.ts';
-import { probeDevice } from '#workers/runtime/probe.ts';
+import { probeDevice, type DeviceProbe } from '#workers/runtime/probe.ts';
 import { selfTest, SELF_TEST_TOLERANCE, type Attempt } from '#workers/runtime/self-test.ts';
 import { WasmDecoder } from '#workers/runtime/wasm-decoder.ts';
 import { readGraph, wasmGraph, type ReadGraph } from './serve-graph.ts';
@@ -34,6 +34,8 @@ export interface StartedDecoder {
 export interface StartOptions {
 	wanted: LoadOptions['provider'];
 	folder: Folder;
+	/** onnxruntime on the processor: one for all models, so that memory and threads are used again. */
+	startOrt: (threads: number) => Promise<Ort>;
 	urls?: Record<OrtBuild, OrtUrls>;
 	signal?: AbortSignal;
 	onProgress: (progress: LoadProgress) => void;
@@ -57,18 +59,18 @@ export async function startDecoder(open: OpenModel, options: StartOptions): Prom
 	const probe = await probeDevice();
 	const choice = chooseProvider(probe, needsOf(open), options.wanted);
 	const read = readGraph(open);
-	if (choice.provider === 'wasm') return startWasm(read, choice, options);
-	const key = { device: `${probe.gpu?.name} · ${navigator.userAgent}`, model: open.sha256 };
-	return startGpu(read, choice, options, key);
+	if (choice.provider === 'wasm') return startWasm(read, choice, probe, options);
+	return startGpu(read, choice, probe, options, open.sha256);
 }
 
 async function startWasm(
 	read: ReadGraph,
 	{ threads }: Pick<ProviderChoice, 'threads'>,
-	{ urls }: StartOptions
+	{ memoryBytes }: DeviceProbe,
+	{ startOrt }: StartOptions
 ): Promise<StartedDecoder> {
-	const ort = await Ort.start({ build: 'wasm', threads, urls: urls?.wasm });
-	const { model, slots } = wasmGraph(read, EXPAND_LIMIT);
+	const ort = await startOrt(threads);
+	const { model, slots } = wasmGraph(read, expandLimit(memoryBytes));
 	const decoder = await WasmDecoder.create(ort, model);
 	return { decoder, slots, provider: 'wasm', prefillChunk: PREFILL_CHUNK, minRank: 0 };
 }
@@ -76,9 +78,11 @@ async function startWasm(
 async function startGpu(
 	read: ReadGraph,
 	{ build, threads }: ProviderChoice,
+	probe: DeviceProbe,
 	options: StartOptions,
-	key: { device: string; model: string }
+	sha256: string
 ): Promise<StartedDecoder> {
+	const key = { device: `${probe.gpu?.name} · ${navigator.userAgent}`, model: sha256 };
 	const device = await openGpuDevice();
 	const ort = await Ort.start({ build, threads, urls: options.urls?.[build], device });
 	const slots = gpuGraphs(read.model).slots;
@@ -102,7 +106,7 @@ async function startGpu(
 	const known = await readVerdict(options.folder, key);
 	const attempt = attempts.find(({ graph }) => graph === known?.plan);
 	if (known && attempt) return onGpu(await attempt.open(), known);
-	const reference = await startWasm(read, { threads: 1 }, options);
+	const reference = await startWasm(read, { threads: 1 }, probe, options);
 	if (known?.plan === 'wasm') return { ...reference, caution: cautionOf(known) };
 
 	options.onProgress({ phase: 'self-test' });

@@ -40,7 +40,14 @@ export function modelEntry(
 	const features: ModelEntry['features'] = dtype === 'q4f16' || dtype === 'fp16' ? ['shader-f16'] : [];
 	const context = shape && Math.min(shape.context, usualContext);
 	const memory =
-		shape && estimateMemory(shape, { dtype, provider: device.provider, context, files: downloadBytes }).total;
+		shape &&
+		estimateMemory(shape, {
+			dtype,
+			provider: device.provider,
+			context,
+			files: downloadBytes,
+			memoryBytes: device.memoryBytes
+		}).total;
 	return {
 		id,
 		name: facts.name,

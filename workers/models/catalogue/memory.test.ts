@@ -8,7 +8,7 @@ import { Ort } from '#workers/runtime/ort.ts';
 import { WasmDecoder } from '#workers/runtime/wasm-decoder.ts';
 import { CATALOGUE } from './catalogue.ts';
 import { modelEntry, type DeviceFacts } from './entry.ts';
-import { EXPAND_LIMIT, estimateMemory, memoryTier, weightBytes } from './memory.ts';
+import { estimateMemory, expandLimit, memoryTier, weightBytes } from './memory.ts';
 
 const shapeOf = (name: string) => {
 	const model = CATALOGUE.find((entry) => entry.repo === `onnx-community/${name}`);
@@ -47,7 +47,7 @@ test('the estimate for nano is between 0.6 and 1.6 of the wasm heap that it take
 	const shape = parseModelConfig(JSON.parse(readFileSync(new URL('config.json', folder), 'utf8')));
 	const ort = await Ort.start({ build: 'wasm', threads: 1 });
 	const files = new Map([[path, memorySource(new Uint8Array(readFileSync(new URL(path, folder))))]]);
-	const { model } = wasmGraph(readGraph({ graph: path, files }), EXPAND_LIMIT);
+	const { model } = wasmGraph(readGraph({ graph: path, files }), expandLimit());
 	const decoder = await WasmDecoder.create(ort, model);
 	const state = decoder.createState();
 	for (let done = 0; done < 384; done += 128)

@@ -34,11 +34,17 @@ export interface MemoryEstimate {
 	total: number;
 }
 
+/** Where the browser does not tell (Firefox, Safari): what most phones and laptops have at least. */
+const USUAL_MEMORY = 4 * 2 ** 30;
+
 /**
- * Bytes of float32 up to which wasm unpacks quantised weights when it loads them (faster): a quarter of what its heap
- * can hold.
+ * Bytes of float32 up to which wasm unpacks quantised weights when it loads them (three to five times faster): an eighth
+ * of the device's memory, at most a quarter of what a wasm heap can hold.
+ * @param memoryBytes of the device, where known
  */
-export const EXPAND_LIMIT = 2 ** 30;
+export function expandLimit(memoryBytes = USUAL_MEMORY): number {
+	return Math.min(2 ** 30, memoryBytes / 8);
+}
 
 /** Tokens per prefill run. */
 const chunk = 128;
@@ -68,17 +74,18 @@ export function weightBytes(shape: ModelShape, dtype: Dtype): number {
  * docs/decisions/memory.md); on WebGPU buffers cannot be measured, so the same sum is taken without what only
  * wasm needs.
  * @param files bytes of the weight files, where known
+ * @param memoryBytes of the device, where known
  */
 export function estimateMemory(
 	shape: ModelShape,
-	options: { dtype: Dtype; provider: Provider; context?: number; files?: number }
+	options: { dtype: Dtype; provider: Provider; context?: number; files?: number; memoryBytes?: number }
 ): MemoryEstimate {
 	const { dtype, provider, context = shape.context, files = weightBytes(shape, dtype) } = options;
 	const { hidden, layers, heads, kvHeads, headDim, ffn, vocab } = shape;
 	const float = isHalf(dtype) ? 2 : 4;
 	const wasm = provider === 'wasm';
 	const { matrices, table } = elements(shape);
-	const expanded = wasm && dtype.startsWith('q') && 4 * matrices <= EXPAND_LIMIT;
+	const expanded = wasm && dtype.startsWith('q') && 4 * matrices <= expandLimit(memoryBytes);
 	// A step reads the old cache and writes a longer one.
 	const cache = 2 * (2 * layers * kvHeads * headDim * context * float);
 	const row = 4 * hidden + 3 * ffn + (heads + 2 * kvHeads) * headDim;
