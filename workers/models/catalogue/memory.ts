@@ -80,7 +80,8 @@ export function estimateMemory(
 	shape: ModelShape,
 	options: { dtype: Dtype; provider: Provider; context?: number; files?: number; memoryBytes?: number }
 ): MemoryEstimate {
-	const { dtype, provider, context = shape.context, files = weightBytes(shape, dtype) } = options;
+	const { dtype, provider, memoryBytes, context = shape.context } = options;
+	const { files = weightBytes(shape, dtype) } = options;
 	const { hidden, layers, heads, kvHeads, headDim, ffn, vocab } = shape;
 	const float = isHalf(dtype) ? 2 : 4;
 	const wasm = provider === 'wasm';
