@@ -20,7 +20,7 @@ export interface AppOptions {
 
 /** Temperature so high that the model hardly ever ends a reply: there is time to stop it. */
 export const endless = {
-	reply: { temperature: 2, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 1 }
+	reply: { temperature: 2, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, maxNewTokens: 480 }
 };
 
 /** The built app in a fresh profile. Errors that nobody caught fail the test. */

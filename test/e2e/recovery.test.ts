@@ -28,7 +28,7 @@ test('a tab that is killed in mid-reply loses at most the last second', async ()
 	const app = await App.open({ preferences: endless });
 	await app.ask('What is a comet?');
 	await app.writing();
-	await app.page.waitForTimeout(2000);
+	await app.page.waitForTimeout(1200);
 	const before = await app.text();
 	const url = app.page.url();
 	// No unload handlers run: this is a kill, not a goodbye.

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { hideConversation, searchConversations } from './conversations.svelte.ts';
-import { db, newId, tidy, updateReply, whileWriting } from './db.ts';
+import { db, newId, tidy, updateReply, watchWriter, whileWriting } from './db.ts';
 import type { Message } from './records.ts';
 
 afterEach(() => Promise.all([db.conversations.clear(), db.messages.clear()]));
@@ -27,6 +27,23 @@ test('a reply whose tab is gone becomes interrupted; one that is still being wri
 	await tidy();
 	expect(await status('alive')).toBe('interrupted');
 	expect((await db.messages.get('alive'))?.text).toBe('so far');
+});
+
+test('a watched reply becomes interrupted when its writer goes, and only then', async () => {
+	await db.messages.bulkAdd([reply('killed'), reply('finished')]);
+	const { signal } = new AbortController();
+	let watches: Promise<void>[] = [];
+	await whileWriting('killed', () =>
+		whileWriting('finished', async () => {
+			watches = [watchWriter('killed', signal), watchWriter('finished', signal)];
+			await new Promise((resolve) => setTimeout(resolve, 1200));
+			expect(await status('killed')).toBe('streaming');
+			await updateReply('finished', { status: 'done' });
+		})
+	);
+	await Promise.all(watches);
+	expect(await status('killed')).toBe('interrupted');
+	expect(await status('finished')).toBe('done');
 });
 
 test('a deletion that was not undone is carried out at the next start, with its messages', async () => {

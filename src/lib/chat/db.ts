@@ -46,6 +46,33 @@ export async function whileWriting(id: string, work: () => Promise<void>): Promi
 	await navigator.locks.request(replyLock(id), work);
 }
 
+/** A reply must seem abandoned for this long: its own tab first stores it, then takes the lock. */
+const patience = 1000;
+
+/**
+ * Marks a reply `interrupted` once the tab that writes it is gone. Does nothing when it is finished in order.
+ * @param signal ends the watch
+ */
+export async function watchWriter(id: string, signal: AbortSignal): Promise<void> {
+	if (!navigator.locks) return;
+	await new Promise((resolve) => setTimeout(resolve, patience));
+	if (signal.aborted) return;
+	try {
+		await navigator.locks.request(replyLock(id), { signal }, () => interrupt([id]));
+	} catch (error) {
+		if (!signal.aborted) throw error;
+	}
+}
+
+async function interrupt(ids: string[]): Promise<void> {
+	await db.messages
+		.where('id')
+		.anyOf(ids)
+		.modify((message) => {
+			if (message.role === 'assistant' && message.status === 'streaming') message.status = 'interrupted';
+		});
+}
+
 /**
  * Replies whose tab was closed or killed while they were written become `interrupted`, and deletions whose undo has
  * run out are carried out. Run when the app starts.
@@ -53,10 +80,8 @@ export async function whileWriting(id: string, work: () => Promise<void>): Promi
 export async function tidy(now = Date.now()): Promise<void> {
 	const query = await navigator.locks?.query();
 	const held = new Set([...(query?.held ?? []), ...(query?.pending ?? [])].map((lock) => lock.name));
-	await db.messages
-		.where({ status: 'streaming' })
-		.filter((message) => !held.has(replyLock(message.id)))
-		.modify((message) => void (message.role === 'assistant' && (message.status = 'interrupted')));
+	const written = await db.messages.where({ status: 'streaming' }).primaryKeys();
+	await interrupt(written.filter((id) => !held.has(replyLock(id))));
 	const left = await db.conversations
 		.filter(({ deletedAt }) => !!deletedAt && now - deletedAt > 60_000)
 		.toArray();
