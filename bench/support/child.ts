@@ -1,0 +1,25 @@
+import { spawnSync } from 'node:child_process';
+
+/**
+ * Runs a module's exported `measure` in a process of its own and returns what it returns, which must be plain JSON: for
+ * figures that need their own thread count, memory or environment.
+ */
+export function inChild<T>(module: string, argument: unknown, environment: Record<string, string> = {}): T {
+	const script = `
+		import { measure } from ${JSON.stringify(module)};
+		const result = await measure(${JSON.stringify(argument)});
+		process.stdout.write('\\n@result ' + JSON.stringify(result) + '\\n', () => process.exit(0));`;
+	const { stdout, stderr, status } = spawnSync(
+		process.execPath,
+		['--expose-gc', '--input-type=module', '--eval', script],
+		{
+			cwd: new URL('../../', import.meta.url).pathname,
+			encoding: 'utf8',
+			env: { ...process.env, ...environment },
+			maxBuffer: 2 ** 28
+		}
+	);
+	const line = stdout.split('\n').findLast((text) => text.startsWith('@result '));
+	if (status !== 0 || !line) throw new Error(`${module} failed (${status}):\n${stderr.slice(-4000)}`);
+	return JSON.parse(line.slice('@result '.length)) as T;
+}
