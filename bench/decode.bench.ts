@@ -21,7 +21,9 @@ interface Task {
 type Plan = 'quantised' | 'float32';
 
 interface Figure {
-	/** Median over the rounds. */
+	/** Of the fastest rounds: what the machine's other work disturbs least. */
+	fastest: number;
+	/** Median over the rounds, and the least and largest of them. */
 	median: number;
 	spread: [least: number, largest: number];
 }
@@ -42,16 +44,16 @@ const LIMIT: Record<Plan, number> = { quantised: 0, float32: 2 ** 30 };
 /** Greedy decoding: the whole engine (scheduler, sampler, text) against transformers.js and against bare loops. */
 export async function run(): Promise<object> {
 	const tasks: Task[] = [
-		{ shape: 'nano', threads: 1, tokens: 128, rounds: 5 },
-		{ shape: 'nano', threads: 2, tokens: 128, rounds: 5 },
+		{ shape: 'nano', threads: 1, tokens: 128, rounds: 7 },
+		{ shape: 'nano', threads: 2, tokens: 128, rounds: 7 },
 		{ shape: 'smollm2-135m', threads: 1, tokens: 24, rounds: 3 },
 		{ shape: 'smollm2-135m', threads: 2, tokens: 24, rounds: 3 }
 	];
 	const results = tasks.map((task) => ({ ...task, ...inChild<Figures>(import.meta.url, task) }));
 	const [nano] = results;
 	return {
-		vs_transformers_wasm: nano?.vs_transformers.float32.median,
-		vs_bare_loop: nano?.vs_bare_loop.float32.median,
+		vs_transformers_wasm: nano?.vs_transformers.float32.fastest,
+		vs_bare_loop: nano?.vs_bare_loop.float32.fastest,
 		plan: 'float32: what the app chooses for these models',
 		results
 	};
@@ -160,8 +162,14 @@ async function takeTurns(
 	return timings;
 }
 
-const figure = (values: readonly number[]): Figure => ({ median: median(values), spread: spread(values) });
+const figure = (values: readonly number[]): Figure => ({
+	fastest: Math.min(...values),
+	median: median(values),
+	spread: spread(values)
+});
 
-/** Each round is compared with itself, since the machine's load changes. */
-const ratio = (a: readonly number[] = [], b: readonly number[] = []): Figure =>
-	figure(a.map((value, i) => value / (b[i] as number)));
+/** How often b's time goes into a's. Each round is also compared with itself, since the machine's load changes. */
+function ratio(a: readonly number[] = [], b: readonly number[] = []): Figure {
+	const rounds = a.map((value, i) => value / (b[i] as number));
+	return { ...figure(rounds), fastest: Math.min(...a) / Math.min(...b) };
+}

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-common';
 
 /**
@@ -19,9 +19,9 @@ export async function openTransformers(folder: string, threads: number) {
 	};
 	const { AutoModelForCausalLM, Tensor, env } = await import('@huggingface/transformers');
 	env.allowRemoteModels = false;
-	env.localModelPath = dirname(folder);
+	env.localModelPath = dirname(resolve(folder));
 	(env as unknown as { useWasmCache: boolean }).useWasmCache = false;
-	const name = folder.slice(dirname(folder).length + 1);
+	const name = basename(resolve(folder));
 	// 'auto' takes whatever the given runtime offers.
 	const model = await AutoModelForCausalLM.from_pretrained(name, { dtype: 'q4', device: 'auto' });
 	return {
@@ -42,13 +42,12 @@ export async function openTransformers(folder: string, threads: number) {
 	};
 }
 
-/** onnxruntime-web's public interface, plain wasm build, its files from node_modules. */
+/** onnxruntime-web's public interface; in Node it is the plain wasm build. */
 export async function openOrt(threads: number) {
-	const ort = await import('onnxruntime-web/wasm');
-	const file = (name: string) => import.meta.resolve(`onnxruntime-web/${name}`);
+	const ort = await import('onnxruntime-web');
 	ort.env.wasm.wasmPaths = {
-		mjs: file('ort-wasm-simd-threaded.mjs'),
-		wasm: file('ort-wasm-simd-threaded.wasm')
+		mjs: import.meta.resolve('onnxruntime-web/ort-wasm-simd-threaded.mjs'),
+		wasm: import.meta.resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm')
 	};
 	ort.env.wasm.numThreads = threads;
 	ort.env.logLevel = 'error';
