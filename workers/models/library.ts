@@ -15,7 +15,7 @@ import type { Item } from './store/item.ts';
 
 const NANO = 'bundled:nano';
 const nano = {
-	name: 'nano',
+	name: 'Nano',
 	summary: 'Starts at once and works offline. Tiny: it writes in the style of textbooks and is often wrong.',
 	source: 'bundled',
 	licence: 'CC-BY-4.0 (data: OpenStax)',
