@@ -100,13 +100,20 @@ async function checkpoint(chain: LocalChain, tree: RewardTree, parent: bigint, b
 	return { post: mark.gasUsed + post.gasUsed, finalise: finalise.gasUsed };
 }
 
-/** Each to a person who had coin before; that the first payment to an empty account costs 25,000 more is not the contract's doing. */
-async function claims(chain: LocalChain, tree: RewardTree, from: number, count: number): Promise<number> {
+/** Mean gas of claims by the persons themselves, whose accounts therefore exist; `sponsored`: by another for accounts that do not. */
+async function claims(
+	chain: LocalChain,
+	tree: RewardTree,
+	from: number,
+	count: number,
+	sponsored = false
+): Promise<number> {
 	let gas = 0n;
 	for (let key = from; key < from + count; key++) {
 		const args = [key, tree.get(key), tree.proof(key)];
-		gas += (await chain.write(someone('poster'), chain.addresses.settlement, settlementAbi, 'claim', args))
-			.gasUsed;
+		const claimer = someone(sponsored ? 'poster' : `person ${key}`);
+		if (!sponsored) await chain.fund(claimer, 1n);
+		gas += (await chain.write(claimer, chain.addresses.settlement, settlementAbi, 'claim', args)).gasUsed;
 	}
 	return Number(gas) / count;
 }
@@ -142,6 +149,56 @@ function scoredRow(random: () => number) {
 	return { index: node, query, row: { position: 0, contributor, row, path } };
 }
 
+/**
+ * What opening a drawn tab costs: its calldata at the EIP-7623 floor, which is more than the checks cost (contracts/src/audit).
+ * RECEIPTS lists of ten contributors each. Encoded, not sent: a tab is drawn once in fifty.
+ */
+function revealGas(random: () => number): number {
+	const list = () => encodeLeaves(someWeights(10, random)).slice(2);
+	const lists = Array.from({ length: RECEIPTS }, list).map(
+		(hex) => `0200${(hex.length / 2).toString(16).padStart(4, '0')}${hex}`
+	);
+	const word = keccak256('0x');
+	const record = {
+		salt: word,
+		prompt: word,
+		output: word,
+		query: word,
+		entries: word,
+		unattributed: 9,
+		tokens: 512
+	};
+	const path = Array<Hex>(10).fill(word);
+	const [query, entries]: Hex[] = [`0x${'7b'.repeat(256)}`, `0x${'7b'.repeat(12 * 32)}`];
+	const opening = {
+		lists: `0x${lists.join('')}`,
+		recordsRoot: word,
+		count: RECEIPTS,
+		record,
+		path,
+		query,
+		entries
+	};
+	const place = { checkpoint: 1n, index: 3n, before: word, later: word, path };
+	const batch = {
+		payer: someone('payer'),
+		time: 1,
+		rules: 1,
+		model: 2,
+		host: 0,
+		amount,
+		transcripts: word,
+		leaves: word
+	};
+	const data = encodeFunctionData({
+		abi: auditAbi as Abi,
+		functionName: 'reveal',
+		args: [place, batch, opening, `0x${'7b'.repeat(2_000)}`]
+	});
+	const bytes = data.slice(2).match(/../g) ?? [];
+	return 21_000 + 10 * bytes.reduce((tokens, byte) => tokens + (byte === '00' ? 1 : 4), 0);
+}
+
 /** Gas on anvil, Prague rules, whole transactions (contracts with the settings of contracts/foundry.toml). */
 export async function run(): Promise<object> {
 	const random = generator(SEED);
@@ -166,6 +223,7 @@ export async function run(): Promise<object> {
 		const gas = first.map((batch) => Number(batch.gas));
 		await checkpoint(chain, tree, 0n, first);
 		const claim_first = await claims(chain, tree, 1, CLAIMS);
+		const claim_first_new_account = await claims(chain, tree, 1 + CLAIMS, 10, true);
 
 		const day: Settled[] = [];
 		for (let i = 0; i < SETTLED; i++) {
@@ -175,10 +233,15 @@ export async function run(): Promise<object> {
 		}
 		const posted = await checkpoint(chain, tree, 1n, day);
 		const claim_later = await claims(chain, tree, 1, CLAIMS);
+		const claim_later_for_another = await claims(chain, tree, 1 + CLAIMS, 10, true);
 
 		const settled = day.reduce((sum, batch) => sum + Number(batch.gas), 0) / SETTLED;
 		const perRoot = Number(posted.post) / SETTLED;
-		const month = DAYS * (PAYERS * (settled + perRoot) + Number(posted.finalise)) + PEOPLE * claim_later;
+		const month =
+			DAYS * (PAYERS * (settled + perRoot) + Number(posted.finalise)) + PEOPLE * claim_later_for_another;
+
+		const reveal = revealGas(random);
+		const audits = (reveal * launchRules.drawRate) / 10_000 / RECEIPTS;
 
 		const lied = await refute(chain, tree, 2n, await settle(chain, payer, someWeights(1_000, random)));
 		const check = encodeFunctionData({
@@ -194,11 +257,15 @@ export async function run(): Promise<object> {
 			settle_private: gas[4],
 			settle_5000: gas[5],
 			claim_first,
+			claim_first_new_account,
 			claim_later,
+			claim_later_for_another,
 			refute: Number(lied),
 			score_check: Number(scoreCheck.gasUsed),
-			per_inference_month: month / (DAYS * PAYERS * RECEIPTS),
+			per_inference_month: month / (DAYS * PAYERS * RECEIPTS) + audits,
+			per_inference_audits: audits,
 			post_per_batch: perRoot,
+			reveal: Math.round(reveal),
 			finalise: Number(posted.finalise),
 			contributors: PEOPLE,
 			seed: SEED

@@ -110,7 +110,9 @@ contract Settlement is Checkpoints, Multicall {
         if (RewardTree.root(key, cumulative, proof) != finalRoot) revert Errors.WrongPath();
         uint256 before = claimed[key];
         if (cumulative <= before) return 0;
-        amount = cumulative - before;
+        unchecked {
+            amount = cumulative - before;
+        }
         claimed[key] = cumulative;
         uint32 kind = Keys.kind(key);
         uint32 id = Keys.id(key);

@@ -59,18 +59,33 @@ library Leaves {
     }
 
     /// @notice The weight of one position, 0 where it is not named.
+    /// @dev Ten steps that end before the position are passed over at once, as in `measure`.
     function weightAt(bytes calldata leaves, uint256 position) internal pure returns (uint256 weight) {
         assembly ("memory-safe") {
             let end := add(leaves.offset, leaves.length)
             let cursor := 0
-            for { let p := leaves.offset } and(lt(p, end), lt(cursor, position)) { p := add(p, 3) } {
-                let step := shr(232, calldataload(p))
-                let advance := shr(16, step)
-                switch advance
-                case 0 { cursor := add(cursor, shl(8, step)) }
+            for { let p := leaves.offset } and(lt(p, end), lt(cursor, position)) {} {
+                let word := calldataload(p)
+                let a := and(shr(32, word), ADVANCES)
+                let moved := and(shr(216, mul(a, ONES)), 0xffffff)
+                switch and(
+                    and(lt(add(cursor, moved), position), iszero(gt(add(p, 30), end))),
+                    eq(and(add(a, ADVANCES), CARRIES), CARRIES)
+                )
+                case 1 {
+                    cursor := add(cursor, moved)
+                    p := add(p, 30)
+                }
                 default {
-                    cursor := add(cursor, advance)
-                    if eq(cursor, position) { weight := and(step, 0xffff) }
+                    let step := shr(232, word)
+                    let advance := shr(16, step)
+                    switch advance
+                    case 0 { cursor := add(cursor, shl(8, step)) }
+                    default {
+                        cursor := add(cursor, advance)
+                        if eq(cursor, position) { weight := and(step, 0xffff) }
+                    }
+                    p := add(p, 3)
                 }
             }
         }

@@ -33,26 +33,21 @@ library RewardTree {
         if (proof.length < 4) revert MalformedProof();
         uint256 consumed;
         assembly ("memory-safe") {
-            let map := shr(224, calldataload(proof.offset))
             let next := add(proof.offset, 4)
-            // The key's bits from the leaf up, ended by a one above them.
-            let bits := or(key, 0x100000000)
+            // One word to shift a level at a time: the map of siblings below, the key's bits from bit 32 on, a one above them.
+            let state := or(shr(224, calldataload(proof.offset)), shl(32, or(key, 0x100000000)))
             if iszero(h) {
                 // Empty beside empty stays empty, up to the first sibling.
-                for {} iszero(or(eq(bits, 1), and(map, 1))) {} {
-                    map := shr(1, map)
-                    bits := shr(1, bits)
-                }
+                for {} iszero(or(and(state, 1), iszero(shr(33, state)))) {} { state := shr(1, state) }
             }
-            for {} gt(bits, 1) {} {
-                let present := and(map, 1)
-                let right := shl(5, and(bits, 1))
+            for {} shr(33, state) {} {
+                let present := and(state, 1)
+                let right := and(shr(27, state), 32)
                 mstore(right, h)
                 mstore(xor(right, 32), mul(present, calldataload(next)))
                 h := keccak256(0, 64)
                 next := add(next, shl(5, present))
-                map := shr(1, map)
-                bits := shr(1, bits)
+                state := shr(1, state)
             }
             consumed := sub(next, proof.offset)
         }
