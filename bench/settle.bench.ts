@@ -4,6 +4,7 @@ import {
 	parseEther,
 	stringToHex,
 	zeroHash,
+	type Abi,
 	type Address,
 	type Hex
 } from 'viem';
