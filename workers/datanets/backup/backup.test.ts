@@ -7,7 +7,7 @@ import { addRows, removeRows } from '../store/edits.ts';
 import { localIdentity } from '../store/keys.ts';
 import { Vault } from '../store/vault.ts';
 import { backup, restore } from './backup.ts';
-import { decryptFile, encryptFile } from './encrypt.ts';
+import { decryptFile, encryptFile, isEncrypted } from './encrypt.ts';
 
 const rows = Array.from({ length: 5 }, (_, i) => contribution(pair(`question ${i}`, `answer ${i}`)));
 const signal = new AbortController().signal;
@@ -60,6 +60,7 @@ test('a locked Datanet is left out of a backup without a passphrase, and named',
 test('an encrypted file shows nothing and opens with its passphrase alone, whole', async () => {
 	const plain = new Blob(['secret bone '.repeat(300_000)]);
 	const sealed = await encryptFile(plain, 'correct horse');
+	expect([await isEncrypted(plain), await isEncrypted(sealed)]).toEqual([false, true]);
 	expect(await sealed.text()).not.toContain('bone');
 	expect(await (await decryptFile(sealed, 'correct horse')).text()).toBe(await plain.text());
 	const bytes = new Uint8Array(await sealed.arrayBuffer());
