@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { keccak256, parseEther, stringToHex, zeroHash, type Hex } from 'viem';
 import { settlementAbi } from '../../contracts-abi/abi/Settlement.ts';
@@ -154,6 +155,9 @@ test(`settle, post, finalise, claim; and a root behind which nobody sees is repl
 test('a deployment can be run again, and its addresses follow from the owner alone', async () => {
 	const { publicClient, walletClient, owner, addresses } = chain;
 	assert.deepEqual(addresses, deploymentAddresses({ owner }));
+	// The address list of the local chain, as the command line wrote it.
+	const file = new URL('../../contracts-abi/addresses/31337.json', import.meta.url);
+	assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), addresses);
 	const height = await publicClient.getBlockNumber();
 	assert.deepEqual(await deploy({ publicClient, walletClient }), addresses);
 	assert.equal(await publicClient.getBlockNumber(), height);
