@@ -20,8 +20,11 @@ export interface AppOptions {
 
 /** Temperature so high that the model hardly ever ends a reply: there is time to stop it. */
 export const endless = {
-	reply: { temperature: 2, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, maxNewTokens: 480 }
+	reply: { temperature: 2, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, maxNewTokens: 480, seed: 9 }
 };
+
+/** With that seed the bundled model answers this for as long as it may. */
+export const endlessQuestion = 'What is a comet?';
 
 /** The built app in a fresh profile. Errors that nobody caught fail the test. */
 export class App {

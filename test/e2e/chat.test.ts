@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { App, endless } from './app.ts';
+import { App, endless, endlessQuestion } from './app.ts';
 
 test('a first visitor asks, and the bundled model answers in the page', async () => {
 	const app = await App.open();
@@ -50,7 +50,7 @@ test('conversations survive a reload, and a second tab shows them as they grow',
 
 test('a reply stops at once, what was written stays, and it can be continued', async () => {
 	const app = await App.open({ preferences: endless });
-	await app.ask('What is a bone?');
+	await app.ask(endlessQuestion);
 	await app.writing();
 	await app.page.getByRole('button', { name: 'Stop' }).click();
 	await app.page.getByText('Stopped here.').waitFor();

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { App, endless } from './app.ts';
+import { App, endless, endlessQuestion } from './app.ts';
 
 test('when the engine dies in mid-reply, the text stays, the engine restarts and the reply goes on', async () => {
 	const app = await App.open({ preferences: endless });
-	await app.ask('What is a star?');
+	await app.ask(endlessQuestion);
 	await app.writing();
 	await app.killEngine();
 	await app.page.getByText('Interrupted here; nothing written was lost.').waitFor();
@@ -26,9 +26,9 @@ test('an engine that dies while nothing is written is back for the next question
 
 test('a tab that is killed in mid-reply loses at most the last second', async () => {
 	const app = await App.open({ preferences: endless });
-	await app.ask('What is a comet?');
+	await app.ask(endlessQuestion);
 	await app.writing();
-	await app.page.waitForTimeout(1200);
+	await app.page.waitForTimeout(900);
 	const before = await app.text();
 	const url = app.page.url();
 	// No unload handlers run: this is a kill, not a goodbye.
