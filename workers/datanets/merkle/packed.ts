@@ -17,15 +17,24 @@ export function compareAt(a: Uint8Array, i: number, b: Uint8Array, j: number): n
 	return 0;
 }
 
+/** More places than a Datanet, or a batch, has rows. */
+const PLACES = 2 ** 21;
+
 /** The hashes in ascending order; equal ones are kept. `order[k]` is where the k-th of them stood before. */
 export function sortPacked(packed: Uint8Array): { sorted: Uint8Array; order: Uint32Array } {
 	const count = packed.length / HASH_BYTES;
 	const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-	const heads = new Uint32Array(count);
-	for (let i = 0; i < count; i++) heads[i] = view.getUint32(i * HASH_BYTES);
-	const order = Uint32Array.from({ length: count }, (_, i) => i).sort(
-		(i, j) => (heads[i] ?? 0) - (heads[j] ?? 0) || compareAt(packed, i, packed, j)
-	);
+	// The first four bytes and the place in one number (32 + 21 bits) sort without a comparator.
+	const keys = new Float64Array(count);
+	for (let i = 0; i < count; i++) keys[i] = view.getUint32(i * HASH_BYTES) * PLACES + i;
+	keys.sort();
+	const order = Uint32Array.from(keys, (key) => key % PLACES);
+	// Equal heads are rare, unless somebody made them so on purpose: then the rest of the bytes decides.
+	for (let i = 1; i < count; i++)
+		if (Math.floor((keys[i] ?? 0) / PLACES) === Math.floor((keys[i - 1] ?? 0) / PLACES)) {
+			order.sort((x, y) => compareAt(packed, x, packed, y));
+			break;
+		}
 	const sorted = new Uint8Array(packed.length);
 	order.forEach((from, to) => sorted.set(hashAt(packed, from), to * HASH_BYTES));
 	return { sorted, order };

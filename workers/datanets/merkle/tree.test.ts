@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Dice } from '#test/support/dice.ts';
 import { toHex, type Hex } from '../hash.ts';
 import { LEAF_TYPES, leafHash, packLeaves, type LeafValue } from './leaf.ts';
-import { sortPacked } from './packed.ts';
+import { sortPacked, unpackIds } from './packed.ts';
 import { buildTree, merkleProof, merkleRoot, replaceLeaves, rootOf } from './tree.ts';
 
 function randomHex(dice: Dice, bytes: number): Hex {
@@ -62,4 +62,16 @@ test('a leaf that is not in the tree has no proof', () => {
 	const values = randomLeaves(dice, 10);
 	const nodes = buildTree(sortPacked(packLeaves(values)).sorted);
 	expect(() => merkleProof(nodes, new Uint8Array(32))).toThrow(RangeError);
+});
+
+test('hashes are sorted by all their bytes, also where the first ones are equal', () => {
+	const dice = new Dice();
+	for (const alike of [0, 4, 31]) {
+		const hashes = Array.from({ length: 300 }, () =>
+			Uint8Array.from({ length: 32 }, (_, i) => (i < alike ? 7 : dice.below(256)))
+		);
+		const packed = new Uint8Array(hashes.flatMap((hash) => [...hash]));
+		const expected = hashes.map((hash) => toHex(hash)).sort();
+		expect([...unpackIds(sortPacked(packed).sorted)]).toEqual(expected);
+	}
 });

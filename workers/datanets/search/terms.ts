@@ -67,8 +67,12 @@ export class SearchableTerms implements Terms {
 		return this.#term(place) === term ? this.#rowsOf(place) : new Uint16Array();
 	}
 
-	*rowsWithPrefix(prefix: string): Generator<number> {
-		for (let i = this.#firstFrom(prefix); this.#term(i)?.startsWith(prefix); i++) yield* this.#rowsOf(i);
+	/** Words that begin alike stand together, and so do their rows. */
+	rowsWithPrefix(prefix: string): Uint16Array {
+		const { rows, rowEnds } = this.#packed;
+		const first = this.#firstFrom(prefix);
+		const end = this.#firstFrom(`${prefix}\uffff`);
+		return first === end ? new Uint16Array() : rows.subarray(first && rowEnds[first - 1], rowEnds[end - 1]);
 	}
 
 	/** Index of the first word that is not before `term`. */
