@@ -2,7 +2,7 @@ import type { TypedDataDefinition } from 'viem';
 import type { CheckProgress } from './checks/check.ts';
 import type { Flag, QualityPart } from './checks/quality.ts';
 import type { PersonalKind } from './checks/personal-data.ts';
-import type { CheckLimits } from './checks/row-checks.ts';
+import type { CheckLimits } from './checks/limits.ts';
 import type { Received } from './bundle/review.ts';
 import type { Manifest } from './bundle/records.ts';
 import type { MergeReport } from './bundle/merge.ts';

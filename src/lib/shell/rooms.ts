@@ -1,3 +1,4 @@
+import LibraryBig from '@lucide/svelte/icons/library-big';
 import Layers from '@lucide/svelte/icons/layers';
 import MessageSquare from '@lucide/svelte/icons/message-square';
 import Settings2 from '@lucide/svelte/icons/settings-2';
@@ -5,6 +6,12 @@ import Settings2 from '@lucide/svelte/icons/settings-2';
 /** The pages there are. `short` is for the bottom bar of a phone. */
 export const rooms = [
 	{ path: '/', name: 'Chat', short: 'Chat', icon: MessageSquare },
+	{ path: '/datanets', name: 'Datanets', short: 'Datanets', icon: LibraryBig },
 	{ path: '/adapters', name: 'Models & adapters', short: 'Models', icon: Layers },
 	{ path: '/settings', name: 'Device & storage', short: 'Device', icon: Settings2 }
 ] as const;
+
+/** True for a room's own page and for the pages inside it. */
+export function isIn(route: string | null, path: string): boolean {
+	return route === path || (path !== '/' && !!route?.startsWith(`${path}/`));
+}

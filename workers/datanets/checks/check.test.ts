@@ -8,7 +8,7 @@ import { checkDatanet } from './check.ts';
 import { contradiction } from './contradictions.ts';
 import { licenceOpinion, type LicenceVerdict } from './licence.ts';
 import { FLAGS, flagsIn, qualityOf, qualityParts } from './quality.ts';
-import { DEFAULT_LIMITS } from './row-checks.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 
 async function datanetOf(rows: Contribution[]): Promise<Session> {
 	const access = await openDatanet();

@@ -6,7 +6,8 @@ import { languageOf } from './language.ts';
 import { NearDuplicates } from './near-duplicates.ts';
 import type { PersonalKind } from './personal-data.ts';
 import { FLAGS, flagsIn, qualityOf, type Flag } from './quality.ts';
-import { checkRow, type CheckLimits } from './row-checks.ts';
+import type { CheckLimits } from './limits.ts';
+import { checkRow } from './row-checks.ts';
 import { shinglesOf } from './shingles.ts';
 
 export interface CheckProgress {

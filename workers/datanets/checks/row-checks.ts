@@ -1,18 +1,8 @@
 import { textOf, type Contribution } from '../contribution.ts';
 import { licenceOpinion } from './licence.ts';
+import type { CheckLimits } from './limits.ts';
 import { findPersonalData, type Finding } from './personal-data.ts';
 import { FLAGS } from './quality.ts';
-
-/** Bounds that a curator may change. */
-export interface CheckLimits {
-	/** UTF-16 units of all text of a row. */
-	shortest: number;
-	longest: number;
-	/** Licences that the Datanet takes; empty: any that allows training. */
-	licences: string[];
-}
-
-export const DEFAULT_LIMITS: CheckLimits = { shortest: 20, longest: 8_000, licences: [] };
 
 const PLACEHOLDER = /^[\s\p{P}]*(?:n\/?a|null|none|nil|undefined|tbd|todo|lorem ipsum.*)?[\s\p{P}]*$/iu;
 

@@ -6,7 +6,7 @@ import { mergeBundle } from '../bundle/merge.ts';
 import { readManifest } from '../bundle/read.ts';
 import * as review from '../bundle/review.ts';
 import type { CheckProgress } from '../checks/check.ts';
-import type { CheckLimits } from '../checks/row-checks.ts';
+import type { CheckLimits } from '../checks/limits.ts';
 import { makeContribution } from '../contribution.ts';
 import type { CutOptions } from '../formats/blocks.ts';
 import type { Hex } from '../hash.ts';
