@@ -6,7 +6,7 @@ test('a first visitor asks, and the bundled model answers in the page', async ()
 	const app = await App.open();
 	await app.page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
 	await app.page.getByText('often wrong').first().waitFor();
-	await app.page.getByRole('button', { name: 'What is photosynthesis?' }).click();
+	await app.page.getByRole('button', { name: 'What is a mitochondrion?' }).click();
 	await app.settled();
 	expect((await app.text()).length).toBeGreaterThan(10);
 	const reply = app.replies.first();

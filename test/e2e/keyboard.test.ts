@@ -13,6 +13,7 @@ test('the whole of a chat works from the keyboard', async () => {
 	// The palette: an adapter by its name, then a new chat.
 	const adapter = await firstAdapter(page);
 	await page.keyboard.press('Control+k');
+	await expect.poll(() => page.evaluate(() => document.activeElement?.role)).toBe('combobox');
 	await page.keyboard.type(adapter.slice(0, 4));
 	await page.getByRole('option', { name: adapter }).waitFor();
 	await page.keyboard.press('Enter');

@@ -1,7 +1,7 @@
 import type { AdapterEntry, ModelEntry } from '#workers/protocol.ts';
 
-/** What the bundled model was trained for: short definitions in the words of a textbook. */
-const definitions = ['What is photosynthesis?', 'Define inflation in economics.', 'What is a cell membrane?'];
+/** The bundled model's own, known here before the engine has told, so that the first screen does not change. */
+const definitions = ['What is inflation?', 'Define opportunity cost.', 'What is a mitochondrion?'];
 const conversation = [
 	'Explain compound interest with an example.',
 	'Write a polite reminder about an unpaid invoice.'

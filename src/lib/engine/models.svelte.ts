@@ -19,14 +19,18 @@ export class Models {
 		this.#engine = engine;
 	}
 
-	get current(): ModelEntry | undefined {
-		return this.entries.find((entry) => entry.id === this.loaded?.id);
+	/** The model that answers next. One that is only being fetched does not keep the loaded one from answering. */
+	get next(): string {
+		return (this.#keepsAnswering ? this.loaded?.id : (this.loading?.id ?? this.loaded?.id)) ?? fallback;
 	}
 
-	/** Of the model that answers next: the one on its way, else the one loaded. */
 	get name(): string {
-		const id = this.loading?.id ?? this.loaded?.id ?? fallback;
-		return this.entries.find((entry) => entry.id === id)?.name ?? this.loaded?.name ?? fallbackName;
+		return this.entries.find((entry) => entry.id === this.next)?.name ?? this.loaded?.name ?? fallbackName;
+	}
+
+	get #keepsAnswering(): boolean {
+		const phase = this.loading?.progress.phase;
+		return !!this.loaded && !!phase && phase !== 'start' && phase !== 'self-test';
 	}
 
 	get loading(): Load | undefined {
@@ -56,9 +60,10 @@ export class Models {
 		return ready;
 	}
 
-	/** The model that is loaded, or will be when the load under way ends, whichever comes to be chosen meanwhile. */
+	/** The model that answers next, once it is loaded, whichever comes to be chosen meanwhile. */
 	async ready(): Promise<LoadedModel> {
 		for (;;) {
+			if (this.loaded && this.#keepsAnswering) return this.loaded;
 			if (!this.#ready) await this.#engine.running();
 			const ready = (this.#ready ??= this.use(this.load?.id ?? fallback, false));
 			try {
