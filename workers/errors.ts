@@ -26,6 +26,8 @@ export type ErrorCode =
 	| 'datanet/locked'
 	| 'import/malformed'
 	| 'import/unsupported'
+	// attribution
+	| 'receipt/malformed'
 	// fetching and storing
 	| 'hub/not-found'
 	| 'hub/unauthorised'

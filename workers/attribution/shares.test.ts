@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import { fromHex, toHex, type Hex } from '#workers/datanets/hash.ts';
+import { Dice } from '#test/support/dice.ts';
+import { encodeLeaves } from '../../contracts/client/leaves.ts';
+import {
+	encodeEntries,
+	faultOfEntries,
+	MAX_ENTRIES,
+	recordList,
+	sharesOf,
+	topEntries,
+	unattributedScore,
+	WHOLE,
+	type Entry
+} from './shares.ts';
+import vectors from './shares.vectors.json' with { type: 'json' };
+
+function decode(hex: Hex): Entry[] {
+	const view = new DataView(fromHex(hex).buffer);
+	return Array.from({ length: view.byteLength / 12 }, (_, i) => ({
+		contributor: view.getUint32(i * 12),
+		row: view.getUint32(i * 12 + 4),
+		score: view.getUint32(i * 12 + 8)
+	}));
+}
+
+const total = (weights: { weight: number }[]) => weights.reduce((sum, { weight }) => sum + weight, 0);
+
+describe('shared vectors', () => {
+	test.each(vectors.entries.map((entries, i) => [i, entries as Hex] as const))('case %i', (i, hex) => {
+		const entries = decode(hex);
+		const unattributed = vectors.unattributed[i] ?? 0;
+		expect(toHex(encodeEntries(entries))).toBe(hex);
+		expect(encodeLeaves(recordList(entries, unattributed, vectors.tokens[i] ?? 0))).toBe(vectors.list[i]);
+		expect(sharesOf(entries, unattributed).map(({ id, weight }) => [id, weight])).toEqual(vectors.shares[i]);
+	});
+});
+
+describe('entries', () => {
+	test('are the highest positive scores, whatever the order of the rows', () => {
+		const dice = new Dice();
+		for (let round = 0; round < 200; round++) {
+			const rows = 1 + dice.below(120);
+			const scores = Int32Array.from({ length: rows }, () => dice.below(60) - 25);
+			const contributors = Uint32Array.from({ length: rows }, () => dice.below(9));
+			const entries = topEntries(scores, contributors);
+			expect(faultOfEntries(entries)).toBeUndefined();
+			const payable = [...scores].filter((score, row) => score > 0 && (contributors[row] ?? 0) > 0);
+			const expected = payable.sort((a, b) => b - a).slice(0, MAX_ENTRIES);
+			expect(entries.map(({ score }) => score).sort((a, b) => b - a)).toEqual(expected);
+			for (const { contributor, row, score } of entries)
+				expect([contributors[row], scores[row]]).toEqual([contributor, score]);
+		}
+	});
+
+	test('of equal scores the lower row stays', () => {
+		const entries = topEntries(new Int32Array(40).fill(7), new Uint32Array(40).fill(1));
+		expect(entries.map(({ row }) => row)).toEqual([...Array(MAX_ENTRIES).keys()]);
+	});
+
+	test('that are none are refused', () => {
+		const entry = { contributor: 1, row: 0, score: 1 };
+		const wrong: Entry[][] = [
+			[{ ...entry, contributor: 0 }],
+			[{ ...entry, score: 0 }],
+			[{ ...entry, score: 2 ** 32 }],
+			[{ ...entry, row: 0.5 }],
+			[entry, entry],
+			[{ ...entry, contributor: 2 }, entry],
+			Array.from({ length: 33 }, (_, row) => ({ ...entry, row }))
+		];
+		for (const entries of wrong) {
+			expect(faultOfEntries(entries)).toBeTypeOf('string');
+			expect(() => sharesOf(entries, 0)).toThrow(RangeError);
+			expect(() => recordList(entries, 0, 10)).toThrow(RangeError);
+		}
+		expect(() => sharesOf([entry], -1)).toThrow(RangeError);
+	});
+});
+
+describe('shares', () => {
+	test('add up, follow the scores, and never exceed the cap', () => {
+		const dice = new Dice();
+		for (let round = 0; round < 500; round++) {
+			const rows = dice.below(80);
+			const scores = Int32Array.from({ length: rows }, () => dice.below(2 ** dice.below(30)) - 5);
+			const contributors = Uint32Array.from({ length: rows }, () => 1 + dice.below(12));
+			const entries = topEntries(scores, contributors);
+			const cap = dice.below(10_001);
+			const unattributed = dice.below(2 ** dice.below(33));
+			const shares = sharesOf(entries, unattributed, cap);
+			expect(total(shares)).toBe(WHOLE);
+			expect(shares[0]?.id).toBe(0);
+			const uncapped = sharesOf(entries, unattributed);
+			const attributed = WHOLE - (uncapped[0]?.weight ?? 0);
+			for (const { id, weight } of shares.slice(1)) {
+				expect(weight).toBeLessThanOrEqual(Math.floor((attributed * cap) / 10_000));
+				expect(weight).toBeLessThanOrEqual(uncapped.find((one) => one.id === id)?.weight ?? -1);
+			}
+		}
+	});
+
+	test('what is not attributed stays so: a half, then all', () => {
+		const entries = [{ contributor: 4, row: 9, score: 1000 }];
+		expect(unattributedScore(entries, 1, 2)).toBe(1000);
+		expect(sharesOf(entries, 1000)).toEqual([
+			{ id: 0, weight: 32_768 },
+			{ id: 4, weight: 32_767 }
+		]);
+		expect(unattributedScore(entries, 2, 3)).toBe(500);
+		expect(unattributedScore(entries, 3, 7)).toBe(1334);
+		expect(unattributedScore(entries, 7, 7)).toBe(0);
+		expect(unattributedScore(entries, 0, 7)).toBe(2 ** 32 - 1);
+		expect(sharesOf(entries, 2 ** 32 - 1)).toEqual([{ id: 0, weight: WHOLE }]);
+		expect(() => unattributedScore(entries, 8, 7)).toThrow(RangeError);
+	});
+
+	test('two rows of one person are one share', () => {
+		const entries = [
+			{ contributor: 1, row: 0, score: 30 },
+			{ contributor: 1, row: 5, score: 20 },
+			{ contributor: 2, row: 1, score: 50 }
+		];
+		expect(sharesOf(entries, 0).map(({ weight }) => weight)).toEqual([0, 32_768, 32_767]);
+	});
+});
