@@ -17,7 +17,6 @@ import { formatReceipt, parseReceipt } from './receipt-file.ts';
 
 const hash = (byte: number) => toHex(new Uint8Array(32).fill(byte));
 const facts: ReceiptFacts = {
-	rules: 1,
 	base: hash(1).slice(2),
 	adapter: { config: hash(2).slice(2), weights: hash(3).slice(2) },
 	index: { root: hash(4), description: hash(5) },

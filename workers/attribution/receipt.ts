@@ -1,7 +1,7 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '@noble/hashes/utils.js';
 import { fromHex, hashJson, toHex, type Hex } from '#workers/datanets/hash.ts';
-import { encodeEntries, sharesOf, type Entry, type Weight } from './shares.ts';
+import { encodeEntries, RULES, sharesOf, type Entry, type Weight } from './shares.ts';
 
 export const RECEIPT_FORMAT = 'openledger-receipt/1';
 
@@ -71,7 +71,7 @@ export interface Transcript {
 /** What of a receipt does not follow from its transcript. */
 export type ReceiptFacts = Omit<
 	Receipt,
-	'format' | 'id' | 'prompt' | 'reply' | 'query' | 'entries' | 'tokens' | 'weights'
+	'format' | 'id' | 'rules' | 'prompt' | 'reply' | 'query' | 'entries' | 'tokens' | 'weights'
 >;
 
 /** The commitment that a settled batch makes for one reply (contracts/src/audit/Convictions.sol, struct Record). */
@@ -92,6 +92,7 @@ export function makeReceipt(facts: ReceiptFacts, transcript: Transcript): Receip
 	const fields: Omit<Receipt, 'id'> = {
 		...facts,
 		format: RECEIPT_FORMAT,
+		rules: RULES,
 		prompt: hashTokens(salt, 'prompt', prompt),
 		reply: hashTokens(salt, 'reply', reply),
 		query: hashQuery(query),
