@@ -4,13 +4,25 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { chromiumArguments, findChromium } from './.ci/chromium.mjs';
 import { isolationHeaders } from './.ci/headers.mjs';
+import { writePrecache } from './.ci/precache.mjs';
+
+/** A static app: every route is rendered in the browser, any path falls back to the same shell. */
+const pages = adapter({ fallback: 'index.html' });
+const site: typeof pages = {
+	...pages,
+	async adapt(builder) {
+		await pages.adapt(builder);
+		writePrecache('build');
+	}
+};
 
 /** Node tests stand beside the file they test; `*.browser.test.ts` runs in Chromium; `test/e2e` drives the built app. */
 export default defineConfig({
 	plugins: [
 		sveltekit({
-			// A static app: every route is rendered in the browser, any path falls back to the same shell.
-			adapter: adapter({ fallback: 'index.html' })
+			adapter: site,
+			// The app registers it itself, to offer an update instead of taking it.
+			serviceWorker: { register: false }
 		})
 	],
 	server: { headers: isolationHeaders },

@@ -8,7 +8,7 @@ import { ensureChromium } from './chromium.mjs';
  * @type {{ name: string, command: string, report?: string }[]}
  */
 const steps = [
-	{ name: 'types', command: 'svelte-kit sync && svelte-check --threshold warning' },
+	{ name: 'types', command: 'npm run --silent check' },
 	{ name: 'lint', command: 'eslint --max-warnings 0 . && prettier --check --log-level warn .' },
 	{ name: 'dead code', command: 'knip' },
 	{ name: 'build', command: 'vite build --logLevel warn' },

@@ -16,6 +16,10 @@ export interface AppOptions {
 	preferences?: object;
 	/** Where to begin. */
 	path?: string;
+	/** With the service worker, which would otherwise answer what a test means to come from the server. */
+	offline?: boolean;
+	/** Where the app is served; the built app unless told. */
+	url?: string;
 }
 
 /** Temperature so high that the model hardly ever ends a reply: there is time to stop it. */
@@ -36,7 +40,8 @@ export class App {
 		this.page = page;
 	}
 
-	static async open({ phone, dark, preferences, path = '/' }: AppOptions = {}): Promise<App> {
+	static async open(options: AppOptions = {}): Promise<App> {
+		const { phone, dark, preferences, path = '/', offline, url = inject('appUrl') } = options;
 		const context = await (
 			await browser()
 		).newContext({
@@ -44,7 +49,8 @@ export class App {
 				? { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
 				: { viewport: { width: 1440, height: 900 } }),
 			colorScheme: dark ? 'dark' : 'light',
-			reducedMotion: 'reduce'
+			reducedMotion: 'reduce',
+			serviceWorkers: offline ? 'allow' : 'block'
 		});
 		const errors: Error[] = [];
 		context.on('weberror', (error) => errors.push(error.error()));
@@ -59,7 +65,7 @@ export class App {
 					localStorage.setItem('openledger.preferences', text);
 			}, JSON.stringify(preferences));
 		const page = await context.newPage();
-		await page.goto(inject('appUrl') + path);
+		await page.goto(url + path);
 		return new App(context, page);
 	}
 

@@ -1,7 +1,7 @@
 interface Toast {
 	id: number;
 	text: string;
-	undo?: () => void;
+	action?: { label: string; run: () => void };
 }
 
 const lifetime = 8000;
@@ -20,7 +20,16 @@ class Toasts {
 	/** Offers `undo`; otherwise `commit` runs when the message leaves, also when the page is being left. */
 	undoable(text: string, undo: () => void, commit?: () => void): void {
 		const id = this.#next++;
-		this.#add({ id, text, undo: () => (this.#drop(id), undo()) }, commit);
+		this.#add({ id, text, action: { label: 'Undo', run: () => (this.#drop(id), undo()) } }, commit);
+	}
+
+	/** Stays until it is taken or dismissed. */
+	offer(text: string, label: string, take: () => void): void {
+		const id = this.#next++;
+		this.items = [
+			...this.items.slice(-2),
+			{ id, text, action: { label, run: () => (this.#drop(id), take()) } }
+		];
 	}
 
 	dismiss(id: number): void {

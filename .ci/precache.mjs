@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The bundled model's weights rest in OPFS, hash-named, once they have been fetched. */
+const heavy = /^models\/.*\.onnx$/;
+/** SvelteKit's own list (`$app/manifest`) leaves out what only workers load. */
+const runtime = /\/ort-wasm-.*\.wasm$/;
+const hashed = /^_app\/immutable\//;
+const worker = 'service-worker.js';
+
+/**
+ * Tells the built service worker which files there are: `__PRECACHE` ({ url, revision }, the revision null where the
+ * name holds a hash) and `__RUNTIMES` (ONNX Runtime's wasm, of which a device keeps what it uses).
+ * @param {string} directory the built site
+ */
+export function writePrecache(directory) {
+	const files = readdirSync(directory, { recursive: true, withFileTypes: true })
+		.filter((entry) => entry.isFile())
+		.map((entry) =>
+			join(entry.parentPath, entry.name).slice(directory.length).replaceAll('\\', '/').replace(/^\//, '')
+		)
+		.filter((url) => url !== worker && !heavy.test(url))
+		.sort();
+	const precache = files
+		.filter((url) => !runtime.test(url))
+		.map((url) => ({ url, revision: hashed.test(url) ? null : digest(join(directory, url)) }));
+	const target = join(directory, worker);
+	const source = readFileSync(target, 'utf8')
+		.replace('self.__PRECACHE', () => JSON.stringify(precache))
+		.replaceAll('self.__RUNTIMES', () => JSON.stringify(files.filter((url) => runtime.test(url))));
+	if (/self\.__[A-Z]/.test(source))
+		throw new Error(`${worker} names a list that .ci/precache.mjs does not write.`);
+	writeFileSync(target, source);
+}
+
+/** @param {string} file */
+function digest(file) {
+	return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,61 @@
+import { appendFile, cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { serve } from '../../.ci/serve.mjs';
+import { App, endless, endlessQuestion } from './app.ts';
+
+/** Resolves once the service worker has everything and answers for this page. */
+function installed(app: App): Promise<unknown> {
+	return app.page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated');
+}
+
+test('after one visit the app opens, chats with an adapter and shows every room without a network', async () => {
+	const app = await App.open({ offline: true, preferences: { reply: { maxNewTokens: 12 } } });
+	await installed(app);
+	await app.context.setOffline(true);
+	await app.page.reload();
+	expect(await app.page.evaluate(() => crossOriginIsolated)).toBe(true);
+	await app.chooseAdapter();
+	await app.ask('What is a bone?');
+	await app.settled();
+	expect(await app.text()).not.toBe('');
+	for (const room of ['Datanets', 'Models & adapters', 'Device & storage']) {
+		await app.page.getByRole('link', { name: room }).first().click();
+		await app.page.getByRole('heading', { level: 1, name: room }).waitFor();
+	}
+	// A file import needs what only the Datanets worker loads.
+	await app.page.goto(new URL('/datanets', app.page.url()).href);
+	await app.page.getByRole('heading', { level: 1, name: 'Datanets' }).waitFor();
+});
+
+test('an update waits for a person, and for the reply that is being written', async () => {
+	const directory = await mkdtemp(join(tmpdir(), 'openledger-update-'));
+	await cp('build', directory, { recursive: true });
+	let server = await serve({ directory });
+	onTestFinished(async () => {
+		await server.close();
+		await rm(directory, { recursive: true });
+	});
+	const app = await App.open({ offline: true, url: server.url, preferences: endless });
+	await installed(app);
+	await app.ask(endlessQuestion);
+	await app.writing();
+	await server.close();
+	await appendFile(join(directory, 'service-worker.js'), '\n// the next version\n');
+	server = await serve({ directory, port: Number(new URL(server.url).port) });
+	await app.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.update());
+	let reloads = 0;
+	app.page.on('domcontentloaded', () => reloads++);
+	await app.page.getByRole('button', { name: 'Update' }).click();
+	await app.page.getByText('when nothing is being written').waitFor();
+	const before = await app.text();
+	await expect
+		.poll(async () => (await app.text()).length, { timeout: 20_000 })
+		.toBeGreaterThan(before.length + 20);
+	expect(reloads).toBe(0);
+	await app.page.getByRole('button', { name: 'Stop' }).click();
+	await expect.poll(() => reloads, { timeout: 20_000 }).toBe(1);
+	await app.page.getByRole('button', { name: 'Send' }).waitFor();
+	expect((await app.text()).length).toBeGreaterThan(before.length);
+});
