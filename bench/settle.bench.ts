@@ -17,6 +17,9 @@ import { splitBatch } from '../contracts/client/split.ts';
 import { RewardTree, transitionPath } from '../contracts/client/tree.ts';
 import { launchRules } from '../contracts/deploy/params.ts';
 import { populate, someone, startLocalChain, type LocalChain } from '../contracts/tools/local.ts';
+import type { Rebuilt } from './settle.worker.ts';
+import { measureInBrowser } from './support/in-browser.ts';
+import { settleMonth } from './support/month.ts';
 
 const PEOPLE = 5_000;
 const PAYERS = 1_000;
@@ -200,6 +203,29 @@ function revealGas(random: () => number): number {
 	return 21_000 + 10 * bytes.reduce((tokens, byte) => tokens + (byte === '00' ? 1 : 4), 0);
 }
 
+/** The whole month, settled on anvil, and how long Chromium takes to make its books from the logs alone. */
+async function rebuild(random: () => number) {
+	const weights = () => someWeights(1_000, random);
+	const month = await settleMonth({ days: DAYS, payers: PAYERS, people: PEOPLE, weights });
+	try {
+		const source = { id: 31337, addresses: month.addresses, fromBlock: 0, depth: 0, rpc: month.url };
+		const { result, mebibytes } = await measureInBrowser<Rebuilt>('bench/settle.worker.ts', source);
+		const { seconds, againSeconds, batches, finalised, betrayed, verdicts } = result;
+		// Every root that was posted is that of the books: 27 final ones, three that wait.
+		const right = verdicts.every((verdict) => verdict === 'right') && betrayed === undefined;
+		if (!right || batches !== DAYS * PAYERS || finalised + verdicts.length !== DAYS)
+			throw new Error(`the rebuilt books are wrong: ${JSON.stringify(result)}`);
+		return {
+			rebuild_s: seconds,
+			rebuild_mb: mebibytes,
+			rebuild_again_s: againSeconds,
+			rebuild_batches: batches
+		};
+	} finally {
+		month.stop();
+	}
+}
+
 /** Gas on anvil, Prague rules, whole transactions (contracts with the settings of contracts/foundry.toml). */
 export async function run(): Promise<object> {
 	const random = generator(SEED);
@@ -252,6 +278,7 @@ export async function run(): Promise<object> {
 		});
 		const scoreCheck = await chain.send(payer, chain.addresses.audit, check);
 		return {
+			...(await rebuild(random)),
 			settle_10: gas[1],
 			settle_100: gas[2],
 			settle_1000: gas[3],

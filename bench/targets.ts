@@ -114,5 +114,21 @@ export const targets: Target[] = [
 		atMost: 1,
 		unit: '×',
 		anchor: 'transformers.js = 1'
+	},
+	{
+		bench: 'settle',
+		key: 'rebuild_s',
+		label: 'A month of settlements rebuilt from the logs, in the browser',
+		atMost: 20,
+		unit: 's',
+		anchor: '30,000 settlements, 30 million leaves'
+	},
+	{
+		bench: 'settle',
+		key: 'rebuild_mb',
+		label: 'Memory that takes',
+		atMost: 300,
+		unit: 'MiB',
+		anchor: ''
 	}
 ];

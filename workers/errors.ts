@@ -36,6 +36,11 @@ export type ErrorCode =
 	| 'storage/full'
 	| 'storage/unavailable'
 	| 'storage/damaged'
+	// money
+	| 'ledger/unreachable'
+	| 'ledger/malformed'
+	| 'ledger/inconsistent'
+	| 'ledger/betrayed'
 	// running
 	| 'device/no-webgpu'
 	| 'device/lost'

@@ -33,10 +33,38 @@ export interface SplitInput {
 
 /**
  * What one batch earns whom, in wei: reward key → amount, without zeros. The parts add up to the amount.
- * Written from docs/settlement.md, P1 to P6; checked against contracts/src/libraries/Split.sol by contracts/client/split.test.ts.
+ * Written from docs/settlement.md, P1 to P6; checked against contracts/src/libraries/Split.sol by contracts/client/chain.test.ts.
  */
 export function splitBatch(input: SplitInput): Map<number, bigint> {
-	const { shares, sources, model, base, host, poster, amount, weights } = input;
+	const weights = input.weights ?? [];
+	const total = BigInt(weights.reduce((sum, { weight }) => sum + weight, 0));
+	const people: [number, bigint][] = [];
+	const rewards = splitAround(input, (weighted, ceiling) => {
+		let paid = 0n;
+		if (total === 0n) return paid;
+		for (const { id, weight } of weights) {
+			if (id === 0) continue;
+			const earned = (weighted * BigInt(weight)) / total;
+			const wei = earned > ceiling ? ceiling : earned;
+			if (wei === 0n) continue;
+			people.push([id, wei]);
+			paid += wei;
+		}
+		return paid;
+	});
+	for (const [id, wei] of people) rewards.set(id, (rewards.get(id) ?? 0n) + wei);
+	return rewards;
+}
+
+/**
+ * The same, with the weighted part handed out by the caller: `pay` gives each contributor floor(weighted × w / total), at most
+ * `ceiling`, and returns the sum. What it gave is not in the result.
+ */
+export function splitAround(
+	input: Omit<SplitInput, 'weights'>,
+	pay: (weighted: bigint, ceiling: bigint) => bigint
+): Map<number, bigint> {
+	const { shares, sources, model, base, host, poster, amount } = input;
 	const part = (share: number) => (amount * BigInt(share)) / ONE;
 	const rewards = new Map<number, bigint>();
 	let left = amount;
@@ -59,19 +87,10 @@ export function splitBatch(input: SplitInput): Map<number, bigint> {
 	if (host) give(rewardKey('hostPool', host), third);
 	give(rewardKey('modelPool', model), stakers - (host ? 2n : 1n) * third);
 
-	let fixed = pool;
-	const total = BigInt((weights ?? []).reduce((sum, { weight }) => sum + weight, 0));
-	if (total > 0n) {
-		const weighted = (pool * (ONE - BigInt(shares.staticShare))) / ONE;
-		const ceiling = (weighted * BigInt(shares.cap)) / ONE;
-		for (const { id, weight } of weights ?? []) {
-			if (id === 0) continue;
-			const earned = (weighted * BigInt(weight)) / total;
-			const paid = earned > ceiling ? ceiling : earned;
-			give(id, paid);
-			fixed -= paid;
-		}
-	}
+	const weighted = (pool * (ONE - BigInt(shares.staticShare))) / ONE;
+	const paid = pay(weighted, (weighted * BigInt(shares.cap)) / ONE);
+	left -= paid;
+	const fixed = pool - paid;
 	if (sources.length === 0) give(rewardKey('model', model), fixed);
 	for (const { datanet, share } of sources) give(rewardKey('datanet', datanet), (fixed * BigInt(share)) / ONE);
 	give(rewardKey('treasury'), left);

@@ -53,6 +53,17 @@ export class RewardTree {
 		return bytesToHex(this.#node(DEPTH, 0));
 	}
 
+	/** The root as it would be with another cumulative at one key: 32 hashes. */
+	rootWith(key: number, cumulative: bigint): Hex {
+		this.#hash();
+		let hash = leafHash(key, cumulative);
+		for (let level = 0, index = key; level < DEPTH; level++, index = Math.floor(index / 2)) {
+			const sibling = this.#node(level, index % 2 ? index - 1 : index + 1);
+			hash = index % 2 ? nodeHash(sibling, hash) : nodeHash(hash, sibling);
+		}
+		return bytesToHex(hash);
+	}
+
 	/** For Settlement.claim and refute: a uint32 map of the siblings that are not empty, then those, from the leaf up. */
 	proof(key: number): Hex {
 		this.#hash();

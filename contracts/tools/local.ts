@@ -71,7 +71,18 @@ export async function startLocalChain(args: string[] = []) {
 		await rpc('evm_mine', []);
 	}
 
-	return { addresses, publicClient, walletClient, send, write, fund, pass, stop: anvil.stop, owner: walletClient.account.address };
+	return {
+		url: anvil.url,
+		addresses,
+		publicClient,
+		walletClient,
+		send,
+		write,
+		fund,
+		pass,
+		stop: anvil.stop,
+		owner: walletClient.account.address
+	};
 }
 
 /** An address that nobody holds the key of. */
