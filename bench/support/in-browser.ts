@@ -26,7 +26,7 @@ export async function measureInBrowser<T>(
 		configFile: false,
 		logLevel: 'error',
 		server: { host: '127.0.0.1', port: 0 },
-		optimizeDeps: { noDiscovery: true },
+		optimizeDeps: { noDiscovery: true, include: ['viem', 'dexie'] },
 		plugins: [
 			{
 				name: 'blank page',
