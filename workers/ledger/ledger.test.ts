@@ -1,5 +1,14 @@
 import 'fake-indexeddb/auto';
-import { encodeFunctionData, keccak256, parseEther, stringToHex, zeroHash, type Abi, type Hex } from 'viem';
+import {
+	encodeFunctionData,
+	keccak256,
+	parseEther,
+	stringToHex,
+	zeroHash,
+	type Abi,
+	type Address,
+	type Hex
+} from 'viem';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { settlementAbi } from '../../contracts-abi/abi/Settlement.ts';
 import { splitterAbi } from '../../contracts-abi/abi/Splitter.ts';
@@ -10,6 +19,7 @@ import { generator } from '../../contracts/client/random.ts';
 import { RewardTree } from '../../contracts/client/tree.ts';
 import { launchRules } from '../../contracts/deploy/params.ts';
 import { populate, someone, startLocalChain, type LocalChain } from '../../contracts/tools/local.ts';
+import { commitment } from './refuting.ts';
 import type { RpcRequest } from './rpc.ts';
 import { LedgerService, type ChainSource } from './service.ts';
 import { BookStore } from './store.ts';
@@ -91,6 +101,14 @@ const checkpointOf = (id: bigint) =>
 		abi: settlementAbi,
 		functionName: 'checkpoint',
 		args: [id]
+	});
+
+const balanceOf = (account: Address) =>
+	chain.publicClient.readContract({
+		address: chain.addresses.settlement,
+		abi: settlementAbi,
+		functionName: 'balanceOf',
+		args: [account]
 	});
 
 /** Posts roots of the service's own making, or changed ones. */
@@ -205,11 +223,17 @@ test(`a poster who lies by one wei is found and refuted in one transaction (seed
 	const lie = await post(books, 3, () => lied);
 	const summary = await books.sync('sync', source(), await now());
 	expect(summary.pending.at(-1)?.verdict).toBe('wrong');
-	const refutation = await books.refutation('refute', source(), Number(lie));
+	const salt = keccak256(stringToHex('salt'));
+	const refutation = await books.refutation('refute', source(), Number(lie), salt);
 	expect(refutation).toMatchObject({ index: 1, batch: done + 2, key: rewardKey('treasury'), difference: 1n });
 	expect(refutation.calls.length).toBe(1);
+	// Who committed ten minutes before gets half the bond.
+	await core('commit', [commitment(poster, refutation, salt)]);
+	await chain.pass(600);
+	const before = await balanceOf(poster);
 	for (const { functionName, args } of refutation.calls) await core(functionName, args);
 	expect((await checkpointOf(lie)).refutedAt).toBeGreaterThan(0);
+	expect((await balanceOf(poster)) - before).toBe(launchRules.bond / 2n);
 
 	// The truth beside it stands.
 	const truth = await post(books, 3);
