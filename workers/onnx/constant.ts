@@ -54,3 +54,14 @@ export function constantInteger(graph: Graph, value: string): number | undefined
 	const values = constantIntegers(graph, value);
 	return values?.length === 1 ? values[0] : undefined;
 }
+
+/** The value of a float32, float64 or integer constant of one element. */
+export function constantFloat(graph: Graph, value: string): number | undefined {
+	const initializer = graph.initializers.get(value);
+	const [bytes, more] = initializer?.data ?? [];
+	if (!initializer || more || !(bytes instanceof Uint8Array)) return undefined;
+	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	if (initializer.dataType === 'float32' && bytes.length === 4) return view.getFloat32(0, true);
+	if (initializer.dataType === 'float64' && bytes.length === 8) return view.getFloat64(0, true);
+	return constantInteger(graph, value);
+}

@@ -171,25 +171,32 @@ export function describeSurface(
 	};
 }
 
-function linearsOf({ layer, attention, mlp }: LayerStructure): DecoderLinear[] {
-	const linear = (group: string, module: string, inFeatures: number, outFeatures: number): DecoderLinear => ({
-		path: `model.layers.${layer}.${group}.${module}`,
-		layer,
-		module,
-		inFeatures,
-		outFeatures
-	});
-	const section = (group: string, module: string, part: Section | undefined) =>
-		part ? [linear(group, module, part.linear.inFeatures, part.size)] : [];
-	const whole = (group: string, module: string, part: Linear | undefined) =>
-		part ? [linear(group, module, part.inFeatures, part.outFeatures)] : [];
+/** A linear an adapter can target, and the features of the stored linear that it is. */
+export interface DecoderModule extends DecoderLinear {
+	section: Section;
+}
+
+/** The linears of a layer by their names in the Hugging Face model. */
+export function modulesOf({ layer, attention, mlp }: LayerStructure): DecoderModule[] {
+	const whole = (linear: Linear | undefined): Section | undefined =>
+		linear && { linear, value: linear.output, offset: 0, size: linear.outFeatures };
+	const named = (group: string, module: string, section: Section | undefined): DecoderModule[] => {
+		if (!section) return [];
+		const path = `model.layers.${layer}.${group}.${module}`;
+		const { inFeatures } = section.linear;
+		return [{ path, layer, module, inFeatures, outFeatures: section.size, section }];
+	};
 	return [
-		...section('self_attn', 'q_proj', attention?.q),
-		...section('self_attn', 'k_proj', attention?.k),
-		...section('self_attn', 'v_proj', attention?.v),
-		...whole('self_attn', 'o_proj', attention?.o),
-		...section('mlp', 'gate_proj', mlp?.gate),
-		...section('mlp', 'up_proj', mlp?.up),
-		...whole('mlp', 'down_proj', mlp?.down)
+		...named('self_attn', 'q_proj', attention?.q),
+		...named('self_attn', 'k_proj', attention?.k),
+		...named('self_attn', 'v_proj', attention?.v),
+		...named('self_attn', 'o_proj', whole(attention?.o)),
+		...named('mlp', 'gate_proj', mlp?.gate),
+		...named('mlp', 'up_proj', mlp?.up),
+		...named('mlp', 'down_proj', whole(mlp?.down))
 	];
+}
+
+function linearsOf(structure: LayerStructure): DecoderLinear[] {
+	return modulesOf(structure).map(({ section, ...linear }) => linear);
 }

@@ -28,6 +28,12 @@ export function multiplyDims(a: Dim, b: Dim): Dim {
 	return `${factor(a)} * ${factor(b)}`;
 }
 
+/** The factors of a length: 'batch * sequence * 2' → batch, sequence, 2. A sum is one factor. */
+export function factorsOf(dim: Dim): Dim[] {
+	if (typeof dim !== 'string' || dim.includes('(') || dim.includes(' + ')) return [dim];
+	return dim.split(' * ').map((factor) => (/^\d+$/.test(factor) ? Number(factor) : factor));
+}
+
 export function divideDims(a: Dim, b: Dim): Dim {
 	if (b === 1) return a;
 	if (typeof a === 'number' && typeof b === 'number' && b !== 0) return Math.trunc(a / b);

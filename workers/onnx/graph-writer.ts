@@ -5,8 +5,12 @@ import type { Graph } from './graph.ts';
 const ARRAYS = {
 	int32: (value: number) => Int32Array.of(value),
 	float32: (value: number) => Float32Array.of(value),
+	float64: (value: number) => Float64Array.of(value),
 	float16: (value: number) => f32ToF16(Float32Array.of(value))
 };
+
+/** Types that {@link GraphWriter.scalar} can make. */
+export type ScalarType = keyof typeof ARRAYS;
 
 /** Adds nodes whose outputs are named after a prefix and a count, for rewrites that emit many. */
 export class GraphWriter {
@@ -24,18 +28,24 @@ export class GraphWriter {
 		opType: string,
 		inputs: readonly string[],
 		attributes: Record<string, AttributeLike> = {},
-		output?: string
+		output?: string,
+		domain = ''
 	): string {
 		const name = output ?? `${this.#prefix}/${opType}_${this.#count++}`;
-		this.#graph.node(opType, inputs, [name], attributes);
+		this.#graph.node(opType, inputs, [name], attributes, domain);
 		return name;
 	}
 
-	/** Adds a Split of the last axis and returns its outputs. */
-	split(value: string, sizes: readonly number[]): string[] {
+	/** Another writer to the same graph. */
+	under(prefix: string): GraphWriter {
+		return new GraphWriter(this.#graph, prefix);
+	}
+
+	/** Adds a Split, of the last axis unless told, and returns its outputs. */
+	split(value: string, sizes: readonly number[], axis = -1): string[] {
 		const name = `${this.#prefix}/Split_${this.#count++}`;
 		const outputs = sizes.map((_, i) => `${name}/${i}`);
-		this.#graph.node('Split', [value, integers(this.#graph, sizes)], outputs, { axis: -1 }, '', name);
+		this.#graph.node('Split', [value, integers(this.#graph, sizes)], outputs, { axis }, '', name);
 		return outputs;
 	}
 
@@ -45,7 +55,7 @@ export class GraphWriter {
 	}
 
 	/** A scalar constant. */
-	scalar(dataType: keyof typeof ARRAYS, value: number): string {
+	scalar(dataType: ScalarType, value: number): string {
 		const name = `scalar/${dataType}/${value}`;
 		if (this.#graph.initializers.has(name)) return name;
 		return this.#graph.initializer(name, dataType, [], ARRAYS[dataType](value));

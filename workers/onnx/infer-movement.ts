@@ -1,5 +1,5 @@
 import { intAttribute, intsAttribute } from './attribute.ts';
-import { addDims, broadcastDims, multiplyDims, productOf, subtractDims } from './dims.ts';
+import { addDims, broadcastDims, factorsOf, multiplyDims, productOf, subtractDims } from './dims.ts';
 import type { Inference } from './infer.ts';
 import type { Dim } from './types.ts';
 
@@ -41,9 +41,9 @@ const reshape: Rule = (at) => {
 
 /** product(dims) / product(others), with equal symbols cancelled. */
 function remaining(dims: readonly Dim[], others: readonly Dim[]): Dim {
-	const left = [...dims];
+	const left = dims.flatMap(factorsOf);
 	const rest: Dim[] = [];
-	for (const dim of others) {
+	for (const dim of others.flatMap(factorsOf)) {
 		const at = typeof dim === 'string' ? left.indexOf(dim) : -1;
 		if (at >= 0) left.splice(at, 1);
 		else rest.push(dim);

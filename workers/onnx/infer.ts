@@ -33,17 +33,20 @@ export interface Inference {
 
 /**
  * Types and shapes of every value of a graph, as far as they follow from inputs, weights and the operators that decoders
- * use. `bindings` give symbols a length: `{ batch_size: 1, sequence_length: 16 }` makes shapes plain numbers.
+ * use. `bindings` give symbols a length: `{ batch_size: 1, sequence_length: 16 }` makes shapes plain numbers. `shapes` tells
+ * the elements of graph inputs that hold lengths.
  */
 export function inferShapes(
 	graph: Graph,
 	bindings: Readonly<Record<string, number>> = {},
-	opset = 21
+	opset = 21,
+	shapes: Readonly<Record<string, Dim[]>> = {}
 ): Map<string, Typed> {
 	const known = new Map<string, Typed>();
 	const outputs = new Map(graph.outputs.map((output) => [output.name, output]));
 	const bind = (dim: Dim) => (typeof dim === 'string' ? (bindings[dim] ?? dim) : dim);
-	for (const { name, dataType, dims } of graph.inputs) known.set(name, { dataType, dims: dims?.map(bind) });
+	for (const { name, dataType, dims } of graph.inputs)
+		known.set(name, { dataType, dims: dims?.map(bind), elements: shapes[name] });
 	for (const { name, dataType, dims } of graph.initializers.values())
 		known.set(name, { dataType, dims: [...dims], elements: constantIntegers(graph, name) });
 	for (const node of ordered(graph)) {

@@ -149,7 +149,7 @@ function keepLast(graph: Graph, { head, types, info }: DecoderStructure): void {
 }
 
 /** Undoes the cut that num_logits_to_keep makes, where there is one to be found. */
-function keepAll(graph: Graph, { info }: DecoderStructure): void {
+export function keepAll(graph: Graph, { info }: DecoderStructure): void {
 	const keep = info.inputs.numLogitsToKeep?.name;
 	if (!keep) return;
 	const values = new Set([keep]);

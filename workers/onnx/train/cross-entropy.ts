@@ -1,0 +1,77 @@
+import type { GraphWriter } from '../graph-writer.ts';
+import type { Head } from './head.ts';
+
+export interface CrossEntropy {
+	/** −log p of each token's label, 0 where there is none: [tokens, 1]. */
+	nll: string;
+	/** 1 where a token has a label, else 0: [tokens, 1]. */
+	counted: string;
+	/** d Σ weight · nll / d hidden, [tokens, hidden], where asked for. */
+	gradient: string | undefined;
+}
+
+/**
+ * Cross-entropy of the next token over hidden states [tokens, hidden], a stretch of the vocabulary at a time, so that no
+ * more than [tokens, chunk] logits exist at once. As flash attention does (Dao et al. 2022), it keeps the largest logit so far,
+ * Σ exp and Σ exp · row, and scales them when a larger one comes: each stretch is computed once.
+ * The gradient is weight · (Σ p · row − row of the label): neither one-hot vectors nor scattering, which leave the GPU.
+ *
+ * @param labels int32 [tokens], negative for none
+ * @param weights float32 [tokens, 1]
+ */
+export function crossEntropy(
+	write: GraphWriter,
+	head: Head,
+	input: { hidden: string; labels: string; weights: string },
+	options: { chunk: number; gradient: boolean }
+): CrossEntropy {
+	const { hidden, labels } = input;
+	const labelled = write.op('GreaterOrEqual', [labels, write.scalar('int32', 0)]);
+	const safe = write.op('Mul', [labels, write.op('Cast', [labelled], { to: 6 })]);
+	const column = write.op('Reshape', [write.op('Cast', [labelled], { to: 1 }), write.integers(-1, 1)]);
+	const targets = head.rowsOf(safe);
+	const last = write.integers(-1);
+	const sumOf = (value: string) => write.op('ReduceSum', [value, last], { keepdims: 1 });
+	let chosen = sumOf(write.op('Mul', [hidden, targets]));
+	if (head.bias) {
+		const biases = write.op('Gather', [head.bias, safe]);
+		chosen = write.op('Add', [chosen, write.op('Reshape', [biases, write.integers(-1, 1)])]);
+	}
+
+	let largest: string | undefined;
+	let total = '';
+	let mean = '';
+	for (let from = 0; from < head.vocab; from += options.chunk) {
+		const to = Math.min(from + options.chunk, head.vocab);
+		const { value, byOutput } = head.rows(from, to);
+		const operands = [hidden, value];
+		if (head.bias) operands.push(stretch(write, head.bias, from, to, head.vocab));
+		const logits = write.op('Gemm', operands, byOutput ? { transB: 1 } : {});
+		const here = write.op('ReduceMax', [logits, last], { keepdims: 1 });
+		const now = largest === undefined ? here : write.op('Max', [largest, here]);
+		const exps = write.op('Exp', [write.op('Sub', [logits, now])]);
+		const share = sumOf(exps);
+		const rows = (sum: string[]) => write.op('Gemm', [exps, value, ...sum], byOutput ? {} : { transB: 1 });
+		if (largest === undefined) {
+			total = share;
+			if (options.gradient) mean = rows([]);
+		} else {
+			const fade = write.op('Exp', [write.op('Sub', [largest, now])]);
+			total = write.op('Add', [write.op('Mul', [total, fade]), share]);
+			if (options.gradient) mean = rows([write.op('Mul', [mean, fade])]);
+		}
+		largest = now;
+	}
+	const normaliser = write.op('Add', [largest ?? '', write.op('Log', [total])]);
+	const nll = write.op('Mul', [write.op('Sub', [normaliser, chosen]), column]);
+	if (!options.gradient) return { nll, counted: column, gradient: undefined };
+	const expected = write.op('Div', [mean, total]);
+	const weight = write.op('Mul', [input.weights, column]);
+	const gradient = write.op('Mul', [write.op('Sub', [expected, targets]), weight]);
+	return { nll, counted: column, gradient };
+}
+
+function stretch(write: GraphWriter, value: string, from: number, to: number, length: number): string {
+	if (to - from === length) return value;
+	return write.op('Slice', [value, write.integers(from), write.integers(to), write.integers(0)]);
+}

@@ -1,0 +1,237 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { relativeError } from '#test/support/decoders.ts';
+import { engines } from '#test/support/engines.ts';
+import { openModel, type Values } from '#test/support/onnx/run-decoder.ts';
+import { parameterVector, trainingFeeds } from '#test/support/onnx/training.ts';
+import { graphTensors } from '#test/support/graph-tensors.ts';
+import { randomDecoderConfig, randomIds } from '#test/support/random-decoder.ts';
+import { seededRandom } from '#test/support/random.ts';
+import { referenceLogits, referenceLoss, type LowRanks } from '#test/support/reference-decoder.ts';
+import { sharedPath } from '#test/support/shared.ts';
+import { readSafetensors, readTensorF32 } from '#workers/formats/safetensors.ts';
+import { openCheckpoint } from '#workers/models/builder/checkpoint.ts';
+import { buildDecoder } from '#workers/models/builder/decoder.ts';
+import { openNodeFile } from '#workers/models/builder/node-file.ts';
+import { randomWeights } from '#workers/models/builder/weights.ts';
+import type { Model } from '../model.ts';
+import type { ParameterLayout } from './parameters.ts';
+import { evaluateGraph, trainGraph, type TrainGraphOptions } from './train-graph.ts';
+
+const nano = sharedPath('models/nano');
+
+describe.skipIf(!nano)('nano against PyTorch (skipped where ../shared is absent)', () => {
+	const folder = nano ?? '';
+	const tensors = (path: string) => {
+		const source = openNodeFile(join(folder, path));
+		if (!source) throw new Error(`no ${path}`);
+		const file = readSafetensors(source);
+		return (name: string) => readTensorF32(file, name);
+	};
+
+	test.each([
+		['cpu', 'none', 'sum'],
+		['wasm', 'none', 'sum'],
+		['cpu', 'layers', 'sum'],
+		['wasm', 'layers', 'rows'],
+		['cpu', 'none', 'rows']
+	] as const)('gradients of every A and B: %s, recompute %s, %s', async (engine, recompute, gradient) => {
+		const checkpoint = openCheckpoint((name) => openNodeFile(join(folder, name)));
+		const model = buildDecoder(checkpoint.config, checkpoint.weights, { dtype: 'fp32' });
+		const { gradients, lora } = JSON.parse(readFileSync(join(folder, 'reference.json'), 'utf8')) as {
+			gradients: { ids: number[]; prompt_length: number; loss: number };
+			lora: { r: number; lora_alpha: number };
+		};
+		const { model: graph, layout } = trainGraph(model, { lora: { rank: lora.r }, recompute, gradient });
+		expect(layout.slices.length).toBe(8 * 7 * 2);
+		const session = await openModel(graph, engines[engine]);
+		const { ids, prompt_length: start, loss } = gradients;
+		const count = ids.length - start;
+		const outputs = await session.run({
+			...trainingFeeds([{ sequences: [ids], weight: (_, at) => (at < start ? 0 : 1 / count) }], 40),
+			parameters: parameterVector(layout, tensors('reference_adapter/adapter_model.safetensors')),
+			scale: { data: Float32Array.of(lora.lora_alpha / lora.r), dims: [] }
+		});
+		await session.close();
+		expect(outputs.loss?.data[0]).toBeCloseTo(loss, 4);
+		expect(outputs.weight?.data[0]).toBeCloseTo(1, 5);
+		const wanted = parameterVector(layout, tensors('reference_grads.safetensors'));
+		const found = outputs.gradient?.data as Float32Array;
+		for (const { name, offset, shape } of layout.slices) {
+			const size = shape.reduce((product, dim) => product * dim, 1);
+			const [a, b] = [found, wanted.data as Float32Array].map((data) => data.subarray(offset, offset + size));
+			const apart = Math.sqrt((a as Float32Array).reduce((sum, value, i) => sum + (value - ((b as Float32Array)[i] ?? 0)) ** 2, 0)); // prettier-ignore
+			const norm = Math.sqrt((b as Float32Array).reduce((sum, value) => sum + value ** 2, 0));
+			expect(apart / norm, name).toBeLessThan(1e-3);
+		}
+	});
+});
+
+const RANK = 3;
+const SCALE = 2;
+const scale: Values = { data: Float32Array.of(SCALE), dims: [] };
+
+/** A model graph's outputs for some feeds. */
+async function run(model: Model, feeds: Record<string, Values>, engine: keyof typeof engines = 'cpu') {
+	const session = await openModel(model, engines[engine]);
+	const outputs = await session.run(feeds);
+	await session.close();
+	return outputs;
+}
+
+const floats = (values: Values | undefined) => (values?.data ?? new Float32Array()) as Float32Array;
+
+/** Random A and B, by name. */
+function randomParameters(layout: ParameterLayout, seed: number): Values {
+	const random = seededRandom(seed);
+	return parameterVector(layout, (_, shape) =>
+		Float32Array.from({ length: (shape[0] ?? 0) * (shape[1] ?? 0) }, () => (random() - 0.5) * 0.4)
+	);
+}
+
+/** The adapter in a parameter vector, as the reference decoder takes it. */
+function lowRanks({ slices }: ParameterLayout, parameters: Values): LowRanks {
+	const tensor = (name: string) => {
+		const slice = slices.find((candidate) => candidate.name === `base_model.model.${name}.weight`);
+		const [rows = 0, columns = 0] = slice?.shape ?? [];
+		const { offset = 0 } = slice ?? {};
+		return floats(parameters).subarray(offset, offset + rows * columns);
+	};
+	const modules = slices.flatMap(
+		({ name }) => /^base_model\.model\.(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? []
+	);
+	return new Map(
+		modules.map((module) => [
+			module,
+			{ a: tensor(`${module}.lora_A`), b: tensor(`${module}.lora_B`), scale: SCALE }
+		])
+	);
+}
+
+describe.each([
+	['llama', 'fp32'],
+	['qwen2', 'q4'],
+	['qwen3', 'q8'],
+	['llama', 'q4f16']
+] as const)('a %s decoder in %s', (family, dtype) => {
+	const random = seededRandom(family.length + dtype.length);
+	const config = { ...randomDecoderConfig(family, random), layers: 3 };
+	const model = buildDecoder(config, randomWeights(config, 3), { dtype, zeroPoints: family === 'qwen2' });
+	const ids = (count: number) => randomIds(config.vocab, count, random);
+	const weight = (sequence: number, at: number) => (at < 3 ? 0 : 1 + sequence / 2);
+	const rows = [
+		{ sequences: [ids(9), ids(7)], weight },
+		{ sequences: [ids(14)], weight },
+		{ sequences: [ids(5)] }
+	];
+	const feeds = trainingFeeds(rows, 18);
+
+	test('losses are those of the reference, whatever the stretch of the vocabulary', async () => {
+		const tensors = graphTensors(model.graph, config);
+		for (const vocabularyChunk of [16, 8192]) {
+			const { model: graph, layout } = evaluateGraph(model, { lora: { rank: RANK }, vocabularyChunk });
+			const parameters = randomParameters(layout, 7);
+			const found = await run(graph, { ...feeds, parameters, scale }, 'wasm');
+			const lora = lowRanks(layout, parameters);
+			rows.forEach(({ sequences, weight: factor = () => 1 }, row) => {
+				let loss = 0;
+				let total = 0;
+				sequences.forEach((sequence, s) => {
+					const logits = referenceLogits(config, tensors, sequence, lora);
+					for (let at = 1; at < sequence.length; at++) {
+						loss += factor(s, at) * referenceLoss(logits.slice(0, at), sequence.slice(0, at + 1), at);
+						total += factor(s, at);
+					}
+				});
+				expect(Math.abs((floats(found.loss)[row] ?? NaN) / loss - 1)).toBeLessThan(
+					dtype === 'q4f16' ? 1e-3 : 1e-5
+				);
+				expect(floats(found.weight)[row]).toBeCloseTo(total, 4);
+			});
+			expect(found.nll?.dims).toEqual([3, 18]);
+		}
+	});
+
+	test('the base alone has the losses of an adapter of zeros', async () => {
+		const adapted = evaluateGraph(model, { lora: { rank: RANK } });
+		const zeros = { data: new Float32Array(adapted.layout.length), dims: [adapted.layout.length] };
+		const wanted = await run(adapted.model, { ...feeds, parameters: zeros, scale });
+		const found = await run(evaluateGraph(model).model, feeds);
+		expect(floats(found.nll)).toEqual(floats(wanted.nll));
+	});
+
+	test('the loss rises along the gradient as the gradient says', async () => {
+		const { model: graph, layout } = trainGraph(model, { lora: { rank: RANK }, vocabularyChunk: 32 });
+		const evaluation = evaluateGraph(model, { lora: { rank: RANK } });
+		const parameters = randomParameters(layout, 7);
+		const { gradient } = await run(graph, { ...feeds, parameters, scale });
+		const norm = Math.hypot(...floats(gradient));
+		const session = await openModel(evaluation.model, engines.cpu);
+		const lossAt = async (step: number) => {
+			const moved = floats(parameters).map((value, i) => value + (step * (floats(gradient)[i] ?? 0)) / norm);
+			const { loss } = await session.run({
+				...feeds,
+				scale,
+				parameters: { data: moved, dims: [moved.length] }
+			});
+			return floats(loss).reduce((sum, value) => sum + value, 0);
+		};
+		const h = 0.02;
+		const slope = ((await lossAt(h)) - (await lossAt(-h))) / (2 * h);
+		const wide = ((await lossAt(2 * h)) - (await lossAt(-2 * h))) / (4 * h);
+		await session.close();
+		// Richardson: the error of central differences falls with h².
+		expect(Math.abs((4 * slope - wide) / 3 / norm - 1)).toBeLessThan(2e-3);
+	});
+
+	test('recomputation and gradients by row give the same gradient', async () => {
+		const of = async (options: Partial<TrainGraphOptions>) => {
+			const { model: graph, layout } = trainGraph(model, { lora: { rank: RANK }, ...options });
+			const found = await run(graph, { ...feeds, parameters: randomParameters(layout, 7), scale }, 'wasm');
+			return { gradient: floats(found.gradient), layout };
+		};
+		const wanted = await of({});
+		const again = await of({ recompute: 'layers', vocabularyChunk: 20 });
+		const byRow = await of({ gradient: 'rows' });
+		const { length } = wanted.layout;
+		expect(byRow.gradient.length).toBe(3 * length);
+		const summed = wanted.gradient.map((_, i) =>
+			[0, 1, 2].reduce((sum, row) => sum + (byRow.gradient[row * length + i] ?? 0), 0)
+		);
+		expect(relativeError(again.gradient, wanted.gradient)).toBeLessThan(1e-5);
+		expect(relativeError(summed, wanted.gradient)).toBeLessThan(1e-5);
+		// A row's gradient is that of the row alone.
+		const alone = trainGraph(model, { lora: { rank: RANK } });
+		const single = await run(alone.model, { ...trainingFeeds(rows.slice(1, 2)), parameters: randomParameters(alone.layout, 7), scale }); // prettier-ignore
+		expect(relativeError(byRow.gradient.slice(length, 2 * length), floats(single.gradient))).toBeLessThan(
+			1e-5
+		);
+	});
+
+	test('some modules of some layers: their part of the whole gradient, with no way back below them', async () => {
+		const some = { rank: RANK, modules: ['q_proj', 'v_proj', 'up_proj'], layers: [1, 2] };
+		const part = trainGraph(model, { lora: some });
+		const whole = trainGraph(model, { lora: { rank: RANK } });
+		const values = randomParameters(part.layout, 9);
+		const spread = new Float32Array(whole.layout.length);
+		const places = part.layout.slices.map(({ name, offset, shape }) => {
+			const to = whole.layout.slices.find((slice) => slice.name === name)?.offset ?? NaN;
+			const size = (shape[0] ?? 0) * (shape[1] ?? 0);
+			spread.set(floats(values).subarray(offset, offset + size), to);
+			return { to, offset, size };
+		});
+		const found = await run(part.model, { ...feeds, parameters: values, scale });
+		const wanted = await run(whole.model, {
+			...feeds,
+			parameters: { data: spread, dims: [spread.length] },
+			scale
+		});
+		const expected = new Float32Array(part.layout.length);
+		for (const { to, offset, size } of places)
+			expected.set(floats(wanted.gradient).subarray(to, to + size), offset);
+		expect(relativeError(floats(found.gradient), expected)).toBeLessThan(1e-5);
+		const products = ({ graph }: Model) => [...graph.nodes].filter(({ opType }) => opType === 'Gemm').length;
+		expect(products(part.model)).toBeLessThan(products(whole.model) / 1.7);
+	});
+});

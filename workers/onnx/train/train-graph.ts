@@ -1,0 +1,134 @@
+import { differentiate } from '../gradients/differentiate.ts';
+import { GraphWriter } from '../graph-writer.ts';
+import { lowerDecoder } from '../lower/decoder.ts';
+import { ROW_SHAPE, ROW_SHAPES, TOKENS } from '../lower/inputs.ts';
+import type { Model } from '../model.ts';
+import { validate } from '../order.ts';
+import { prune } from '../prune.ts';
+import { layerInputs } from './checkpoints.ts';
+import { crossEntropy } from './cross-entropy.ts';
+import { Head } from './head.ts';
+import { LoraBranches, type LoraOptions } from './lora.ts';
+import { LayoutBuilder, type ParameterLayout } from './parameters.ts';
+import { Trained } from './trained.ts';
+
+export interface LossGraphOptions {
+	/** The adapter that is trained or evaluated; undefined for the base alone, which can only be evaluated. */
+	lora?: LoraOptions;
+	/** Logits of how many tokens of the vocabulary exist at once; 8,192 unless told. */
+	vocabularyChunk?: number;
+}
+
+export interface TrainGraphOptions extends LossGraphOptions {
+	lora: LoraOptions;
+	/** 'sum': one gradient [length] of the batch. 'rows': one for each row, [batch, length], at about the same cost. */
+	gradient?: 'sum' | 'rows';
+	/** 'layers': keep each layer's input alone and compute the rest again on the way back: less memory, about 1.3 × the time. */
+	recompute?: 'none' | 'layers';
+	/** Takes the input `dropout`: a mask over what the adapters read. */
+	dropout?: boolean;
+}
+
+/**
+ * A graph of the loss, and of its gradient. Inputs (every size may change from run to run):
+ *
+ * - `input_ids`, `position_ids`, `segment_ids`, `labels`: int32 [batch, sequence]. Positions count from 0 within each sequence
+ *   of a packed row; tokens see those of the same segment at positions up to their own. `labels` is the token that comes
+ *   *next*, negative for none. Padding: any id, a segment of its own, no label.
+ * - `weights`: float32 [batch, sequence], factor of each token's loss.
+ * - `row_shape`: int64 [3], on the CPU: batch, sequence, −1.
+ * - `parameters`: float32 [layout.length]; `scale`: float32 [], alpha / rank. Those two where there is an adapter.
+ * - `dropout`: float32 [batch, sequence, dropoutWidth], 0 or 1 / (1 − p), where asked for.
+ *
+ * Outputs: `loss` float32 [batch], Σ weight · nll of each row; `weight` float32 [batch], Σ weight over tokens with a label;
+ * then `gradient`, of Σ loss (not of the mean): float32 [length] or [batch, length]; or, to evaluate, `nll` float32
+ * [batch, sequence], 0 where there is no label.
+ */
+export interface LossGraph {
+	model: Model;
+	layout: ParameterLayout;
+	/** Columns of the input `dropout`; 0 where it is not taken. */
+	dropoutWidth: number;
+}
+
+/**
+ * The training graph of a decoder: loss, and gradient with respect to a LoRA adapter. The base stays as it is stored, and
+ * shared with the given model.
+ *
+ * Throws 'onnx/unsupported', naming operator and node, for a base that cannot be trained.
+ */
+export function trainGraph(model: Model, options: TrainGraphOptions): LossGraph {
+	return buildLossGraph(model, options, options);
+}
+
+/** The forward loss alone, of the base or with an adapter. Throws as {@link trainGraph}. */
+export function evaluateGraph(model: Model, options: LossGraphOptions = {}): LossGraph {
+	return buildLossGraph(model, options, undefined);
+}
+
+function buildLossGraph(
+	given: Model,
+	{ lora, vocabularyChunk = 8192 }: LossGraphOptions,
+	train: TrainGraphOptions | undefined
+): LossGraph {
+	const lowered = lowerDecoder(given);
+	const { model, head } = lowered;
+	const { graph } = model;
+	const write = new GraphWriter(graph, 'train');
+	graph.outputs = [];
+	graph.input('labels', 'int32', [...TOKENS]);
+	graph.input('weights', 'float32', [...TOKENS]);
+	const flat = (value: string, ...width: number[]) =>
+		write.op('Reshape', [value, write.integers(-1, ...width)]);
+	const weights = flat('weights', 1);
+	const rowSum = (value: string) =>
+		write.op('ReduceSum', [write.op('Reshape', [value, ROW_SHAPE]), write.integers(1, 2)], { keepdims: 0 });
+
+	const layout = new LayoutBuilder();
+	const perRow = train?.gradient === 'rows';
+	let trained: Trained | undefined;
+	let dropoutWidth = 0;
+	if (lora) {
+		const branches = new LoraBranches(write, lowered, lora);
+		graph.input('scale', 'float32', []);
+		dropoutWidth = train?.dropout ? branches.dropoutWidth : 0;
+		if (train?.dropout) graph.input('dropout', 'float32', [...TOKENS, dropoutWidth]);
+		const mask = train?.dropout ? flat('dropout', dropoutWidth) : undefined;
+		const zeros = () =>
+			write.op('Mul', [
+				write.op('ReduceSum', ['weights', write.integers(1)], { keepdims: 1 }),
+				write.scalar('float32', 0)
+			]);
+		const vector = perRow ? write.op('Add', [zeros(), 'parameters']) : 'parameters';
+		trained = new Trained(write, vector, perRow);
+		branches.add(layout, trained, 'scale', mask);
+		graph.input('parameters', 'float32', [layout.length]);
+	}
+
+	const loss = crossEntropy(
+		write,
+		new Head(graph, write, head),
+		{ hidden: head.x, labels: flat('labels'), weights },
+		{ chunk: vocabularyChunk, gradient: train !== undefined }
+	);
+	graph.node('Identity', [rowSum(write.op('Mul', [loss.nll, weights]))], ['loss']);
+	graph.node('Identity', [rowSum(write.op('Mul', [loss.counted, weights]))], ['weight']);
+	graph.output('loss', 'float32', ['batch']);
+	graph.output('weight', 'float32', ['batch']);
+	if (!train) {
+		graph.node('Reshape', [write.op('Reshape', [loss.nll, ROW_SHAPE]), write.integers(0, -1)], ['nll']);
+		graph.output('nll', 'float32', [...TOKENS]);
+	} else if (trained && loss.gradient) {
+		const gradients = differentiate(graph, {
+			from: new Map([[head.x, loss.gradient]]),
+			to: trained.tensors.map(({ value }) => value),
+			shapes: ROW_SHAPES,
+			checkpoints: train.recompute === 'layers' ? layerInputs(lowered) : []
+		});
+		trained.gather(gradients, 'gradient');
+		graph.output('gradient', 'float32', perRow ? ['batch', layout.length] : [layout.length]);
+	}
+	prune(graph);
+	validate(graph);
+	return { model, layout, dropoutWidth };
+}
