@@ -40,7 +40,10 @@ export type ErrorCode =
 	| 'ledger/unreachable'
 	| 'ledger/malformed'
 	| 'ledger/inconsistent'
-	| 'ledger/betrayed'
+	| 'ledger/declined'
+	| 'ledger/deposit-needed'
+	| 'ledger/refused'
+	| 'ledger/limit'
 	// running
 	| 'device/no-webgpu'
 	| 'device/lost'
