@@ -130,5 +130,101 @@ export const targets: Target[] = [
 		atMost: 300,
 		unit: 'MiB',
 		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'import_s',
+		label: 'Importing 100,000 rows (60 MB of JSON Lines)',
+		atMost: 25,
+		unit: 's',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'longest_block_ms',
+		label: 'Longest time the page stood still meanwhile',
+		atMost: 100,
+		unit: 'ms',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'peak_mb',
+		label: 'Peak memory of the page and its workers meanwhile',
+		atMost: 400,
+		unit: 'MB',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'open_ms',
+		label: 'Opening a Datanet of 100,000 rows',
+		atMost: 500,
+		unit: 'ms',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'scroll_frames_over_100_ms',
+		label: 'Frames over 100 ms while scrolling through it',
+		atMost: 0,
+		unit: '',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'search_ms',
+		label: 'Searching it',
+		atMost: 50,
+		unit: 'ms',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'root_s',
+		label: 'Merkle root of its rows',
+		atMost: 8,
+		unit: 's',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'root_incremental_s',
+		label: 'The same after one row has changed',
+		atMost: 1,
+		unit: 's',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'near_dup_s',
+		label: 'Near duplicates among them (with all other checks)',
+		atMost: 30,
+		unit: 's',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'near_dup_recall',
+		label: 'Near duplicates found, at Jaccard 0.8',
+		atLeast: 0.95,
+		unit: '',
+		anchor: 'every pair compared = 1'
+	},
+	{
+		bench: 'datanets',
+		key: 'pii_recall',
+		label: 'Personal data found, labelled set',
+		atLeast: 0.95,
+		unit: '',
+		anchor: ''
+	},
+	{
+		bench: 'datanets',
+		key: 'pii_precision',
+		label: 'Personal data: right among what was found',
+		atLeast: 0.9,
+		unit: '',
+		anchor: ''
 	}
 ];

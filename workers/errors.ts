@@ -44,6 +44,9 @@ export type ErrorCode =
 	| 'ledger/deposit-needed'
 	| 'ledger/refused'
 	| 'ledger/limit'
+	// the person's wallet
+	| 'wallet/refused'
+	| 'wallet/failed'
 	// running
 	| 'device/no-webgpu'
 	| 'device/lost'

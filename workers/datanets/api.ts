@@ -17,6 +17,7 @@ import type { Query } from './search/select.ts';
 import type { Summary } from './search/summary.ts';
 import type { RowView } from './session.ts';
 import type { BackupReport } from './backup/backup.ts';
+import type { Unlock } from './backup/unlock.ts';
 import type { HubFile } from './export/hub.ts';
 import type { Edit } from './store/edits.ts';
 import type { DatanetInfo } from './store/schema.ts';
@@ -211,6 +212,8 @@ export interface DatanetApi {
 		onProgress: Listener<{ bytesDone: number; bytesTotal: number }>
 	): Promise<MergeReport>;
 	receive(datanet: string, file: Blob, task: string): Promise<Received>;
+	/** Puts a row of one's own into the queue, as a draft; undefined where the Datanet holds its content already. */
+	propose(datanet: string, row: NewRow, from: string): Promise<{ review: Hex; index: number } | undefined>;
 	reviewRows(datanet: string, review: Hex, from: number, count: number): Promise<Contribution[]>;
 	accept(datanet: string, review: Hex, which?: number[]): Promise<number>;
 	acceptEdited(datanet: string, review: Hex, index: number, edit: Edit, parentShare: number): Promise<void>;
@@ -225,15 +228,18 @@ export interface DatanetApi {
 	/** Links this device's key to a wallet; `sign` asks the wallet (EIP-712 typed data). */
 	link(wallet: Hex, sign: (data: TypedDataDefinition) => Promise<Hex>): Promise<WalletLink>;
 
+	/** @param unlock asks the person for the passphrase of a locked Datanet */
 	backup(
 		passphrase: string | undefined,
+		unlock: Unlock,
 		task: string,
 		onProgress: Listener<{ done: number; total: number }>
 	): Promise<{ file: File; report: BackupReport }>;
 	restoreBackup(
 		file: Blob,
 		passphrase: string | undefined,
+		unlock: Unlock,
 		task: string,
 		onProgress: Listener<{ done: number; total: number }>
-	): Promise<{ datanets: number; key: boolean }>;
+	): Promise<BackupReport & { key: boolean }>;
 }

@@ -5,6 +5,7 @@ import { Session } from '../session.ts';
 import { DatanetDb } from '../store/db.ts';
 import { addRows, removeRows } from '../store/edits.ts';
 import { localIdentity } from '../store/keys.ts';
+import { lockDatanet } from '../store/locking.ts';
 import { Vault } from '../store/vault.ts';
 import { backup, restore } from './backup.ts';
 import { decryptFile, encryptFile, isEncrypted } from './encrypt.ts';
@@ -12,6 +13,8 @@ import { decryptFile, encryptFile, isEncrypted } from './encrypt.ts';
 const rows = Array.from({ length: 5 }, (_, i) => contribution(pair(`question ${i}`, `answer ${i}`)));
 const signal = new AbortController().signal;
 const quiet = () => undefined;
+
+const neverAsked = () => Promise.reject(new Error('nothing is locked'));
 
 async function device() {
 	const access = await openDatanet();
@@ -28,8 +31,9 @@ test('a backup brings everything to an empty device, the key only under a passph
 		expect(report).toEqual({ datanets: 1, leftOut: [] });
 		const fresh = new DatanetDb(crypto.randomUUID());
 		const noneHere = () => Promise.reject(new Error('nothing is here'));
-		expect(await restore(fresh, file, passphrase, noneHere, quiet, signal)).toEqual({
+		expect(await restore(fresh, file, passphrase, noneHere, neverAsked, quiet, signal)).toEqual({
 			datanets: 1,
+			leftOut: [],
 			key: passphrase !== undefined
 		});
 		const copy = await Session.open(fresh, access.id);
@@ -45,7 +49,7 @@ test('restoring over newer data merges and loses nothing', async () => {
 	await addRows(access, [later], 'Add');
 	await removeRows(access, [rows[0]?.id ?? '0x'], 'Remove');
 	const before = await rowsOf(access);
-	await restore(db, file, undefined, open, quiet, signal);
+	await restore(db, file, undefined, open, neverAsked, quiet, signal);
 	expect(await rowsOf(access)).toEqual(before);
 });
 
@@ -55,6 +59,47 @@ test('a locked Datanet is left out of a backup without a passphrase, and named',
 	await db.datanets.update(access.id, { vault: record });
 	const { report } = await backup(db, undefined, open, quiet, signal);
 	expect(report).toEqual({ datanets: 0, leftOut: ['Untitled Datanet'] });
+});
+
+test('a locked Datanet comes back locked, with its own passphrase, or not at all', async () => {
+	const { db, open, access } = await device();
+	const vault = await lockDatanet(await open(access.id), 'its secret');
+	const opened = async () => {
+		const session = new Session(db, access.id, vault);
+		await session.refresh();
+		return session;
+	};
+	const { file, report } = await backup(db, 'correct horse', opened, quiet, signal);
+	expect(report).toEqual({ datanets: 1, leftOut: [] });
+	const noneHere = () => Promise.reject(new Error('nothing is here'));
+	const fresh = new DatanetDb(crypto.randomUUID());
+	const asked: [string, boolean][] = [];
+	const answers = ['wrong', 'its secret'];
+	const unlock = (name: string, again: boolean) => {
+		asked.push([name, again]);
+		return Promise.resolve(answers.shift());
+	};
+	expect(await restore(fresh, file, 'correct horse', noneHere, unlock, quiet, signal)).toMatchObject({
+		datanets: 1,
+		leftOut: []
+	});
+	expect(asked).toEqual([
+		['Untitled Datanet', false],
+		['Untitled Datanet', true]
+	]);
+	for (const row of await fresh.rows.toArray()) expect('sealed' in row).toBe(true);
+	expect(await fresh.indexes.count()).toBe(0);
+	await expect(Session.open(fresh, access.id)).rejects.toMatchObject({ code: 'datanet/locked' });
+	expect(await rowsOf(await Session.open(fresh, access.id, 'its secret'))).toHaveLength(rows.length);
+
+	const skipped = new DatanetDb(crypto.randomUUID());
+	const skip = () => Promise.resolve(undefined);
+	expect(await restore(skipped, file, 'correct horse', noneHere, skip, quiet, signal)).toEqual({
+		datanets: 0,
+		leftOut: ['Untitled Datanet'],
+		key: true
+	});
+	expect(await skipped.rows.count()).toBe(0);
 });
 
 test('an encrypted file shows nothing and opens with its passphrase alone, whole', async () => {
@@ -94,7 +139,9 @@ test.each([
 	'{"format":"openledger-backup","version":1,"entries":[{"name":"a","size":99}]}\nshort'
 ])('%j is no backup', async (text) => {
 	const { db, open } = await device();
-	await expect(restore(db, new Blob([text]), undefined, open, quiet, signal)).rejects.toMatchObject({
+	await expect(
+		restore(db, new Blob([text]), undefined, open, neverAsked, quiet, signal)
+	).rejects.toMatchObject({
 		code: 'datanet/malformed'
 	});
 });

@@ -8,12 +8,15 @@ import { Session } from '../session.ts';
 import type { DatanetDb } from '../store/db.ts';
 import { stored } from '../store/failures.ts';
 import { adoptKey, localIdentity, privateKeyOf } from '../store/keys.ts';
+import type { VaultRecord } from '../store/schema.ts';
+import { Vault } from '../store/vault.ts';
 import { packEntries, unpackEntries, type Entry } from './container.ts';
 import { decryptFile, encryptFile } from './encrypt.ts';
+import { askUntilOpen, vaultFromJson, vaultToJson, type Unlock } from './unlock.ts';
 
 export interface BackupReport {
 	datanets: number;
-	/** Names of locked Datanets, and whether the key, were left out: they need the backup to have a passphrase. */
+	/** Names of locked Datanets that were passed over: without a passphrase of its own, or of theirs. */
 	leftOut: string[];
 }
 
@@ -32,12 +35,14 @@ export async function backup(
 ): Promise<{ file: Blob; report: BackupReport }> {
 	const entries: Entry[] = [];
 	const leftOut: string[] = [];
+	const vaults: Record<string, unknown> = {};
 	const datanets = await stored(() => db.datanets.toArray());
 	for (const [i, { id, name, vault }] of datanets.entries()) {
 		signal.throwIfAborted();
 		const session = vault && !passphrase ? undefined : await open(id);
 		if (!session) leftOut.push(name);
 		else {
+			if (vault) vaults[id] = vaultToJson(vault);
 			const records = bundleRecords(session, { purpose: 'datanet', from: 'backup', history: true });
 			entries.push({ name: `${id}.datanet`, content: await new Response(bundleStream(records)).blob() });
 		}
@@ -46,6 +51,7 @@ export async function backup(
 	const mappings = JSON.stringify(await stored(() => db.mappings.toArray()));
 	entries.push({ name: 'mappings.json', content: new Blob([mappings]) });
 	if (passphrase) {
+		entries.push({ name: 'vaults.json', content: new Blob([JSON.stringify(vaults)]) });
 		const key = await privateKeyOf(await localIdentity(db));
 		entries.push({ name: 'key.json', content: new Blob([JSON.stringify({ key })]) });
 	}
@@ -58,26 +64,40 @@ export async function backup(
 
 /**
  * Brings back what a backup holds. A Datanet that is here already is merged with, so nothing that came after the backup
- * is lost; each is brought back whole or not at all. Throws `datanet/*`, `storage/*`.
+ * is lost; each is brought back whole or not at all. One that was locked comes back locked, with its own passphrase.
+ * Throws `datanet/*`, `storage/*`.
  *
- * @param open an opened session of a Datanet that is here already
+ * @param open an opened session of a Datanet that is here already; undefined where it stays locked
+ * @param unlock asks for the passphrase of one that comes back locked
  */
 export async function restore(
 	db: DatanetDb,
 	file: Blob,
 	passphrase: string | undefined,
-	open: (datanet: string) => Promise<Session>,
+	open: (datanet: string) => Promise<Session | undefined>,
+	unlock: Unlock,
 	onProgress: (done: number, total: number) => void,
 	signal: AbortSignal
-): Promise<{ datanets: number; key: boolean }> {
+): Promise<BackupReport & { key: boolean }> {
 	const entries = await unpackEntries(passphrase === undefined ? file : await decryptFile(file, passphrase));
 	const bundles = entries.filter((entry) => entry.name.endsWith('.datanet'));
+	const vaults = await jsonOf(entries, 'vaults.json');
+	const leftOut: string[] = [];
 	for (const [i, { content }] of bundles.entries()) {
 		signal.throwIfAborted();
 		const manifest = await readManifest(content);
-		const here = await stored(() => db.datanets.get(manifest.datanet));
-		const session = here ? await open(manifest.datanet) : new Session(db, manifest.datanet, undefined);
-		await mergeBundle(session, manifest, content, !here, undefined, signal);
+		const { datanet, info } = manifest;
+		const here = await stored(() => db.datanets.get(datanet));
+		const vault = here || !isRecord(vaults) ? undefined : vaultOf(vaults[datanet]);
+		const session = here
+			? await open(datanet)
+			: vault
+				? await askUntilOpen(info.name, unlock, async (secret) => {
+						return new Session(db, datanet, await Vault.unlock(vault, secret));
+					})
+				: new Session(db, datanet, undefined);
+		if (session) await mergeBundle(session, manifest, content, !here, undefined, signal, vault);
+		else leftOut.push(info.name);
 		onProgress(i + 1, bundles.length);
 	}
 	const mappings = await jsonOf(entries, 'mappings.json');
@@ -86,10 +106,18 @@ export async function restore(
 			db.mappings.bulkPut(mappings.filter((entry) => isRecord(entry) && typeof entry.signature === 'string'))
 		);
 	const key = await jsonOf(entries, 'key.json');
-	if (key === undefined) return { datanets: bundles.length, key: false };
+	const report = { datanets: bundles.length - leftOut.length, leftOut };
+	if (key === undefined) return { ...report, key: false };
 	if (!isRecord(key) || !isHash(key.key)) throw damaged('its key cannot be read');
 	await adoptKey(db, key.key);
-	return { datanets: bundles.length, key: true };
+	return { ...report, key: true };
+}
+
+function vaultOf(value: unknown): VaultRecord | undefined {
+	if (value === undefined) return undefined;
+	const vault = vaultFromJson(value);
+	if (!vault) throw damaged('the lock of a Datanet cannot be read');
+	return vault;
 }
 
 async function jsonOf(entries: readonly Entry[], name: string): Promise<unknown> {

@@ -2,7 +2,7 @@ import { fromBase64, toBase64 } from '../bundle/base64.ts';
 import { damaged } from '../bundle/records.ts';
 import { isRecord } from '../formats/items.ts';
 import { startsWith } from '../formats/text.ts';
-import { deriveKey, ITERATIONS, locked } from '../store/vault.ts';
+import { deriveKey, ITERATIONS, locked, MOST_ITERATIONS } from '../store/vault.ts';
 
 /**
  * A file under a passphrase: a line of JSON with the key derivation, then frames of AES-256-GCM. Each frame's number,
@@ -11,9 +11,6 @@ import { deriveKey, ITERATIONS, locked } from '../store/vault.ts';
 const HEAD = '{"format":"openledger-encrypted"';
 const FRAME = 1_000_000;
 const TAG_BYTES = 16;
-
-/** What a hostile file may ask of the device before the passphrase can be checked. */
-const MOST_ITERATIONS = 5_000_000;
 
 export async function encryptFile(file: Blob, passphrase: string): Promise<Blob> {
 	const salt = crypto.getRandomValues(new Uint8Array(16));

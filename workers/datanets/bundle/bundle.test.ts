@@ -15,7 +15,15 @@ import { restoreVersion, signRows, storeVersion } from '../store/versions.ts';
 import { makeVersion } from '../version.ts';
 import { mergeBundle } from './merge.ts';
 import { readBundle, readManifest } from './read.ts';
-import { acceptEdited, acceptRows, closeReview, receiveBundle, rejectRows, reviewRows } from './review.ts';
+import {
+	acceptEdited,
+	acceptRows,
+	closeReview,
+	proposeRow,
+	receiveBundle,
+	rejectRows,
+	reviewRows
+} from './review.ts';
 import { bundleRecords, bundleStream, type BundleOptions } from './write.ts';
 
 const rows = Array.from({ length: 12 }, (_, i) => contribution(pair(`question ${i}`, `answer ${i}`)));
@@ -143,6 +151,29 @@ test('the later description holds on both sides', async () => {
 	await merge(copy, await bundleOf(one));
 	await merge(one, newer);
 	for (const { db } of [one, copy]) expect(await db.datanets.toArray()).toMatchObject([{ name: 'Skeleton' }]);
+});
+
+test('feedback waits as drafts in one queue, each once, and joins when it is accepted', async () => {
+	const session = await device();
+	await addRows(session, [first], 'Add');
+	await session.refresh();
+	expect(await proposeRow(session, contribution(first.content, { tags: ['again'] }), 'chat')).toBeUndefined();
+	const place = await proposeRow(session, second, 'chat');
+	expect(place?.index).toBe(0);
+	expect((await proposeRow(session, third, 'chat'))?.index).toBe(1);
+	expect(await proposeRow(session, contribution(second.content, { tags: ['again'] }), 'chat')).toEqual(place);
+	expect(await rowsOf(session)).toEqual([first]);
+	const [queue] = await session.db.reviews.toArray();
+	expect(queue?.from).toBe('chat');
+	expect((await reviewRows(session, queue?.id ?? '0x', 0, 9)).map((row) => row.id)).toEqual([
+		second.id,
+		third.id
+	]);
+	await rejectRows(session, queue?.id ?? '0x', [1], 'Taken back');
+	await acceptRows(session, queue?.id ?? '0x');
+	expect(await rowsOf(session)).toEqual([first, second]);
+	// What was rejected may be said again.
+	expect((await proposeRow(session, third, 'chat'))?.index).toBe(2);
 });
 
 async function offered(): Promise<{ curator: Session; review: `0x${string}`; bundle: Blob }> {

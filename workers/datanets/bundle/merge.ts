@@ -8,7 +8,7 @@ import type { Session } from '../session.ts';
 import { newDatanet } from '../store/datanets.ts';
 import { storeLink } from '../store/keys.ts';
 import type { Plan } from '../store/plan.ts';
-import { SEGMENT_ROWS, type DatanetInfo, type RowRecord } from '../store/schema.ts';
+import { SEGMENT_ROWS, type DatanetInfo, type RowRecord, type VaultRecord } from '../store/schema.ts';
 import { stageRows, type Staging } from '../store/staging.ts';
 import type { Version } from '../version.ts';
 import type { Manifest } from './records.ts';
@@ -90,6 +90,7 @@ export interface MergeReport {
  * `readBundle` does, and `storage/*`.
  *
  * @param create true where the Datanet is not on this device
+ * @param vault of the session, where the Datanet comes to this device locked
  */
 export async function mergeBundle(
 	session: Session,
@@ -97,7 +98,8 @@ export async function mergeBundle(
 	file: Blob,
 	create: boolean,
 	onBytes?: (bytes: number) => void,
-	signal?: AbortSignal
+	signal?: AbortSignal,
+	vault?: VaultRecord
 ): Promise<MergeReport> {
 	const incoming = new Incoming();
 	let revived: RowRecord[] = [];
@@ -105,7 +107,9 @@ export async function mergeBundle(
 	const { slots } = await stageRows(
 		session,
 		{
-			create: create ? newDatanet(manifest.info, session.catalogue.datanet) : undefined,
+			create: create
+				? { ...newDatanet(manifest.info, session.catalogue.datanet), ...(vault ? { vault } : {}) }
+				: undefined,
 			finish: async (plan, staging) => {
 				await staging.join(plan);
 				raise(session, plan, staging, incoming);

@@ -63,6 +63,49 @@ export async function receiveBundle(session: Session, file: Blob, signal?: Abort
 	return result;
 }
 
+/** The review in which feedback of this device's own waits: one in a Datanet. */
+const FEEDBACK = toHex(keccak_256(new TextEncoder().encode('feedback')));
+
+/**
+ * Puts a row of this device into the queue, as a draft that somebody has yet to look at. Content that waits there or is
+ * in the Datanet already stays as it is. Returns where it waits; undefined where the Datanet holds it.
+ */
+export async function proposeRow(
+	session: Session,
+	row: Contribution,
+	from: string
+): Promise<{ review: Hex; index: number } | undefined> {
+	const { db, catalogue } = session;
+	if (session.index.contents()(row.contentHash)) return undefined;
+	const before = await stored(() => db.reviews.get([catalogue.datanet, FEEDBACK]));
+	const drafts = before ? await session.rows.get([...unpackIds(before.ids)]) : [];
+	const known = drafts.findIndex(
+		(draft, i) => draft?.contentHash === row.contentHash && before?.states[i] === WAITING
+	);
+	if (known >= 0) return { review: FEEDBACK, index: known };
+	const records = await session.rows.records([row]);
+	let index = 0;
+	await change(db, catalogue, undefined, async () => {
+		const queue = (await db.reviews.get([catalogue.datanet, FEEDBACK])) ?? {
+			id: FEEDBACK,
+			datanet: catalogue.datanet,
+			from,
+			ids: new Uint8Array(),
+			states: new Uint8Array(),
+			reasons: {}
+		};
+		index = queue.states.length;
+		await db.rows.bulkPut(records);
+		await db.reviews.put({
+			...queue,
+			received: Date.now(),
+			ids: new Uint8Array([...queue.ids, ...fromHex(row.id)]),
+			states: new Uint8Array([...queue.states, WAITING])
+		});
+	});
+	return { review: FEEDBACK, index };
+}
+
 /** Waiting rows of a review, in the order in which they came. */
 export async function reviewRows(
 	session: Session,

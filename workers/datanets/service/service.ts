@@ -1,13 +1,14 @@
 import type { TypedDataDefinition } from 'viem';
 import type { BulkEdit, DatanetApi, ExportFormat, Identity, Listener, NewRow, Selection } from '../api.ts';
 import { backup, restore } from '../backup/backup.ts';
+import type { Unlock } from '../backup/unlock.ts';
 import type { Signer } from '../batch.ts';
 import { mergeBundle } from '../bundle/merge.ts';
 import { readManifest } from '../bundle/read.ts';
 import * as review from '../bundle/review.ts';
 import type { CheckProgress } from '../checks/check.ts';
 import type { CheckLimits } from '../checks/limits.ts';
-import { makeContribution } from '../contribution.ts';
+import { makeContribution, type Contribution } from '../contribution.ts';
 import type { CutOptions } from '../formats/blocks.ts';
 import type { Hex } from '../hash.ts';
 import { linkWallet } from '../identity.ts';
@@ -101,11 +102,7 @@ export class DatanetService implements DatanetApi {
 
 	async add(datanet: string, rows: NewRow[]) {
 		const session = await this.#sessions.get(datanet);
-		const { address } = await localIdentity(this.#db);
-		const created = new Date();
-		const made = rows.map((row) =>
-			makeContribution({ ...row, contributor: address, created, parent: null, parentShare: 0 })
-		);
+		const made = await this.#made(rows);
 		await addRows(session, made, rows.length === 1 ? 'Add a row' : `Add ${rows.length} rows`);
 		return made.map((row) => row.id);
 	}
@@ -325,6 +322,12 @@ export class DatanetService implements DatanetApi {
 		return this.#tasks.run(task, (signal) => review.receiveBundle(session, file, signal));
 	}
 
+	async propose(datanet: string, row: NewRow, from: string) {
+		const session = await this.#sessions.get(datanet);
+		const [made] = await this.#made([row]);
+		return made && review.proposeRow(session, made, from);
+	}
+
 	async reviewRows(datanet: string, id: Hex, from: number, count: number) {
 		return review.reviewRows(await this.#sessions.get(datanet), id, from, count);
 	}
@@ -371,12 +374,12 @@ export class DatanetService implements DatanetApi {
 		return link;
 	}
 
-	async backup(passphrase: string | undefined, task: string, onProgress: Progress) {
+	async backup(passphrase: string | undefined, unlock: Unlock, task: string, onProgress: Progress) {
 		return this.#tasks.run(task, async (signal) => {
 			const { file, report } = await backup(
 				this.#db,
 				passphrase,
-				(datanet) => this.#sessions.openedOrFree(datanet),
+				(datanet) => this.#sessions.openAsking(datanet, unlock),
 				(done, total) => onProgress({ done, total }),
 				signal
 			);
@@ -385,16 +388,32 @@ export class DatanetService implements DatanetApi {
 		});
 	}
 
-	async restoreBackup(file: Blob, passphrase: string | undefined, task: string, onProgress: Progress) {
+	async restoreBackup(
+		file: Blob,
+		passphrase: string | undefined,
+		unlock: Unlock,
+		task: string,
+		onProgress: Progress
+	) {
 		return this.#tasks.run(task, (signal) =>
 			restore(
 				this.#db,
 				file,
 				passphrase,
-				(datanet) => this.#sessions.get(datanet),
+				(datanet) => this.#sessions.openAsking(datanet, unlock),
+				unlock,
 				(done, total) => onProgress({ done, total }),
 				signal
 			)
+		);
+	}
+
+	/** New rows by this device's key. */
+	async #made(rows: readonly NewRow[]): Promise<Contribution[]> {
+		const { address } = await localIdentity(this.#db);
+		const created = new Date();
+		return rows.map((row) =>
+			makeContribution({ ...row, contributor: address, created, parent: null, parentShare: 0 })
 		);
 	}
 

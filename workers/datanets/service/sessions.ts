@@ -1,3 +1,4 @@
+import { askUntilOpen, type Unlock } from '../backup/unlock.ts';
 import { Session } from '../session.ts';
 import { deleteDatanet } from '../store/datanets.ts';
 import type { DatanetDb } from '../store/db.ts';
@@ -35,10 +36,11 @@ export class Sessions {
 		}
 	}
 
-	/** For a backup: undefined where it is locked and not open. */
-	async openedOrFree(datanet: string): Promise<Session | undefined> {
+	/** Opens one, asking for its passphrase where it needs it; undefined where the person has none. */
+	async openAsking(datanet: string, unlock: Unlock): Promise<Session | undefined> {
 		const record = await this.#db.datanets.get(datanet);
-		return record?.vault && !this.#open.has(datanet) ? undefined : this.get(datanet);
+		if (!record?.vault || this.#open.has(datanet)) return this.get(datanet);
+		return askUntilOpen(record.name, unlock, (passphrase) => this.get(datanet, passphrase));
 	}
 
 	close(datanet: string): void {

@@ -63,6 +63,7 @@ export async function stageRows<T>(
 			);
 			return { ...committed, result };
 		} catch (error) {
+			await staging.settled();
 			await sweepLocked(db, catalogue.datanet).catch(() => undefined);
 			throw error;
 		}
@@ -120,6 +121,7 @@ export class Staging {
 	readonly #parts: Part[] = [];
 	readonly #seen = new Set<Hex>();
 	#waiting: Contribution[] = [];
+	#writing: Promise<void> = Promise.resolve();
 
 	constructor(access: Access) {
 		this.#access = access;
@@ -148,23 +150,40 @@ export class Staging {
 		part.count++;
 		(part.index as SegmentIndexBuilder).add(row);
 		this.#waiting.push(row);
-		if (this.#waiting.length === BATCH) await this.flush();
+		if (this.#waiting.length === BATCH) await this.#begin();
 		return true;
 	}
 
-	/** Writes what has been taken. */
+	/** Returns once all that has been taken is written. */
 	async flush(): Promise<void> {
-		if (this.#waiting.length === 0) return;
-		const { db, catalogue, rows } = this.#access;
-		const ids = new Uint8Array(this.#waiting.length * HASH_BYTES);
-		this.#waiting.forEach((row, i) => ids.set(fromHex(row.id), i * HASH_BYTES));
-		const records = await rows.records(this.#waiting);
+		if (this.#waiting.length > 0) await this.#begin();
+		await this.#writing;
+	}
+
+	/** Returns once nothing is being written any more, whatever became of it. */
+	async settled(): Promise<void> {
+		await this.#writing.catch(() => undefined);
+	}
+
+	/** Begins to write while the next rows are read; never more than one batch at a time. */
+	async #begin(): Promise<void> {
+		const batch = this.#waiting;
 		this.#waiting = [];
+		await this.#writing;
+		this.#writing = this.#write(batch);
+		// A failure is heard by the next one who waits.
+		this.#writing.catch(() => undefined);
+	}
+
+	async #write(batch: readonly Contribution[]): Promise<void> {
+		const { db, catalogue, rows } = this.#access;
+		const ids = new Uint8Array(batch.length * HASH_BYTES);
+		batch.forEach((row, i) => ids.set(fromHex(row.id), i * HASH_BYTES));
+		const records = await rows.records(batch);
 		await stored(() =>
-			db.transaction('rw', [db.staging, db.rows], async () => {
-				await db.staging.add({ datanet: catalogue.datanet, ids });
-				await db.rows.bulkPut(records);
-			})
+			db.transaction('rw', [db.staging, db.rows], () =>
+				Promise.all([db.staging.add({ datanet: catalogue.datanet, ids }), db.rows.bulkPut(records)])
+			)
 		);
 	}
 

@@ -3,6 +3,8 @@ import type { Sealed, VaultRecord } from './schema.ts';
 
 /** PBKDF2-HMAC-SHA-256 rounds (OWASP Password Storage Cheat Sheet, 2023: at least 600,000). */
 export const ITERATIONS = 600_000;
+/** What a hostile file may ask of the device before a passphrase can be checked. */
+export const MOST_ITERATIONS = 5_000_000;
 const CONSTANT = 'openledger';
 
 const encoder = new TextEncoder();

@@ -2,7 +2,7 @@ import { FLAG_NAMES, FLAGS, flagsIn, type Flag } from '#workers/datanets/checks/
 import type { Kind } from '#workers/datanets/contribution.ts';
 import type { Hex } from '#workers/datanets/hash.ts';
 import type { Query } from '#workers/datanets/search/select.ts';
-import { nameOf } from '../identity.svelte.ts';
+import { nameOf } from '../identity/me.svelte.ts';
 import { languageName, licenceName } from '../names.ts';
 import { KIND_NAMES } from './fields.ts';
 

@@ -4,7 +4,7 @@ import type { Hex } from '#workers/datanets/hash.ts';
 import type { OpenLedgerError } from '#workers/errors.ts';
 import { datanets } from '../connection.ts';
 import { asError } from '../errors.ts';
-import { me } from '../identity.svelte.ts';
+import { me } from '../identity/me.svelte.ts';
 import { draftOf, dropDraft, keepDraft } from './drafts.ts';
 
 /** What can be changed of a row in its panel. */

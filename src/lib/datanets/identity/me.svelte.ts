@@ -1,7 +1,9 @@
+import type { TypedDataDefinition } from 'viem';
 import type { Identity } from '#workers/datanets/api.ts';
 import type { Hex } from '#workers/datanets/hash.ts';
-import { preferences } from '../preferences.svelte.ts';
-import { datanets } from './connection.ts';
+import { preferences } from '../../preferences.svelte.ts';
+import { datanets, proxy } from '../connection.ts';
+import { accountOf, signWith, type Wallet } from './wallets.ts';
 
 /** Who contributes on this device. */
 class Me {
@@ -9,6 +11,18 @@ class Me {
 
 	async load(): Promise<void> {
 		this.identity ??= await datanets((api) => api.identity());
+	}
+
+	/** Names the wallet that is this person's too; both sign, so nobody can claim another's rows. */
+	async linkTo(wallet: Wallet): Promise<void> {
+		const account = await accountOf(wallet);
+		const link = await datanets((api) =>
+			api.link(
+				account,
+				proxy((data: TypedDataDefinition) => signWith(wallet, account, data))
+			)
+		);
+		if (this.identity) this.identity = { ...this.identity, link };
 	}
 
 	is(address: Hex): boolean {

@@ -1,0 +1,81 @@
+import type { Content, Message } from '#workers/datanets/contribution.ts';
+import { datanets } from '../connection.ts';
+import { db } from '../db.svelte.ts';
+
+/** What someone says of a reply, on its way to becoming a row. */
+export interface Feedback {
+	/** The conversation up to the reply, which comes last. */
+	messages: Message[];
+	/** Who wrote the reply. */
+	by: string;
+}
+
+/** Where a draft waits. */
+export interface Draft {
+	datanet: { id: string; name: string };
+	place?: { review: `0x${string}`; index: number };
+}
+
+const REMEMBERED = 'openledger.feedback';
+/** The Datanet that is made where nobody has chosen one. */
+export const FEEDBACK_DATANET = 'Feedback from chats';
+
+/** Id of the Datanet that feedback went to the last time, if it is still here. */
+export async function rememberedTarget(): Promise<string> {
+	const id = localStorage.getItem(REMEMBERED) ?? '';
+	return (await db.datanets.get(id))?.id ?? '';
+}
+
+/** A thumb: the reply as it is becomes a draft row. */
+export async function praise(feedback: Feedback): Promise<Draft> {
+	return keep(await rememberedTarget(), contentOf(feedback.messages), feedback.by, 'good-reply');
+}
+
+/** "It should be …": a draft row with the better reply. */
+export async function correctReply(target: string, feedback: Feedback, better: string): Promise<Draft> {
+	const messages = [...feedback.messages.slice(0, -1), { role: 'assistant' as const, content: better }];
+	return keep(target, contentOf(messages), feedback.by, 'corrected-reply');
+}
+
+/** Takes a draft back, with its reason for whoever sees the queue. */
+export async function takeBack({ datanet, place }: Draft): Promise<void> {
+	if (place)
+		await datanets((api) => api.reject(datanet.id, place.review, [place.index], 'Taken back at once'));
+}
+
+/** A question and its answer are a pair; more turns are a conversation. */
+function contentOf(messages: Message[]): Content {
+	const [question, answer] = messages;
+	return messages.length === 2 && question?.role === 'user' && answer
+		? { kind: 'pair', prompt: question.content, response: answer.content }
+		: { kind: 'conversation', messages };
+}
+
+async function keep(target: string, content: Content, by: string, tag: string): Promise<Draft> {
+	const id = target || (await feedbackDatanet());
+	localStorage.setItem(REMEMBERED, id);
+	const datanet = await db.datanets.get(id);
+	const row = {
+		content,
+		licence: datanet?.licences[0] ?? '',
+		source: `Chat with ${by}`,
+		language: '',
+		tags: ['feedback', tag]
+	};
+	const place = await datanets((api) => api.propose(id, row, 'Feedback in chat'));
+	const name = datanet?.name ?? FEEDBACK_DATANET;
+	return { datanet: { id, name }, ...(place ? { place } : {}) };
+}
+
+async function feedbackDatanet(): Promise<string> {
+	const known = await db.datanets.filter(({ name }) => name === FEEDBACK_DATANET).first();
+	return (
+		known?.id ??
+		datanets((api) =>
+			api.create({
+				name: FEEDBACK_DATANET,
+				summary: 'Replies that were good, and what others should have been.'
+			})
+		)
+	);
+}
