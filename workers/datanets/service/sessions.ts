@@ -19,7 +19,9 @@ export class Sessions {
 	async get(datanet: string, passphrase?: string, onProgress?: Progress): Promise<Session> {
 		const opening = this.#open.get(datanet);
 		if (opening) {
-			const session = await opening;
+			// One that is just being refused for want of a passphrase is opened again with it.
+			const session = await (passphrase === undefined ? opening : opening.catch(() => undefined));
+			if (!session) return this.get(datanet, passphrase, onProgress);
 			await session.refresh(onProgress);
 			return session;
 		}

@@ -1,0 +1,206 @@
+import { expect, test } from 'vitest';
+import { DatanetsApp, textFile } from './datanets-app.ts';
+
+const CSV = [
+	'Question;Right answer;Where from',
+	'What is the femur?;The thigh bone.;Gray',
+	'Which bone is the longest?;The fibula.;Gray',
+	'Who runs the clinic?;Write to jane.doe@example.org or call +49 30 901820.;Notes',
+	'What is a joint?;Where two bones meet.;Gray'
+].join('\n');
+
+test('from a table to a checked, masked, frozen Datanet, and on to a second person who sends a correction back', async () => {
+	const curator = await DatanetsApp.open();
+	const { page } = curator;
+	await curator.create('Bones');
+
+	// Columns with names of their own are mapped by hand, and the mapping is remembered.
+	await curator.preview(textFile('bones.csv', CSV));
+	await page
+		.getByRole('combobox', { name: /^Prompt/ })
+		.first()
+		.selectOption('Question');
+	await page.getByRole('combobox', { name: /^Response/ }).selectOption('Right answer');
+	await page.getByRole('textbox', { name: 'Licence' }).fill('CC-BY-4.0');
+	await page.getByText('The thigh bone.').first().waitFor();
+	expect(await curator.import()).toBe('4 rows added');
+
+	// A row is put right in the table.
+	await curator.tab('Rows');
+	const wrong = curator.row('Which bone is the longest?');
+	await wrong.getByRole('gridcell').filter({ hasText: 'The fibula.' }).dblclick();
+	await page.getByRole('textbox', { name: /Response or text/ }).fill('The femur.');
+	await page.keyboard.press('Enter');
+	await curator.row('The femur.').waitFor();
+	await curator.row('The fibula.').waitFor({ state: 'detached' });
+
+	// Personal data is found and masked with one press.
+	await curator.tab('Checks');
+	await curator.button('Check all rows').click();
+	await page.getByText(/1 e-mail addresses/).waitFor();
+	await curator.button('Mask all').click();
+	await curator.toast('Personal data in 1 row masked.').waitFor();
+	await curator.tab('Rows');
+	await curator.row('Write to [e-mail] or call [phone].').waitFor();
+
+	await curator.tab('Versions');
+	await page.getByRole('textbox', { name: /What is in it/ }).fill('First');
+	await curator.button(/^Freeze 4 rows/).click();
+	await page.getByText('The rows as they are now are frozen already, as “First”.').waitFor();
+
+	const dialog = await curator.share('Save as a file');
+	const bundle = await curator.download(curator.button('Save', dialog));
+	expect(bundle.name).toMatch(/\.datanet$/);
+
+	// Another person, on a device of their own.
+	const helper = await DatanetsApp.open();
+	await helper.choose(helper.button(/^Start from files/), bundle);
+	await helper.page.getByRole('heading', { name: 'Bones' }).waitFor();
+	await helper.tab('Rows');
+	await helper.row('What is a joint?').getByRole('gridcell').filter({ hasText: 'Where two' }).dblclick();
+	await helper.page
+		.getByRole('textbox', { name: /Response or text/ })
+		.fill('A place where two or more bones meet.');
+	await helper.page.keyboard.press('Enter');
+	await helper.row('two or more bones').waitFor();
+	const offer = await helper.share('Offer rows to a curator');
+	await offer.getByRole('textbox', { name: /Your name/ }).fill('Ben');
+	await helper.button('Sign and make the file', offer).click();
+	const offered = await helper.download(helper.button(/^(Share|Save) the file/, offer));
+
+	// The curator sees whose it is, and accepts it in the place of the old row.
+	await curator.tab('Review');
+	await curator.choose(curator.button('Open a file'), offered);
+	await page.getByRole('heading', { name: 'From Ben' }).waitFor();
+	await curator.button('Accept all 1').click();
+	await curator.toast('1 row accepted.').waitFor();
+	await curator.tab('Rows');
+	await curator.row('A place where two or more bones meet.').waitFor();
+	expect(await curator.row('Where two bones meet.').count()).toBe(0);
+	await curator.tab('Overview');
+	await page.getByText('4 rows by 2 contributors.').waitFor();
+	await page.getByRole('link', { name: /Versions/ }).click();
+	await curator.button(/^Freeze 4 rows/).waitFor();
+
+	// The same columns once more are mapped as before.
+	await curator.preview(textFile('more.csv', CSV.replace('femur', 'tibia')));
+	await page.getByText('Mapped as you did the last time with these columns.').waitFor();
+});
+
+test('a removed row comes back with undo, and goes again with redo, by keyboard', async () => {
+	const person = await DatanetsApp.open();
+	await person.create('Keys');
+	await person.preview(
+		textFile('rows.jsonl', '{"prompt":"one","response":"1"}\n{"prompt":"two","response":"2"}\n')
+	);
+	await person.import();
+	await person.tab('Rows');
+	const grid = person.page.getByRole('grid');
+	await grid.focus();
+	await person.page.keyboard.press('ArrowDown');
+	await person.page.keyboard.press('Space');
+	await person.page.keyboard.press('Delete');
+	await person.toast('1 row removed.').waitFor();
+	await person.row('two').waitFor({ state: 'detached' });
+	await grid.focus();
+	await person.page.keyboard.press('Control+z');
+	await person.row('two').waitFor();
+	await grid.focus();
+	await person.page.keyboard.press('Control+Shift+z');
+	await person.row('two').waitFor({ state: 'detached' });
+	expect(await person.row('one').count()).toBe(1);
+});
+
+test('a reply is praised with a thumb and corrected with a better answer: drafts with their author wait for review', async () => {
+	const person = await DatanetsApp.open({ path: '/', preferences: { reply: { maxNewTokens: 16 } } });
+	await person.app.ask('What is a joint?');
+	await person.app.settled();
+	const reply = await person.app.text();
+	await person.button(/^Good reply/).click();
+	await person.toast('Kept as a draft in “Feedback from chats”, to be reviewed.').waitFor();
+	await person.button(/^This is wrong/).click();
+	const dialog = person.page.getByRole('dialog');
+	await dialog.getByRole('textbox', { name: 'It should be' }).fill('A place where two bones meet.');
+	await person.button('Keep as a draft', dialog).click();
+	await dialog.waitFor({ state: 'detached' });
+
+	await person.page.goto(person.page.url().replace(/\/(\?.*)?$/, '/datanets'));
+	await person.page.getByRole('link', { name: /Feedback from chats.*2 rows to review/ }).click();
+	await person.tab('Review');
+	await person.page.getByText('A place where two bones meet.').waitFor();
+	await person.page.getByText(reply.slice(0, 20)).first().waitFor();
+	await person.button('Accept all 2').click();
+	await person.tab('Overview');
+	await person.page.getByText('2 rows by 1 contributor.').waitFor();
+	const contributors = person.page.getByRole('region', { name: 'Whose knowledge this is' });
+	expect(await contributors.innerText()).toContain('You');
+});
+
+test('a thumb that was a slip is taken back', async () => {
+	const person = await DatanetsApp.open({ path: '/', preferences: { reply: { maxNewTokens: 16 } } });
+	await person.app.ask('What is a joint?');
+	await person.app.settled();
+	await person.button(/^Good reply/).click();
+	await person.button('Undo').click();
+	await person.button(/^Good reply/).waitFor();
+	await person.page.goto(person.page.url().replace(/\/(\?.*)?$/, '/datanets'));
+	await person.page.getByRole('link', { name: /Feedback from chats/ }).waitFor();
+	expect(await person.page.getByText('to review').count()).toBe(0);
+});
+
+test('what another app shares becomes rows of the Datanet one chooses, with its source', async () => {
+	const person = await DatanetsApp.open();
+	await person.create('Clippings');
+	const url = new URL('/datanets', person.page.url());
+	url.search = String(
+		new URLSearchParams({ title: 'Femur', text: 'The longest bone.', url: 'https://example.org/f' })
+	);
+	await person.page.goto(url.href);
+	await person.page.getByRole('dialog').getByLabel('Datanet', { exact: true }).selectOption('Clippings');
+	await person.button('Go on').click();
+	await person.page.getByText('The longest bone.').first().waitFor();
+	expect(await person.page.getByRole('textbox', { name: 'Source' }).inputValue()).toBe(
+		'https://example.org/f'
+	);
+	expect(await person.import()).toBe('1 row added');
+});
+
+test('a locked Datanet travels in a backup, asks for its passphrase on the new device and stays locked', async () => {
+	const first = await DatanetsApp.open();
+	await first.create('Private');
+	await first.preview(textFile('rows.jsonl', '{"prompt":"secret question","response":"secret answer"}\n'));
+	await first.import();
+	await first.tab('Overview');
+	await first.button('Lock').click();
+	const lock = first.page.getByRole('dialog');
+	await lock.getByRole('textbox', { name: 'Passphrase' }).fill('its passphrase');
+	await first.button('Lock', lock).click();
+	await first.toast('From now on its rows rest encrypted.').waitFor();
+	// A new tab has it closed: the backup asks.
+	await first.page.goto(new URL('/datanets', first.page.url()).href);
+	await first.button('Back up and restore').click();
+	await first.page.getByRole('menuitem', { name: 'Back up everything' }).click();
+	const dialog = first.page.getByRole('dialog');
+	await dialog.getByLabel('Passphrase, if you want one').fill('correct horse');
+	await first.button('Save the file', dialog).click();
+	await dialog.getByLabel('Passphrase of “Private”').fill('wrong');
+	await first.button('Go on', dialog).click();
+	await dialog.getByText('That one does not open it.', { exact: false }).waitFor();
+	await dialog.getByLabel('Passphrase of “Private”').fill('its passphrase');
+	const backup = await first.download(first.button('Go on', dialog));
+
+	const second = await DatanetsApp.open();
+	await second.choose(second.button(/^Start from files/), backup);
+	const restore = second.page.getByRole('dialog');
+	await restore.getByLabel('Passphrase of the backup').fill('correct horse');
+	await second.button('Restore', restore).click();
+	await restore.getByLabel('Passphrase of “Private”').fill('its passphrase');
+	await second.button('Go on', restore).click();
+	await second.toast('1 Datanet restored, and your key.').waitFor();
+	await second.page.getByRole('link', { name: /Private/ }).click();
+	await second.page.getByLabel('Passphrase', { exact: true }).fill('its passphrase');
+	await second.button('Open').click();
+	await second.tab('Rows');
+	await second.row('secret answer').waitFor();
+	expect(await second.page.getByRole('row').count()).toBe(2);
+});
