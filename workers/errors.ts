@@ -28,6 +28,13 @@ export type ErrorCode =
 	| 'import/unsupported'
 	// attribution
 	| 'receipt/malformed'
+	// training
+	| 'train/no-rows'
+	| 'train/bad-settings'
+	| 'train/too-large'
+	| 'train/unsupported'
+	| 'train/diverged'
+	| 'train/not-found'
 	// fetching and storing
 	| 'hub/not-found'
 	| 'hub/unauthorised'
