@@ -25,3 +25,24 @@ export function shuffled(count: number, seed: number, stream: Stream, part: numb
 	}
 	return order;
 }
+
+/**
+ * Fills an array with draws, uniform in [0, 1) with 24 bits: for the many that need no place of their own.
+ * xoshiro128** (Blackman and Vigna 2021), its state drawn from the seed.
+ */
+export function fillUniform(values: Float32Array, seed: number): void {
+	const word = (i: number) => Math.floor(uniform(seed, i) * 2 ** 32) | 0;
+	let [a, b, c, d] = [word(0), word(1), word(2), word(3) | 1];
+	for (let i = 0; i < values.length; i++) {
+		const product = Math.imul(b, 5);
+		const result = Math.imul((product << 7) | (product >>> 25), 9);
+		const shifted = b << 9;
+		c ^= a;
+		d ^= b;
+		b ^= c;
+		a ^= d;
+		c ^= shifted;
+		d = (d << 11) | (d >>> 21);
+		values[i] = (result >>> 8) / 2 ** 24;
+	}
+}
