@@ -30,7 +30,7 @@ export class CrashFolder implements Folder {
 	/** The folder as it is found after the restart. */
 	async restart(random: () => number): Promise<MemoryFolder> {
 		const after = new MemoryFolder();
-		for (const directory of ['index', 'blobs', 'parts'])
+		for (const directory of ['index', 'blobs', 'parts', 'runs'])
 			for (const name of await this.#live.names(directory)) {
 				const path = `${directory}/${name}`;
 				const bytes = survivors(

@@ -6,9 +6,13 @@ const manifest: AdapterManifest = {
 	name: 'Anatomy',
 	base: { id: 'openledger/nano', sha256: ['a'.repeat(64), 'b'.repeat(64)] },
 	files: { 'adapter_config.json': 'c'.repeat(64), 'adapter_model.safetensors': 'd'.repeat(64) },
-	datanets: [{ name: 'bones', rows: 3, root: `0x${'c'.repeat(64)}` }],
+	datanets: [
+		{ name: 'bones', rows: 3, root: `0x${'c'.repeat(64)}`, rowIds: ['a'], rowsSha256: 'e'.repeat(64) }
+	],
 	hyperparameters: { rank: 2, epochs: 3 },
-	evaluation: { metric: 'nats', heldOutRows: 1, heldOutTokens: 9, lossBefore: 3, lossAfter: 2 }
+	evaluation: { metric: 'nats', heldOutRows: 1, heldOutTokens: 9, lossBefore: 3, lossAfter: 2 },
+	training: { seed: 1, steps: 9, bestStep: 8, provider: 'wasm', engine: 'openledger 0.1.0' },
+	lineage: [{ sha256: 'f'.repeat(64), name: 'Bones', datanets: [{ name: 'bones', rows: 2 }] }]
 };
 
 describe('adapter manifest', () => {
@@ -26,6 +30,9 @@ describe('adapter manifest', () => {
 		['datanets', { datanets: undefined }],
 		['hyperparameters', { hyperparameters: { a: {} } }],
 		['evaluation', { evaluation: { ...manifest.evaluation, lossAfter: null } }],
+		['datanets', { datanets: [{ name: 'x', rows: 1, rowIds: [1] }] }],
+		['training', { training: { ...manifest.training, seed: -1 } }],
+		['lineage', { lineage: [{ sha256: 'x', name: 'y', datanets: [] }] }],
 		['indexRoot', { indexRoot: 'abc' }]
 	])('refuses a wrong %s and names it', (field, change) => {
 		const parse = () => parseManifest(JSON.stringify({ ...manifest, ...change }));

@@ -33,6 +33,12 @@ export interface AdapterManifest {
 		sha256?: string;
 		/** Merkle root of the Datanet's version (0x…), once published. */
 		root?: string;
+		/** The Datanet's id where it was made. */
+		id?: string;
+		/** Ids of the contributions used, ascending; absent beyond 10,000. */
+		rowIds?: string[];
+		/** SHA-256 (hex) of those ids, each behind a line feed: the same rows, the same hash. */
+		rowsSha256?: string;
 	}[];
 	/** As the trainer names them. */
 	hyperparameters: Record<string, string | number | boolean>;
@@ -45,6 +51,18 @@ export interface AdapterManifest {
 		lossBefore: number;
 		lossAfter: number;
 	};
+	/** What, with base, rows and hyperparameters, gives the same weights again on the wasm kernels, bit by bit. */
+	training?: {
+		seed: number;
+		/** Optimiser steps planned, and those after which the weights were taken. */
+		steps: number;
+		bestStep: number;
+		provider: string;
+		/** Versions of what computed it. */
+		engine: string;
+	};
+	/** Adapters that this one goes on from, the nearest first, each by the SHA-256 (hex) of its weights. */
+	lineage?: { sha256: string; name: string; datanets: { name: string; rows: number; root?: string }[] }[];
 	/** Root of the attribution index (0x…), where one was made. */
 	indexRoot?: string;
 }
@@ -84,7 +102,10 @@ const FIELDS: Record<keyof AdapterManifest, Check> = {
 			rows: isCount,
 			licence: optional(isText),
 			sha256: optional(isSha256),
-			root: optional(isRoot)
+			root: optional(isRoot),
+			id: optional(isText),
+			rowIds: optional(listOf(isText)),
+			rowsSha256: optional(isSha256)
 		})
 	),
 	hyperparameters: (value) => isJsonObject(value) && Object.values(value).every(isSetting),
@@ -96,6 +117,18 @@ const FIELDS: Record<keyof AdapterManifest, Check> = {
 			lossBefore: isNumber,
 			lossAfter: isNumber
 		})
+	),
+	training: optional(
+		record({ seed: isCount, steps: isCount, bestStep: isCount, provider: isText, engine: isText })
+	),
+	lineage: optional(
+		listOf(
+			record({
+				sha256: isSha256,
+				name: isText,
+				datanets: listOf(record({ name: isText, rows: isCount, root: optional(isRoot) }))
+			})
+		)
 	),
 	indexRoot: optional(isRoot)
 };

@@ -30,7 +30,9 @@ export function freshParameters({ slices, length }: ParameterLayout, seed: numbe
 export function settingsOf({ config, modules }: LoraAdapter): LoraSettings {
 	const names = [...new Set([...modules.keys()].map((path) => path.slice(path.lastIndexOf('.') + 1)))];
 	const [first] = modules.values();
-	const alike = [...modules.values()].every(({ rank, scale }) => rank === first?.rank && scale === first.scale);
+	const alike = [...modules.values()].every(
+		({ rank, scale }) => rank === first?.rank && scale === first.scale
+	);
 	if (!first || !alike) throw cannotContinue('its modules differ in rank or scale');
 	const { rank } = first;
 	const alpha = first.scale * (config.rankStabilised ? Math.sqrt(rank) : rank);

@@ -148,7 +148,8 @@ export class Trainer {
 				await yieldToEvents();
 			}
 			const mean = loss.sum / loss.tokens;
-			if (!Number.isFinite(mean)) throw diverged(progress.step, 'The loss on the rows held back is not a number');
+			if (!Number.isFinite(mean))
+				throw diverged(progress.step, 'The loss on the rows held back is not a number');
 			const best = progress.best === undefined || mean < progress.best.loss;
 			if (best) progress.best = { step: progress.step, loss: mean };
 			progress.worse = best ? 0 : progress.worse + 1;

@@ -122,7 +122,10 @@ export class WasmLearner implements Learner {
 	/** Runs a graph on inputs that are freed afterwards, the lasting ones excepted. */
 	async #run(session: OrtSession, feeds: Map<string, OrtTensor>, fetches: string[]): Promise<OrtTensor[]> {
 		try {
-			const lasting = [['parameters', this.#parameters], ['scale', this.#scale]] as const;
+			const lasting = [
+				['parameters', this.#parameters],
+				['scale', this.#scale]
+			] as const;
 			return await session.run(new Map([...feeds, ...lasting]), fetches);
 		} finally {
 			for (const tensor of feeds.values()) tensor.dispose();
@@ -147,7 +150,8 @@ export class WasmLearner implements Learner {
 		const { dropout } = this.#settings;
 		const values = mask.floats();
 		fillUniform(values, seed);
-		for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) < dropout ? 0 : 1 / (1 - dropout);
+		for (let i = 0; i < values.length; i++)
+			values[i] = (values[i] as number) < dropout ? 0 : 1 / (1 - dropout);
 		return mask;
 	}
 }
@@ -162,5 +166,8 @@ function total(loss: OrtTensor | undefined): number {
 
 function open(ort: Ort, { sources }: ReadGraph, { model }: Pick<LossGraph, 'model'>): Promise<OrtSession> {
 	const { graph, weights, weightsPath } = writeModel(model);
-	return OrtSession.create(ort, { graph, weights: { path: weightsPath, source: segmentSource(weights, sources) } });
+	return OrtSession.create(ort, {
+		graph,
+		weights: { path: weightsPath, source: segmentSource(weights, sources) }
+	});
 }

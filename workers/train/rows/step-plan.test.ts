@@ -18,7 +18,9 @@ test('every epoch learns every sample once, in steps of so many micro-batches', 
 	expect([...seen.keys()]).toEqual([0, 1, 2]);
 	for (const samples of seen.values())
 		expect(samples.sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
-	const ends = Array.from({ length: plan.steps }, (_, step) => plan.at(step)).filter((step) => step.endsEpoch);
+	const ends = Array.from({ length: plan.steps }, (_, step) => plan.at(step)).filter(
+		(step) => step.endsEpoch
+	);
 	expect(ends.map(({ epoch }) => epoch)).toEqual([0, 1, 2]);
 });
 

@@ -1,4 +1,12 @@
-import type { RowReport, RunDetail, RunState, SampleReply, StepPoint, TrainingPlan, ValidationPoint } from '../api.ts';
+import type {
+	RowReport,
+	RunDetail,
+	RunState,
+	SampleReply,
+	StepPoint,
+	TrainingPlan,
+	ValidationPoint
+} from '../api.ts';
 import type { Hyperparameters } from '../hyperparameters.ts';
 import type { Provider } from '#workers/protocol.ts';
 
@@ -40,7 +48,12 @@ export function foldRun(file: RunFile, records: readonly RunRecord[]): RunDetail
 		hyperparameters,
 		provider,
 		seed: plan.seed,
-		sources: plan.sources.map(({ name, datanet, root, rows: { length } }) => ({ name, datanet, root, rows: length })),
+		sources: plan.sources.map(({ name, datanet, root, rows: { length } }) => ({
+			name,
+			datanet,
+			root,
+			rows: length
+		})),
 		prompts: plan.prompts,
 		state: 'running',
 		step: 0,

@@ -127,7 +127,10 @@ export class RunStore {
 	}
 
 	/** Newest first. */
-	async #checkpoints(id: string, kind: CheckpointKind): Promise<{ name: string; step: number; hash: string }[]> {
+	async #checkpoints(
+		id: string,
+		kind: CheckpointKind
+	): Promise<{ name: string; step: number; hash: string }[]> {
 		return (await this.#names(id))
 			.flatMap((name) => {
 				const [, its, step, hash, ...more] = name.split('.');

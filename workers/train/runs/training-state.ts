@@ -1,5 +1,10 @@
 import { memorySource } from '#workers/bytes.ts';
-import { readSafetensors, readTensorF32, writeSafetensors, type TensorData } from '#workers/formats/safetensors.ts';
+import {
+	readSafetensors,
+	readTensorF32,
+	writeSafetensors,
+	type TensorData
+} from '#workers/formats/safetensors.ts';
 
 /** What is trained, and the optimiser's memory of it: each a vector over all parameters in the graph's order. */
 export interface Vectors {

@@ -1,0 +1,66 @@
+import type { Hyperparameters, Preset } from './hyperparameters.ts';
+import { MODULES } from './hyperparameters.ts';
+
+/** What presets are chosen from. */
+export interface PresetFacts {
+	/** Contributions that are learnt. */
+	rows: number;
+	/** Their tokens, one epoch. */
+	tokens: number;
+	/** Tokens of the longest. */
+	longest: number;
+	/** Width of the base's hidden state: wider models want smaller steps. */
+	hidden: number;
+	/** Tokens that the base can read at once. */
+	contextLength: number;
+	/** True where a graphics card does the work. */
+	gpu: boolean;
+}
+
+interface Recipe {
+	rank: number;
+	/** Passes over few rows, and over very many: what lies between follows the logarithm. */
+	epochs: readonly [few: number, many: number];
+	learningRate: number;
+	dropout: number;
+	validateTimes: number;
+}
+
+/** Found by experiment on the bundled model, which is 256 wide (docs/decisions/training-presets.md). */
+const RECIPES: Record<Preset, Recipe> = {
+	quick: { rank: 16, epochs: [8, 1], learningRate: 2e-3, dropout: 0, validateTimes: 8 },
+	balanced: { rank: 16, epochs: [16, 2], learningRate: 1.5e-3, dropout: 0.1, validateTimes: 16 },
+	thorough: { rank: 32, epochs: [30, 4], learningRate: 1e-3, dropout: 0.1, validateTimes: 30 }
+};
+const REFERENCE_WIDTH = 256;
+const [FEW, MANY] = [300, 30_000];
+
+/** Settings for a Datanet, a base and a device. Pure: the same facts give the same settings. */
+export function presetFor(preset: Preset, facts: PresetFacts): Hyperparameters {
+	const { rank, epochs, learningRate, dropout } = RECIPES[preset];
+	const place = Math.log(facts.rows / FEW) / Math.log(MANY / FEW);
+	const share = Math.min(1, Math.max(0, place));
+	const maxLength = Math.min(facts.contextLength, 512);
+	return {
+		rank,
+		alpha: 2 * rank,
+		rankStabilised: false,
+		targetModules: [...MODULES],
+		dropout,
+		optimiser: 'adamw',
+		learningRate: Number((learningRate * Math.min(1, REFERENCE_WIDTH / facts.hidden)).toPrecision(2)),
+		schedule: 'cosine',
+		warmup: 0.05,
+		epochs: Math.max(1, Math.round(epochs[0] * (epochs[1] / epochs[0]) ** share)),
+		steps: 0,
+		batchTokens: Math.max(facts.gpu ? 2048 : 768, Math.min(facts.longest, maxLength)),
+		accumulation: 1,
+		maxLength,
+		packing: true,
+		weightDecay: 0,
+		clip: 1,
+		validationShare: 0.1,
+		validateEvery: 0,
+		patience: 0
+	};
+}

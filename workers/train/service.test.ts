@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serve } from '../../.ci/serve.mjs';
+import { parseManifest } from '#workers/adapters/manifest.ts';
+import { Engine } from '#workers/engine/engine.ts';
+import { OpenLedgerError } from '#workers/errors.ts';
+import { MemoryFolder } from '#workers/models/store/memory-folder.ts';
+import type { TrainEvent, TrainingPlan, TrainingRow } from './api.ts';
+import { TrainService } from './service.ts';
+
+/** The real service in Node on the wasm kernels, with what the app ships served as a static host would. */
+let host: Awaited<ReturnType<typeof serve>>;
+let appUrl: string;
+const folder = new MemoryFolder();
+let service: TrainService;
+
+beforeAll(async () => {
+	host = await serve({ directory: new URL('../../static', import.meta.url).pathname });
+	appUrl = `${host.url}/`;
+	service = new TrainService({ folder, appUrl });
+}, 60_000);
+afterAll(() => host.close());
+
+const BONES = [
+	'femur',
+	'tibia',
+	'fibula',
+	'patella',
+	'humerus',
+	'radius',
+	'ulna',
+	'scapula',
+	'clavicle',
+	'sternum'
+];
+const rows: TrainingRow[] = BONES.flatMap((bone, i) => [
+	{
+		id: `bone-${i}`,
+		content: { kind: 'pair', prompt: `What is the ${bone}?`, response: `The ${bone} is bone number ${i}.` }
+	},
+	{
+		id: `place-${i}`,
+		content: { kind: 'pair', prompt: `Where is the ${bone}?`, response: `At place ${i} of the skeleton.` }
+	}
+]);
+let count = 0;
+function planFor(change: Partial<TrainingPlan> = {}): TrainingPlan {
+	return {
+		id: `run-${++count}`,
+		name: 'Bones',
+		base: 'bundled:nano',
+		sources: [{ name: 'Bones', datanet: 'bones', licence: 'CC0-1.0', rows }],
+		preset: 'quick',
+		hyperparameters: { rank: 4, alpha: 8, targetModules: ['q_proj', 'v_proj'], epochs: 3, batchTokens: 128 },
+		prompts: ['What is the femur?'],
+		seed: 11,
+		provider: 'wasm',
+		...change
+	};
+}
+
+/** Starts a run and gathers what it tells. */
+async function train(plan: TrainingPlan, onEvent: (event: TrainEvent) => void = () => undefined) {
+	const events: TrainEvent[] = [];
+	const summary = await service.start(plan, (event) => {
+		events.push(structuredClone(event));
+		onEvent(event);
+	});
+	return { summary, events };
+}
+const of = <T extends TrainEvent['type']>(events: TrainEvent[], type: T) =>
+	events.filter((event): event is Extract<TrainEvent, { type: T }> => event.type === type);
+
+describe('a run', () => {
+	test('learns, tells how it goes, and its adapter answers in the chat', async () => {
+		const plan = planFor();
+		const { summary, events } = await train(plan);
+		const steps = of(events, 'step');
+		expect(summary).toMatchObject({
+			id: plan.id,
+			state: 'finished',
+			step: steps.length,
+			steps: steps.length
+		});
+		expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i + 1));
+		expect(summary.bestLoss).toBeLessThan((summary.baseLoss as number) - 0.2);
+		expect(steps.at(-1)?.secondsLeft).toBe(0);
+		expect(steps.at(-1)?.tokensPerSecond).toBeGreaterThan(1);
+		expect(of(events, 'validation').length).toBe(4);
+		expect(of(events, 'sample').map(({ prompt }) => prompt)).toEqual(
+			Array.from({ length: 4 }, () => plan.prompts[0])
+		);
+		expect(of(events, 'sample').at(-1)?.text).not.toBe(of(events, 'sample')[0]?.text);
+		const detail = await service.run(plan.id);
+		expect(detail.curve.map(({ loss }) => loss)).toEqual(steps.map(({ loss }) => loss));
+		expect(detail.validation.map(({ loss }) => loss)).toEqual(
+			of(events, 'validation').map(({ loss }) => loss)
+		);
+		expect((await service.runs()).map(({ id }) => id)).toContain(plan.id);
+
+		const id = await service.save(plan.id, { name: 'Bones', author: 'A. N. Other' });
+		expect((await service.run(plan.id)).adapter).toBe(id);
+		const engine = new Engine({ folder, appUrl });
+		await engine.load({ id: 'bundled:nano', provider: 'wasm' }, 'load', () => undefined);
+		const entry = (await engine.adapters()).find((adapter) => adapter.id === id);
+		expect(entry).toMatchObject({ name: 'Bones', author: 'A. N. Other', fits: true, rank: 4 });
+		const ask = (adapters: { id: string; weight: number }[]) =>
+			engine.generate(
+				{
+					id: `ask-${adapters.length}`,
+					conversation: `c-${adapters.length}`,
+					messages: [{ role: 'user', content: 'What is the femur?' }],
+					adapters,
+					sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 },
+					maxNewTokens: 48,
+					stop: []
+				},
+				() => undefined
+			);
+		// The last sample was made by the best weights where the last validation was the best.
+		const reply = (await ask([{ id, weight: 1 }])).text;
+		expect(reply).not.toBe((await ask([])).text);
+		if (summary.bestStep === summary.step) expect(reply.trim()).toBe(of(events, 'sample').at(-1)?.text);
+	}, 180_000);
+
+	test('with the same inputs gives the same adapter, bit for bit; with another seed another', async () => {
+		const hashOf = async (plan: TrainingPlan) => {
+			await train(plan);
+			const files = await service.export(plan.id, { name: 'Bones' });
+			const manifest = await files.find(({ name }) => name === 'manifest.json')?.text();
+			return parseManifest(manifest ?? '');
+		};
+		const hyperparameters = { ...planFor().hyperparameters, epochs: 1, dropout: 0.1 };
+		const one = await hashOf(planFor({ hyperparameters, prompts: [] }));
+		// A second person: the rows in another order, a browser that never saw the first run.
+		const other = await hashOf(
+			planFor({
+				hyperparameters,
+				prompts: [],
+				sources: [{ name: 'Bones', datanet: 'bones', licence: 'CC0-1.0', rows: [...rows].reverse() }]
+			})
+		);
+		const third = await hashOf(planFor({ hyperparameters, prompts: [], seed: 12 }));
+		expect(other).toEqual(one);
+		expect(third.files['adapter_model.safetensors']).not.toBe(one.files['adapter_model.safetensors']);
+		expect(one).toMatchObject({
+			base: { id: expect.any(String) as string },
+			datanets: [{ name: 'Bones', id: 'bones', rows: 20, licence: 'CC0-1.0' }],
+			hyperparameters: { rank: 4, preset: 'quick', targetModules: 'q_proj v_proj' },
+			evaluation: { heldOutRows: 2 },
+			training: { seed: 11, provider: 'wasm' }
+		});
+		expect(one.datanets[0]?.rowIds).toEqual(rows.map(({ id }) => id).sort());
+	}, 240_000);
+});
+
+describe('bad input', () => {
+	const refused = (change: Partial<TrainingPlan>) => service.start(planFor(change), () => undefined);
+	test('an empty Datanet', async () => {
+		await expect(refused({ sources: [{ name: 'Empty', rows: [] }] })).rejects.toMatchObject({
+			code: 'train/no-rows'
+		});
+	});
+	test('settings that make no sense', async () => {
+		await expect(refused({ hyperparameters: { rank: 0 } })).rejects.toMatchObject({
+			code: 'train/bad-settings'
+		});
+	});
+	test('memory that will not fit is said before the start', async () => {
+		const long: TrainingRow = {
+			id: 'long',
+			content: { kind: 'passage', text: 'The femur is a bone. '.repeat(12_000) }
+		};
+		const plan = planFor({
+			sources: [{ name: 'Long', rows: [long] }],
+			hyperparameters: { batchTokens: 65_536, maxLength: 512, packing: false }
+		});
+		const estimate = await service.estimate(plan, 'estimate', () => undefined);
+		expect(estimate).toMatchObject({
+			fits: false,
+			reason: expect.stringContaining('MB of memory') as string
+		});
+		await expect(service.start(plan, () => undefined)).rejects.toMatchObject({ code: 'train/too-large' });
+		await expect(service.run(plan.id)).rejects.toMatchObject({ code: 'train/not-found' });
+	}, 60_000);
+	test('a learning rate that diverges ends the run, which says so and keeps what it had', async () => {
+		const plan = planFor({
+			prompts: [],
+			hyperparameters: {
+				...planFor().hyperparameters,
+				learningRate: 1,
+				schedule: 'constant',
+				clip: 0,
+				warmup: 0,
+				epochs: 60
+			}
+		});
+		const error = await service.start(plan, () => undefined).catch((thrown: unknown) => thrown);
+		expect(error).toBeInstanceOf(OpenLedgerError);
+		expect(error).toMatchObject({
+			code: 'train/diverged',
+			remedy: expect.stringContaining('lower learning rate') as string
+		});
+		const detail = await service.run(plan.id);
+		expect(detail).toMatchObject({ state: 'failed', reason: (error as OpenLedgerError).message });
+		expect(Number.isFinite(detail.bestLoss)).toBe(true);
+		const files = await service.export(plan.id, { name: 'Saved' });
+		expect(files.map(({ name }) => name)).toContain('adapter_model.safetensors');
+	}, 180_000);
+});

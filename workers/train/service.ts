@@ -1,0 +1,326 @@
+import { OpenLedgerError } from '#workers/errors.ts';
+import { AdapterLibrary } from '#workers/engine/adapter-library.ts';
+import type { EngineEnvironment } from '#workers/engine/environment.ts';
+import { Tasks } from '#workers/engine/tasks.ts';
+import { Mutex } from '#workers/generate/mutex.ts';
+import { MANIFEST_FILE } from '#workers/adapters/lora-adapter.ts';
+import { ModelLibrary } from '#workers/models/library.ts';
+import { FileStore } from '#workers/models/store/file-store.ts';
+import { trainGraph } from '#workers/onnx/train/train-graph.ts';
+import type { EngineSettings } from '#workers/protocol.ts';
+import { adapterOf } from './adapter.ts';
+import type {
+	Estimate,
+	Evaluation,
+	ReplyPair,
+	RunDetail,
+	RunSummary,
+	SaveOptions,
+	TrainApi,
+	TrainEvent,
+	TrainingPlan
+} from './api.ts';
+import { estimateOf, predictMemory, tooLarge } from './estimate.ts';
+import { evaluateRun } from './evaluate/evaluate.ts';
+import { prepare, type Prepared, type Rooms } from './prepare.ts';
+import { resultFiles } from './result.ts';
+import { RunStore } from './runs/run-store.ts';
+import { decodeParameters, decodeState } from './runs/training-state.ts';
+import { Session } from './session.ts';
+import { work, type Control } from './work.ts';
+
+type Listener<Event> = (event: Event) => void;
+
+/** The training worker behind `TrainApi`. It has a runtime of its own: the chat's worker goes on beside it. */
+export class TrainService implements TrainApi {
+	readonly #environment: EngineEnvironment;
+	readonly #tasks = new Tasks();
+	/** One thing at a time on the device. */
+	readonly #device = new Mutex();
+	readonly #store: Promise<FileStore>;
+	readonly #models: Promise<ModelLibrary>;
+	/** Runs that are working or waiting. */
+	readonly #controls = new Map<string, Control>();
+
+	constructor(environment: EngineEnvironment) {
+		this.#environment = environment;
+		this.#store = Promise.resolve(environment.folder).then((folder) => FileStore.open(folder));
+		this.#models = this.#store.then((store) => new ModelLibrary(store, environment.appUrl));
+	}
+
+	async configure({ hubUrl }: EngineSettings): Promise<void> {
+		(await this.#models).useHub({ url: hubUrl });
+	}
+
+	cancel(task: string): Promise<void> {
+		this.#tasks.cancel(task);
+		return Promise.resolve();
+	}
+
+	async estimate(plan: TrainingPlan, task: string, onEvent: Listener<TrainEvent>): Promise<Estimate> {
+		return this.#tasks.run(task, (signal) =>
+			this.#inTurn(onEvent, async () => {
+				signal.throwIfAborted();
+				const prepared = await prepare(plan, await this.#rooms(), { signal, onEvent });
+				try {
+					const predicted = predictMemory(prepared);
+					const estimate = estimateOf(prepared, predicted, plan.prompts.length);
+					if (!estimate.fits) return estimate;
+					const session = await Session.open(prepared, this.#environment, onEvent);
+					try {
+						const measured = await session.calibrate(session.freshState(plan.seed).vectors, signal);
+						return estimateOf(prepared, predicted, plan.prompts.length, measured);
+					} finally {
+						await session.close();
+					}
+				} finally {
+					await prepared.open.close();
+				}
+			})
+		);
+	}
+
+	async start(plan: TrainingPlan, onEvent: Listener<TrainEvent>): Promise<RunSummary> {
+		return this.#controlled(plan.id, (control) =>
+			this.#inTurn(onEvent, async () => {
+				const { signal } = control;
+				const prepared = await prepare(plan, await this.#rooms(), { signal, onEvent });
+				try {
+					const predicted = predictMemory(prepared);
+					this.#requireFit(estimateOf(prepared, predicted, plan.prompts.length));
+					const session = await Session.open(prepared, this.#environment, onEvent);
+					try {
+						const state = session.freshState(plan.seed);
+						const measured = await session.calibrate(state.vectors, signal);
+						const estimate = estimateOf(prepared, predicted, plan.prompts.length, measured);
+						this.#requireFit(estimate);
+						onEvent({ type: 'ready', estimate });
+						const runs = await this.#runs();
+						await runs.create({
+							format: 'openledger-run/1',
+							plan,
+							hyperparameters: prepared.settings,
+							provider: prepared.choice.provider,
+							steps: prepared.steps.steps,
+							rows: prepared.dataset.report,
+							base: { name: prepared.open.item.name, sha256: prepared.open.sha256 },
+							started: Date.now()
+						});
+						return await work({ plan, prepared, session, state, runs, control, onEvent });
+					} finally {
+						await session.close();
+					}
+				} finally {
+					await prepared.open.close();
+				}
+			})
+		);
+	}
+
+	async resume(id: string, onEvent: Listener<TrainEvent>): Promise<RunSummary> {
+		return this.#controlled(id, (control) =>
+			this.#inTurn(onEvent, async () => {
+				const runs = await this.#runs();
+				const { plan, hyperparameters: settings, provider } = await runs.file(id);
+				const checkpoint = await runs.readCheckpoint(id, 'state');
+				const { signal } = control;
+				const decided = { settings, provider };
+				const prepared = await prepare(plan, await this.#rooms(), { signal, onEvent, decided });
+				try {
+					await this.#requireSameBase(id, prepared);
+					const session = await Session.open(prepared, this.#environment, onEvent);
+					try {
+						const state = checkpoint ? decodeState(checkpoint.bytes) : session.freshState(plan.seed);
+						return await work({ plan, prepared, session, state, runs, control, onEvent });
+					} finally {
+						await session.close();
+					}
+				} finally {
+					await prepared.open.close();
+				}
+			})
+		);
+	}
+
+	pause(run: string): Promise<void> {
+		this.#controls.get(run)?.end('paused');
+		return Promise.resolve();
+	}
+
+	async stop(run: string): Promise<void> {
+		const control = this.#controls.get(run);
+		if (control) return control.end('stopped');
+		const runs = await this.#runs();
+		const { state, seconds } = await runs.detail(run);
+		if (state === 'paused' || state === 'interrupted')
+			await runs.append(run, [{ state: 'stopped', seconds }]);
+	}
+
+	async runs(): Promise<RunSummary[]> {
+		return (await (await this.#runs()).list()).map(summaryOf);
+	}
+
+	async run(id: string): Promise<RunDetail> {
+		return (await this.#runs()).detail(id);
+	}
+
+	async remove(run: string): Promise<void> {
+		const runs = await this.#runs();
+		const release = await runs.lock(run);
+		if (!release) throw busy(run);
+		try {
+			await runs.remove(run);
+		} finally {
+			await release();
+		}
+	}
+
+	async save(run: string, options: SaveOptions): Promise<string> {
+		const files = await this.#result(run, options);
+		const id = await new AdapterLibrary(await this.#store).import(files, { name: options.name });
+		await (await this.#runs()).append(run, [{ adapter: id }]);
+		return id;
+	}
+
+	async export(run: string, options: SaveOptions): Promise<File[]> {
+		return [...(await this.#result(run, options))].map(([name, bytes]) => new File([bytes], name));
+	}
+
+	async evaluate(
+		run: string,
+		options: { rows: number; prompts: string[] },
+		task: string,
+		onReply: Listener<ReplyPair>
+	): Promise<Evaluation> {
+		return this.#tasks.run(task, (signal) =>
+			this.#device.run(async () => {
+				signal.throwIfAborted();
+				const { plan, prepared, detail, parameters } = await this.#taught(run);
+				try {
+					return await evaluateRun({ plan, prepared, detail, parameters, ...options }, this.#environment, {
+						signal,
+						onReply
+					});
+				} finally {
+					await prepared.open.close();
+				}
+			})
+		);
+	}
+
+	/** The files of a run's best weights. */
+	async #result(run: string, options: SaveOptions): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+		const { plan, prepared, detail, parameters } = await this.#taught(run);
+		try {
+			const { settings, open, read, dataset } = prepared;
+			const { layout } = trainGraph(read.model, {
+				lora: { rank: settings.rank, modules: settings.targetModules }
+			});
+			const base = { id: open.item.source || open.item.name, hashes: open.hashes };
+			const adapter = adapterOf(parameters, layout, settings, base.id);
+			const continued = plan.continueFrom === undefined ? undefined : await this.#parent(plan.continueFrom);
+			return await resultFiles({ adapter, run: detail, plan, dataset, base, continued }, options);
+		} finally {
+			await prepared.open.close();
+		}
+	}
+
+	async #parent(id: string): Promise<{ sha256: string; name: string; manifest?: Uint8Array }> {
+		const item = await (await this.#store).item(`adapter:${id}`);
+		const has = item?.files.some(({ path }) => path === MANIFEST_FILE) ?? false;
+		const manifest = has ? await (await this.#store).readFile(`adapter:${id}`, MANIFEST_FILE) : undefined;
+		return { sha256: id, name: item?.name ?? id.slice(0, 8), manifest };
+	}
+
+	/** A run with the best of what it has learnt. The caller closes `prepared.open`. */
+	async #taught(run: string) {
+		const runs = await this.#runs();
+		const { plan, hyperparameters: settings, provider } = await runs.file(run);
+		const detail = await runs.detail(run);
+		const parameters = await bestParameters(runs, run, detail);
+		const decided = { settings, provider };
+		const prepared = await prepare(plan, await this.#rooms(), { onEvent: () => undefined, decided });
+		return { plan, prepared, detail, parameters };
+	}
+
+	async #requireSameBase(id: string, { open }: Prepared): Promise<void> {
+		const { base } = await (await this.#runs()).file(id);
+		if (base.sha256 === open.sha256) return;
+		throw new OpenLedgerError('adapter/wrong-base', 'The base model has changed since this run began.', {
+			remedy: 'Start the run again on the base as it is now.',
+			details: { run: id }
+		});
+	}
+
+	#requireFit({ fits, memoryBytes, memoryLimit }: Estimate): void {
+		if (!fits) throw tooLarge(memoryBytes, memoryLimit);
+	}
+
+	/** Runs of one id exclude each other, here and in other tabs. */
+	async #controlled<T>(id: string, task: (control: Control) => Promise<T>): Promise<T> {
+		const release = this.#controls.has(id) ? undefined : await (await this.#runs()).lock(id);
+		if (!release || this.#controls.has(id)) {
+			await release?.();
+			throw busy(id);
+		}
+		const controller = new AbortController();
+		const control: Control = {
+			signal: controller.signal,
+			wanted: 'paused',
+			end(wanted) {
+				control.wanted = wanted;
+				controller.abort(
+					new OpenLedgerError('aborted', 'Stopped.', { remedy: 'Start it again when you like.' })
+				);
+			}
+		};
+		this.#controls.set(id, control);
+		try {
+			return await task(control);
+		} finally {
+			this.#controls.delete(id);
+			await release();
+		}
+	}
+
+	#inTurn<T>(onEvent: Listener<TrainEvent>, task: () => Promise<T>): Promise<T> {
+		onEvent({ type: 'phase', phase: 'queued' });
+		return this.#device.run(task);
+	}
+
+	async #rooms(): Promise<Rooms> {
+		return { models: await this.#models, adapters: new AdapterLibrary(await this.#store) };
+	}
+
+	async #runs(): Promise<RunStore> {
+		return new RunStore((await this.#store).folder);
+	}
+}
+
+async function bestParameters(
+	runs: RunStore,
+	id: string,
+	{ bestLoss, bestStep }: RunDetail
+): Promise<Float32Array> {
+	const best = bestLoss === undefined ? undefined : await runs.readCheckpoint(id, 'best', bestStep);
+	if (best) return decodeParameters(best.bytes);
+	const state = await runs.readCheckpoint(id, 'state');
+	if (state) return decodeState(state.bytes).vectors.parameters;
+	throw new OpenLedgerError('storage/damaged', 'What this run had learnt is no longer stored.', {
+		remedy: 'Start it again.',
+		details: { run: id }
+	});
+}
+
+function summaryOf(detail: RunDetail): RunSummary {
+	const summary: Partial<RunDetail> = { ...detail };
+	for (const key of ['rows', 'curve', 'validation', 'samples'] as const) delete summary[key];
+	return summary as RunSummary;
+}
+
+function busy(run: string): OpenLedgerError {
+	return new OpenLedgerError('engine/busy', 'This run is under way, here or in another tab.', {
+		remedy: 'Pause it first, or go to the tab in which it runs.',
+		details: { run }
+	});
+}

@@ -1,0 +1,89 @@
+import type { EngineEnvironment } from '#workers/engine/environment.ts';
+import { startDecoder } from '#workers/engine/start-decoder.ts';
+import { heapOf } from '#workers/runtime/ort-module.ts';
+import { Ort } from '#workers/runtime/ort.ts';
+import { freshParameters, parametersOf } from './adapter.ts';
+import type { TrainEvent } from './api.ts';
+import { calibrate, type Calibration } from './calibrate.ts';
+import { Replies } from './evaluate/replies.ts';
+import type { Learner } from './learner/learner.ts';
+import { WasmLearner } from './learner/wasm-learner.ts';
+import type { Prepared } from './prepare.ts';
+import type { TrainingState, Vectors } from './runs/training-state.ts';
+
+/** Vectors beside the wasm heap: the sum of gradients, two moments, and a copy of three for a checkpoint. */
+const OUTSIDE_VECTORS = 6;
+
+/** What one run has on the device: its learner and, once asked, a decoder for sample replies. Both share one runtime. */
+export class Session {
+	readonly learner: Learner;
+	readonly #prepared: Prepared;
+	readonly #environment: EngineEnvironment;
+	readonly #ort: Ort;
+	#replies: Promise<Replies> | undefined;
+
+	private constructor(prepared: Prepared, environment: EngineEnvironment, ort: Ort, learner: Learner) {
+		this.#prepared = prepared;
+		this.#environment = environment;
+		this.#ort = ort;
+		this.learner = learner;
+	}
+
+	/** @throws OpenLedgerError `onnx/unsupported` for a base that cannot be trained, `device/*`, `engine/failed` */
+	static async open(
+		prepared: Prepared,
+		environment: EngineEnvironment,
+		onEvent: (event: TrainEvent) => void
+	): Promise<Session> {
+		onEvent({ type: 'phase', phase: 'graph' });
+		const { choice, read, settings } = prepared;
+		const ort = await Ort.start({ build: 'wasm', threads: choice.threads, urls: environment.ortUrls?.wasm });
+		const learner = await WasmLearner.create(ort, read, settings);
+		return new Session(prepared, environment, ort, learner);
+	}
+
+	/** Where a run begins: with fresh matrices, or with those of the adapter that is continued. */
+	freshState(seed: number): TrainingState {
+		const { layout } = this.learner;
+		const { continued } = this.#prepared;
+		const parameters = continued ? parametersOf(continued, layout) : freshParameters(layout, seed);
+		const zeros = () => new Float32Array(layout.length);
+		const vectors: Vectors = { parameters, mean: zeros(), variance: zeros() };
+		return { progress: { step: 0, tokens: 0, seconds: 0, worse: 0 }, vectors };
+	}
+
+	/** Measures speed and memory; the learner holds `vectors` afterwards. */
+	async calibrate(vectors: Vectors, signal?: AbortSignal): Promise<Calibration & { memoryBytes: number }> {
+		const measured = await calibrate(this.learner, this.#prepared, vectors, signal);
+		const heap = heapOf(this.#ort.module).byteLength;
+		return { ...measured, memoryBytes: heap + OUTSIDE_VECTORS * 4 * this.learner.layout.length };
+	}
+
+	/** A decoder of the base for replies, started when it is first asked for. */
+	replies(): Promise<Replies> {
+		this.#replies ??= startReplies(this.#prepared, this.#environment, this.#ort);
+		return this.#replies;
+	}
+
+	async close(): Promise<void> {
+		await (await this.#replies?.catch(() => undefined))?.dispose();
+		await this.learner.dispose();
+	}
+}
+
+/** @param ort the runtime to run on; a new one unless given */
+export async function startReplies(
+	{ open, choice }: Pick<Prepared, 'open' | 'choice'>,
+	environment: EngineEnvironment,
+	ort?: Ort
+): Promise<Replies> {
+	const started = await startDecoder(open, {
+		wanted: choice.provider,
+		folder: await environment.folder,
+		startOrt: async (threads) =>
+			ort ?? (await Ort.start({ build: 'wasm', threads, urls: environment.ortUrls?.wasm })),
+		urls: environment.ortUrls,
+		onProgress: () => undefined
+	});
+	return new Replies(started, open);
+}
