@@ -34,6 +34,8 @@ export interface Hyperparameters {
 	maxLength: number;
 	/** Several rows in one sequence, none of which sees another: less padding where rows are short. */
 	packing: boolean;
+	/** Short questions for what something is are also asked in other words (English). */
+	reword: boolean;
 	/** Decoupled (AdamW). */
 	weightDecay: number;
 	/** Gradients longer than this are shortened to it; 0: never. */
@@ -96,7 +98,7 @@ export function checkHyperparameters(given: Hyperparameters): void {
 	}
 	if (!['constant', 'linear', 'cosine'].includes(given.schedule)) throw bad('schedule', 'is not known');
 	if (!['adamw', 'sgd'].includes(given.optimiser)) throw bad('optimiser', 'is not known');
-	for (const name of ['rankStabilised', 'packing'] as const)
+	for (const name of ['rankStabilised', 'packing', 'reword'] as const)
 		if (typeof given[name] !== 'boolean') throw bad(name, 'must be true or false');
 	const { targetModules } = given;
 	if (!Array.isArray(targetModules) || targetModules.length === 0)

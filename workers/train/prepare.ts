@@ -12,7 +12,7 @@ import { settingsOf } from './adapter.ts';
 import type { TrainEvent, TrainingPlan } from './api.ts';
 import { checkHyperparameters, type Hyperparameters } from './hyperparameters.ts';
 import { presetFor } from './presets.ts';
-import { buildDataset, type Dataset } from './rows/dataset.ts';
+import { buildDataset, lengthOf, type Dataset } from './rows/dataset.ts';
 import type { Sample } from './rows/encode.ts';
 import { StepPlan } from './rows/step-plan.ts';
 
@@ -75,7 +75,7 @@ export async function prepare(
 		const dataset = datasetOf(plan, open, settings);
 		const training = dataset.training.flatMap(({ samples }) => samples);
 		const validation = dataset.validation.flatMap(({ samples }) => samples);
-		const lengths = training.map(({ ids }) => ids.length);
+		const lengths = training.map(lengthOf);
 		const steps = new StepPlan(lengths, settings, plan.seed);
 		return { open, read, choice, settings, dataset, training, validation, steps, continued, memoryBytes };
 	} catch (error) {
@@ -86,8 +86,8 @@ export async function prepare(
 
 function datasetOf(plan: TrainingPlan, open: OpenModel, settings: Hyperparameters): Dataset {
 	const maxLength = Math.min(settings.maxLength, open.contextLength);
-	const { validationShare } = settings;
-	return buildDataset(plan.sources, open.tokenizer, { maxLength, validationShare, seed: plan.seed });
+	const { validationShare, reword } = settings;
+	return buildDataset(plan.sources, open.tokenizer, { maxLength, validationShare, reword, seed: plan.seed });
 }
 
 /** The preset for these rows, what the plan changes, and what an adapter that is continued dictates. */

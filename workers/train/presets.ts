@@ -57,6 +57,7 @@ export function presetFor(preset: Preset, facts: PresetFacts): Hyperparameters {
 		accumulation: 1,
 		maxLength,
 		packing: true,
+		reword: true,
 		weightDecay: 0,
 		clip: 1,
 		validationShare: 0.1,

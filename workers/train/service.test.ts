@@ -186,12 +186,13 @@ describe('bad input', () => {
 		const plan = planFor({
 			prompts: [],
 			hyperparameters: {
-				...planFor().hyperparameters,
+				rank: 4,
+				batchTokens: 128,
 				learningRate: 1,
 				schedule: 'constant',
 				clip: 0,
 				warmup: 0,
-				epochs: 60
+				epochs: 10
 			}
 		});
 		const error = await service.start(plan, () => undefined).catch((thrown: unknown) => thrown);

@@ -43,8 +43,10 @@ export interface TrainerOptions {
 /** `early`: the validation loss has not fallen for `patience` validations. */
 export type TrainerEnd = 'finished' | 'early' | 'paused';
 
-/** A step's loss above that of the first steps by this much, in nats, is divergence: a coin toss over any vocabulary. */
-const DIVERGED = 4;
+/** A step's loss above that of the first steps by this much, in nats, is divergence. */
+const DIVERGED = 2;
+/** Share of the epochs in which a question is asked in its own words. */
+const OWN_WORDS = 0.4;
 /** Steps whose mean loss is held against the start's. */
 const WINDOW = 8;
 
@@ -105,9 +107,14 @@ export class Trainer {
 		const { epoch, endsEpoch, batches } = plan.at(progress.step);
 		const loss: BatchLoss = { sum: 0, tokens: 0 };
 		let tokens = 0;
+		// A question as it was asked every other time, in other words the rest.
+		const wording = (sample: number, variants: number) => {
+			const chance = draw(seed, 'wording', epoch, sample);
+			return chance < OWN_WORDS ? 0 : 1 + Math.floor(((chance - OWN_WORDS) / (1 - OWN_WORDS)) * variants);
+		};
 		for (const [i, batch] of batches.entries()) {
 			const dropoutSeed = Math.floor(draw(seed, 'dropout', progress.step, i) * 2 ** 32);
-			const part = await learner.accumulate(collate(batch, training), dropoutSeed);
+			const part = await learner.accumulate(collate(batch, training, wording), dropoutSeed);
 			loss.sum += part.sum;
 			loss.tokens += part.tokens;
 			tokens += paddedTokens(batch);

@@ -17,7 +17,12 @@ export interface BatchArrays {
 	learnt: number;
 }
 
-export function collate({ width, sequences }: MicroBatch, samples: readonly Sample[]): BatchArrays {
+/** @param wording picks among a sample's variants: 0 for the sample itself */
+export function collate(
+	{ width, sequences }: MicroBatch,
+	samples: readonly Sample[],
+	wording: (sample: number, variants: number) => number = () => 0
+): BatchArrays {
 	const rows = sequences.length;
 	const array = () => new Int32Array(rows * width);
 	const [ids, positions, segments] = [array(), array(), array()];
@@ -26,7 +31,10 @@ export function collate({ width, sequences }: MicroBatch, samples: readonly Samp
 	sequences.forEach((sequence, row) => {
 		let at = row * width;
 		sequence.forEach((number, i) => {
-			const sample = samples[number] as Sample;
+			const given = samples[number] as Sample;
+			const variants = given.variants ?? [];
+			const choice = variants.length > 0 ? wording(number, variants.length) : 0;
+			const sample = choice > 0 ? (variants[choice - 1] as Sample) : given;
 			ids.set(sample.ids, at);
 			targets.set(sample.targets, at);
 			for (let j = 0; j < sample.ids.length; j++) {

@@ -5,7 +5,7 @@ import type { TrainingSource } from '../api.ts';
 import { buildDataset } from './dataset.ts';
 
 const tokenizer = nanoTokenizer();
-const options = { maxLength: 128, validationShare: 0.1, seed: 3 };
+const options = { maxLength: 128, validationShare: 0.1, seed: 3, reword: false };
 const pair = (i: number): Content => ({
 	kind: 'pair',
 	prompt: `What is bone number ${i}?`,

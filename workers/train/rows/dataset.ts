@@ -4,6 +4,7 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import type { Tokenizer } from '#workers/models/tokenizer/tokenizer.ts';
 import type { RowReport, TrainingSource } from '../api.ts';
 import { encodeContent, IGNORED, type Sample } from './encode.ts';
+import { rewordings } from './reword.ts';
 import { holdBack } from './split.ts';
 
 /** A contribution and the samples it became. */
@@ -27,6 +28,8 @@ export interface DatasetOptions {
 	maxLength: number;
 	validationShare: number;
 	seed: number;
+	/** Learnt questions come in other words too. */
+	reword: boolean;
 }
 
 /** Fewer rows than this are learnt by heart rather than understood. */
@@ -41,7 +44,7 @@ const FEW = 20;
 export function buildDataset(
 	sources: readonly TrainingSource[],
 	tokenizer: Tokenizer,
-	{ maxLength, validationShare, seed }: DatasetOptions
+	{ maxLength, validationShare, seed, reword }: DatasetOptions
 ): Dataset {
 	const given = new Map<string, { source: number; content: Content }>();
 	sources.forEach(({ rows }, source) => {
@@ -73,6 +76,7 @@ export function buildDataset(
 		seed
 	);
 	const training = rows.filter((_, i) => !held[i]);
+	if (reword) for (const row of training) addVariants(row, tokenizer, maxLength);
 	const validation = rows.filter((_, i) => held[i]);
 	const distinct = new Set(rows.map((row) => row.contentHash)).size;
 	const samples = training.flatMap((row) => row.samples);
@@ -81,7 +85,7 @@ export function buildDataset(
 		validation: validation.length,
 		tokens: samples.reduce((sum, { ids }) => sum + ids.length, 0),
 		learntTokens: samples.reduce((sum, sample) => sum + learntTokens(sample), 0),
-		longest: Math.max(...samples.map(({ ids }) => ids.length)),
+		longest: samples.reduce((longest, sample) => Math.max(longest, lengthOf(sample)), 0),
 		repeated: rows.length - distinct,
 		shortened,
 		left,
@@ -89,6 +93,21 @@ export function buildDataset(
 	};
 	report.cautions = cautionsFor(report, distinct, given.size);
 	return { training, validation, report };
+}
+
+/** Tokens of a sample in its longest wording. */
+export function lengthOf({ ids, variants = [] }: Sample): number {
+	return variants.reduce((longest, variant) => Math.max(longest, variant.ids.length), ids.length);
+}
+
+function addVariants({ content, samples }: DatasetRow, tokenizer: Tokenizer, maxLength: number): void {
+	const [sample] = samples;
+	if (content.kind !== 'pair' || !sample) return;
+	const variants = rewordings(content.prompt).flatMap((prompt) => {
+		const encoded = encodeContent({ ...content, prompt }, tokenizer, maxLength);
+		return 'samples' in encoded && !encoded.shortened ? encoded.samples : [];
+	});
+	if (variants.length > 0) sample.variants = variants;
 }
 
 export function learntTokens({ targets }: Sample): number {

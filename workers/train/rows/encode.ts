@@ -12,6 +12,8 @@ export interface Sample {
 	ids: Int32Array;
 	/** For each position the token that follows it, or `IGNORED`. */
 	targets: Int32Array;
+	/** The same with its question in other words; every epoch takes one of them or the sample itself. */
+	variants?: Sample[];
 }
 
 export type Encoded = { samples: Sample[]; shortened: boolean } | { refused: string };

@@ -1,9 +1,9 @@
 import { uniform } from '#workers/generate/random.ts';
 
 /** What a seed's draws are for: each purpose has a stream of its own, so that one more draw here changes nothing there. */
-export type Stream = 'order' | 'batches' | 'weights' | 'dropout';
+export type Stream = 'order' | 'batches' | 'weights' | 'dropout' | 'wording';
 
-const STREAMS: Record<Stream, number> = { order: 1, batches: 2, weights: 3, dropout: 4 };
+const STREAMS: Record<Stream, number> = { order: 1, batches: 2, weights: 3, dropout: 4, wording: 5 };
 
 /**
  * Draw number `index` of a stream, uniform in [0, 1).
