@@ -32,7 +32,7 @@ export async function resultFiles(
 	{ adapter, run, plan, dataset, base, continued }: ResultFacts,
 	{ name, description, author, licence }: SaveOptions
 ): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
-	const files: Map<string, Uint8Array<ArrayBuffer>> = new Map(writeAdapter(adapter));
+	const files = new Map<string, Uint8Array<ArrayBuffer>>(writeAdapter(adapter));
 	const hashOf = async (file: string) => sha256Hex(files.get(file) ?? new Uint8Array());
 	const { targetModules, ...settings } = run.hyperparameters;
 	const manifest: AdapterManifest = {

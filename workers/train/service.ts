@@ -106,7 +106,7 @@ export class TrainService implements TrainApi {
 							base: { name: prepared.open.item.name, sha256: prepared.open.sha256 },
 							started: Date.now()
 						});
-						return await work({ plan, prepared, session, state, runs, control, onEvent });
+						return summaryOf(await work({ plan, prepared, session, state, runs, control, onEvent }));
 					} finally {
 						await session.close();
 					}
@@ -131,7 +131,7 @@ export class TrainService implements TrainApi {
 					const session = await Session.open(prepared, this.#environment, onEvent);
 					try {
 						const state = checkpoint ? decodeState(checkpoint.bytes) : session.freshState(plan.seed);
-						return await work({ plan, prepared, session, state, runs, control, onEvent });
+						return summaryOf(await work({ plan, prepared, session, state, runs, control, onEvent }));
 					} finally {
 						await session.close();
 					}

@@ -43,11 +43,11 @@ export interface TrainerOptions {
 /** `early`: the validation loss has not fallen for `patience` validations. */
 export type TrainerEnd = 'finished' | 'early' | 'paused';
 
-/** A step's loss above that of the first steps by this much, in nats, is divergence. */
+/** Losses above that of the first step by this much, in nats, are divergence. */
 const DIVERGED = 2;
 /** Share of the epochs in which a question is asked in its own words. */
 const OWN_WORDS = 0.4;
-/** Steps whose mean loss is held against the start's. */
+/** Steps whose mean loss is held against it. */
 const WINDOW = 8;
 
 /** Takes a learner through the steps of a plan. What it computes depends on plan, settings, seed and state alone. */
@@ -59,7 +59,6 @@ export class Trainer {
 	readonly #now: () => number;
 	#lastCheckpoint: number;
 	#losses: number[] = [];
-	#startLoss: number | undefined;
 
 	constructor(options: TrainerOptions) {
 		this.#options = options;
@@ -177,12 +176,13 @@ export class Trainer {
 		const { step } = this.#progress;
 		if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
 			throw diverged(step, 'The loss is no longer a number', rate);
+		this.#progress.startLoss ??= loss;
 		this.#losses.push(loss);
 		if (this.#losses.length < WINDOW) return;
 		const mean = this.#losses.reduce((sum, value) => sum + value, 0) / this.#losses.length;
 		this.#losses.shift();
-		this.#startLoss ??= Math.max(mean, this.#losses[0] ?? mean);
-		if (mean > this.#startLoss + DIVERGED) throw diverged(step, 'The loss rises instead of falling', rate);
+		if (mean > (this.#progress.startLoss ?? mean) + DIVERGED)
+			throw diverged(step, 'The loss rises instead of falling', rate);
 	}
 }
 

@@ -1,6 +1,6 @@
 import { OpenLedgerError } from '#workers/errors.ts';
 import { adapterOf } from './adapter.ts';
-import type { RunState, RunSummary, TrainEvent, TrainingPlan } from './api.ts';
+import type { RunDetail, RunState, TrainEvent, TrainingPlan } from './api.ts';
 import type { Prepared } from './prepare.ts';
 import { encodeParameters, encodeState, type Progress, type TrainingState } from './runs/training-state.ts';
 import type { RunRecord } from './runs/records.ts';
@@ -40,7 +40,7 @@ export async function work({
 	runs,
 	control,
 	onEvent
-}: Work): Promise<RunSummary> {
+}: Work): Promise<RunDetail> {
 	const { id } = plan;
 	const { settings, training, validation, steps } = prepared;
 	let waiting: RunRecord[] = [];

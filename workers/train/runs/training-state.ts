@@ -23,6 +23,8 @@ export interface Progress {
 	seconds: number;
 	/** The lowest validation loss and its step; undefined before the first validation. */
 	best?: { step: number; loss: number };
+	/** Of the first step, before anything was learnt: what divergence is told by. */
+	startLoss?: number;
 	/** Validations since the best one. */
 	worse: number;
 }
