@@ -20,6 +20,8 @@ export interface AppOptions {
 	offline?: boolean;
 	/** Where the app is served; the built app unless told. */
 	url?: string;
+	/** A browser of its own, started with these instead of the usual arguments. */
+	args?: string[];
 }
 
 /** Temperature so high that the model hardly ever ends a reply: there is time to stop it. */
@@ -41,10 +43,10 @@ export class App {
 	}
 
 	static async open(options: AppOptions = {}): Promise<App> {
-		const { phone, dark, preferences, path = '/', offline, url = inject('appUrl') } = options;
-		const context = await (
-			await browser()
-		).newContext({
+		const { phone, dark, preferences, path = '/', offline, url = inject('appUrl'), args } = options;
+		const own = args && (await chromium.launch({ executablePath: findChromium(), args }));
+		if (own) onTestFinished(() => own.close());
+		const context = await (own ?? (await browser())).newContext({
 			...(phone
 				? { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
 				: { viewport: { width: 1440, height: 900 } }),
@@ -67,6 +69,13 @@ export class App {
 		const page = await context.newPage();
 		await page.goto(url + path);
 		return new App(context, page);
+	}
+
+	/** Another tab of the same profile. */
+	async tab(path = '/'): Promise<App> {
+		const page = await this.context.newPage();
+		await page.goto(inject('appUrl') + path);
+		return new App(this.context, page);
 	}
 
 	get message(): Locator {
@@ -98,6 +107,12 @@ export class App {
 		const words = this.replies.last().locator('.markdown').first();
 		await words.waitFor();
 		await this.page.getByRole('button', { name: 'Stop' }).waitFor();
+	}
+
+	/** Looks a repository up on the page of models. */
+	async lookUp(repo: string): Promise<void> {
+		await this.page.getByRole('textbox', { name: 'Add any model from the Hub' }).fill(repo);
+		await this.page.getByRole('button', { name: 'Look it up' }).click();
 	}
 
 	/** Takes the nth adapter of the picker for the replies to come. Returns its name. */

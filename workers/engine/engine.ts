@@ -1,5 +1,5 @@
 import { OpenLedgerError } from '#workers/errors.ts';
-import type { DeviceFacts } from '#workers/models/catalogue/entry.ts';
+import { requireMemory, type DeviceFacts } from '#workers/models/catalogue/entry.ts';
 import { ModelLibrary } from '#workers/models/library.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
 import type {
@@ -100,6 +100,10 @@ export class Engine implements EngineApi {
 		onProgress: (progress: LoadProgress) => void
 	): Promise<LoadedModel> {
 		const models = await this.#models;
+		const found = await this.#device();
+		const device = { ...found, provider: provider === 'auto' ? found.provider : provider };
+		const entry = (await models.entries(device)).find((model) => model.id === id);
+		if (entry) requireMemory(entry, device);
 		await models.fetch(id, { signal, onProgress });
 		signal.throwIfAborted();
 		onProgress({ phase: 'start' });

@@ -46,6 +46,8 @@ export class Models {
 
 	/** The model used last where it is on the device, else the bundled one. */
 	async loadWanted(): Promise<void> {
+		// A person may have been quicker.
+		if (this.#ready) return;
 		const wanted = this.entries.find((entry) => entry.id === preferences.values.model);
 		const usable = wanted && (wanted.source === 'bundled' || wanted.stored === 'complete');
 		// Its failure is shown where the progress was; nothing else to do here.
@@ -98,6 +100,8 @@ export class Models {
 				load.error = error;
 				this.#ready = undefined;
 				if (error.code === 'aborted') this.load = undefined;
+				// What has arrived can be resumed.
+				void this.refresh().catch(() => undefined);
 				await this.#stillLoaded();
 			}
 			throw error;

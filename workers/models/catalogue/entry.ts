@@ -1,4 +1,5 @@
 import type { Dtype } from '#workers/models/hub/pick-files.ts';
+import { OpenLedgerError } from '#workers/errors.ts';
 import type { ModelEntry, Provider } from '#workers/protocol.ts';
 import { estimateMemory, memoryTier, type ModelShape } from './memory.ts';
 
@@ -83,6 +84,27 @@ function warning(
 	if (memoryBytes === undefined || memory <= memoryBytes / 2) return undefined;
 	const has = `this device has ${gigabytes(memoryBytes)}`;
 	return memory > memoryBytes ? `${needs}; ${has}.` : `${needs}; ${has}, of which a page gets about half.`;
+}
+
+/**
+ * Refuses what cannot run here before a byte is fetched: more than the device has, or than a wasm heap can hold.
+ * @throws OpenLedgerError `device/out-of-memory`
+ */
+export function requireMemory(
+	{ name, memoryBytes: needed }: ModelEntry,
+	{ provider, memoryBytes }: Omit<DeviceFacts, 'shaderF16'>
+): void {
+	if (needed === undefined) return;
+	const limit = Math.min(provider === 'wasm' ? wasmLimit : Infinity, memoryBytes ?? Infinity);
+	if (needed <= limit) return;
+	throw new OpenLedgerError(
+		'device/out-of-memory',
+		`${name} needs about ${gigabytes(needed)} of memory; here it could have ${gigabytes(limit)}.`,
+		{
+			remedy: 'Choose a smaller model, or the same in a smaller precision.',
+			details: { needed, limit, provider }
+		}
+	);
 }
 
 /** In words for a person: `2.1 GB`, `300 MB`. */

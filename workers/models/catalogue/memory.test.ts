@@ -7,7 +7,7 @@ import { heapOf } from '#workers/runtime/ort-module.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import { WasmDecoder } from '#workers/runtime/wasm-decoder.ts';
 import { CATALOGUE } from './catalogue.ts';
-import { modelEntry, type DeviceFacts } from './entry.ts';
+import { modelEntry, requireMemory, type DeviceFacts } from './entry.ts';
 import { estimateMemory, expandLimit, memoryTier, weightBytes } from './memory.ts';
 
 const shapeOf = (name: string) => {
@@ -91,4 +91,21 @@ test('a model that is too large for the device, or needs what it lacks, says so'
 	expect(warning({ provider: 'wasm' }, 'q4f16')).toContain('q4');
 	const huge = { ...facts, shape: { ...shape, layers: 64 } };
 	expect(modelEntry('id', huge, 'none', { ...device, provider: 'wasm' }).warning).toContain('4 GB');
+});
+
+test('what cannot run at all is refused before a byte is fetched', () => {
+	const shape = shapeOf('Llama-3.2-1B-Instruct');
+	const facts = { name: 'Llama', summary: '', source: 'hub', dtype: 'q4', shape } as const;
+	const device: DeviceFacts = { provider: 'webgpu', shaderF16: true, memoryBytes: 16e9 };
+	const require = (changes: Partial<DeviceFacts>, layers: number = shape.layers) => {
+		const at = { ...device, ...changes };
+		requireMemory(modelEntry('id', { ...facts, shape: { ...shape, layers } }, 'none', at), at);
+	};
+	require({});
+	require({ memoryBytes: undefined }, 640);
+	expect(() => require({ memoryBytes: 1e9 })).toThrow(/^Llama needs about \d\.\d GB of memory; .* 1 GB\.$/);
+	expect(() => require({ provider: 'wasm' }, 64)).toThrow(/3\.8 GB/);
+	expect(() => require({ memoryBytes: 1e9 })).toThrow(
+		expect.objectContaining({ code: 'device/out-of-memory' })
+	);
 });

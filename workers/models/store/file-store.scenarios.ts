@@ -66,6 +66,24 @@ export const storeScenarios: Record<string, (folder: Folder) => Promise<void>> =
 		equal(await store.remove('b'), 1003, 'freed');
 		equal(await count(folder, 'blobs'), 0);
 	},
+	'a file that another item is reading may arrive a second time': async (folder) => {
+		const store = await FileStore.open(folder);
+		const shared = bytes(1000);
+		await store.put(label('a'), new Map([['x', shared]]));
+		const open = await store.openItem('a');
+		const read = await open.bytes('x');
+		// As of a source that does not tell the SHA-256 beforehand.
+		const writer = await store.begin(label('b'), [{ path: 'y', size: shared.length }]);
+		const blob = await writer?.open({ path: 'y', size: shared.length });
+		if (!writer || !blob) throw new Error('nothing to write');
+		blob.write(shared);
+		await writer.keep({ path: 'y', size: shared.length }, blob);
+		await writer.commit();
+		equal(await open.bytes('x'), read);
+		await open.close();
+		equal(await store.readFile('b', 'y'), shared);
+		equal([await count(folder, 'blobs'), await count(folder, 'parts')], [1, 0]);
+	},
 	'a removed item that is in use can be read to its end, and its room is freed when it is closed': async (
 		folder
 	) => {

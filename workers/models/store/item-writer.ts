@@ -66,9 +66,12 @@ export class ItemWriter {
 	/** Verifies a received file and gives it its place. Throws `hub/wrong-bytes`; the writer may then be filled anew. */
 	async keep(file: WantedFile, writer: BlobWriter): Promise<void> {
 		const received: ItemFile = { path: file.path, ...writer.finish() };
+		const owned = await this.#isOwned(received.sha256);
 		// Logged before it gets its name: no sweep may find it without an owner.
 		await this.#log(received);
-		await this.#folder.rename(`parts/${writer.key}`, blobPath(received.sha256));
+		// Another item may have the same file, and be reading it: what stands there stays.
+		if (!(await isWhole(this.#folder, received, !owned)))
+			await this.#folder.rename(`parts/${writer.key}`, blobPath(received.sha256));
 		await writer.discard();
 		this.#closed(writer);
 	}
@@ -124,11 +127,16 @@ export class ItemWriter {
 		this.#have.set(file.path, file);
 	}
 
+	/** Does some item name this content? A file that none names may be older than a crash. */
+	#isOwned(sha256: string): Promise<boolean> {
+		return this.#index.read((state) => namedBlobs(state).has(sha256));
+	}
+
 	/** Takes over a file that the store already has. One that no item named may be older than a crash: it is read. */
 	async #adopt(file: WantedFile, sha256: string): Promise<boolean> {
 		const size = await sizeOf(this.#folder, blobPath(sha256));
 		if (size === undefined || (file.size !== undefined && file.size !== size)) return false;
-		const owned = await this.#index.read((state) => namedBlobs(state).has(sha256));
+		const owned = await this.#isOwned(sha256);
 		await this.#log({ path: file.path, size, sha256 });
 		// Also because it may have gone between the look and the log.
 		const whole = await isWhole(this.#folder, { path: file.path, size, sha256 }, !owned);

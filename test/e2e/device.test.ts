@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { chromiumArguments } from '../../.ci/chromium.mjs';
+import { App } from './app.ts';
+
+const reply = { maxNewTokens: 8 };
+
+test('what runs the model is shown, and a person may choose otherwise', async () => {
+	const app = await App.open({ path: '/settings', preferences: { reply } });
+	const device = app.page.getByRole('region', { name: 'This device' });
+	await device.getByText(/^Nano on the CPU \(wasm, \d+ threads?\)$/).waitFor();
+	await device.getByText('its graphics card is emulated in software').waitFor();
+	await device.getByRole('radio', { name: 'CPU' }).click();
+	await device.getByText(/^Nano on the CPU/).waitFor();
+	await app.page.reload();
+	await device.getByText(/^Nano on the CPU/).waitFor();
+	expect(await device.getByRole('radio', { name: 'CPU' }).getAttribute('aria-checked')).toBe('true');
+	await device.getByRole('radio', { name: 'Best choice' }).click();
+	await device.getByText(/^Nano on the CPU/).waitFor();
+	await app.page.getByRole('link', { name: 'Chat', exact: true }).click();
+	await app.ask('What is a cell?');
+	await app.settled();
+});
+
+test('a browser without WebGPU says so, offers no GPU, and answers on the processor', async () => {
+	const args = [
+		...chromiumArguments.filter((argument) => !/webgpu|vulkan/i.test(argument)),
+		'--disable-features=WebGPU',
+		'--disable-gpu'
+	];
+	const app = await App.open({ path: '/settings', preferences: { reply }, args });
+	const device = app.page.getByRole('region', { name: 'This device' });
+	await device.getByText('This browser offers none (no WebGPU)').waitFor();
+	expect(await device.getByRole('radio', { name: 'GPU' }).isDisabled()).toBe(true);
+	await app.page.getByRole('link', { name: 'Chat', exact: true }).click();
+	await app.ask('What is a cell?');
+	await app.settled();
+	expect(await app.text()).not.toBe('');
+});
+
+test('a choice of the GPU that came from another browser is refused in words, with a way back', async () => {
+	const args = [
+		...chromiumArguments.filter((argument) => !/webgpu|vulkan/i.test(argument)),
+		'--disable-features=WebGPU',
+		'--disable-gpu'
+	];
+	const app = await App.open({ preferences: { provider: 'webgpu', reply }, args });
+	await app.page.getByText('This model cannot run on the graphics card').waitFor();
+	await app.page.goto(new URL('/settings', app.page.url()).href);
+	await app.page.getByRole('button', { name: 'Back to the best choice' }).click();
+	await app.page.getByText(/^Nano on the CPU/).waitFor();
+	await app.page.getByRole('link', { name: 'Chat', exact: true }).click();
+	await app.ask('What is a cell?');
+	await app.settled();
+	expect(await app.text()).not.toBe('');
+});
+
+test('a prompt longer than the context is refused in words, and the conversation goes on', async () => {
+	const app = await App.open({ preferences: { reply } });
+	await app.ask('bone '.repeat(2000));
+	const alert = app.replies.first().getByRole('alert');
+	await alert.waitFor();
+	expect(await alert.innerText()).toMatch(/tokens; this model has room for \d+[\s\S]*Shorten the message/);
+	await app.page.reload();
+	await alert.waitFor();
+	await app.page
+		.getByRole('link', { name: 'New chat' })
+		.or(app.page.getByRole('button', { name: 'New chat' }))
+		.first()
+		.click();
+	await app.ask('What is a cell?');
+	await app.settled();
+	expect(await app.text()).not.toBe('');
+});
+
+test('a conversation that outgrows the context leaves its oldest turns out, and says how many', async () => {
+	const app = await App.open({ preferences: { reply: { ...reply, maxNewTokens: 4 } } });
+	for (let turn = 1; turn <= 4; turn++) {
+		await app.ask('What is the name of the long bone of the upper arm of a person? '.repeat(8));
+		await app.settled(turn);
+	}
+	const said = app.page.getByText(/The context is full: \d+ older turns? (was|were) left out/).first();
+	await said.waitFor();
+	expect(await app.replies.count()).toBe(4);
+});

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { App } from './app.ts';
+import { nanoRepo, startHub } from './hub.ts';
+
+const repo = 'someone/tiny';
+
+test('the first visit shows what is stored, what the browser allows, and asks it to keep everything', async () => {
+	const app = await App.open({ path: '/settings' });
+	const storage = app.page.getByRole('region', { name: 'Storage' });
+	await storage.getByText('The browser may clear this when the disk is nearly full.').waitFor();
+	await storage.getByRole('row', { name: /^Nano model \d\.\d MB/ }).waitFor();
+	await storage.getByText(/\d MB in use by this app.*The browser allows up to \d/).waitFor();
+	await storage.getByRole('button', { name: 'Ask it to keep everything' }).click();
+	await app.page.getByText('The browser did not agree.').waitFor();
+
+	const session = await app.context.newCDPSession(app.page);
+	const { targetInfo } = await session.send('Target.getTargetInfo');
+	await session.send('Browser.grantPermissions', {
+		browserContextId: targetInfo.browserContextId,
+		origin: new URL(app.page.url()).origin,
+		permissions: ['durableStorage']
+	});
+	await storage.getByRole('button', { name: 'Ask it to keep everything' }).click();
+	await storage.getByText('The browser keeps everything here until you delete it.').waitFor();
+	await app.page.reload();
+	await storage.getByText('The browser keeps everything here until you delete it.').waitFor();
+	expect(await app.page.evaluate(() => navigator.storage.persisted())).toBe(true);
+});
+
+test('a stored model and an adapter are deleted, after the chance to undo it, and their bytes come back', async () => {
+	const hub = await startHub({ [repo]: nanoRepo() });
+	const app = await App.open({ path: '/adapters', preferences: { hubUrl: hub.url } });
+	await app.lookUp(repo);
+	await app.page.getByRole('button', { name: 'Download tiny' }).click();
+	await app.page.getByText('tiny is ready.').waitFor();
+	await app.page.getByRole('button', { name: 'Use Nano' }).click();
+	await app.page.getByText('Nano is ready.').waitFor();
+
+	await app.page.getByRole('link', { name: 'Device & storage' }).click();
+	const storage = app.page.getByRole('region', { name: 'Storage' });
+	const used = async () => {
+		const [, figure] = /([\d.]+) MB in use/.exec(await storage.innerText()) ?? [];
+		return Number(figure);
+	};
+	const tiny = storage.getByRole('row', { name: /^tiny model/ });
+	await tiny.waitFor();
+	expect(await storage.getByRole('button', { name: 'In use: load another model first' }).isDisabled()).toBe(
+		true
+	);
+	const before = await used();
+	await storage.getByRole('button', { name: 'Delete tiny' }).click();
+	await app.page.getByRole('button', { name: 'Undo' }).click();
+	await tiny.waitFor();
+	expect(await used()).toBe(before);
+
+	await storage.getByRole('button', { name: 'Delete tiny' }).click();
+	await storage.getByRole('button', { name: 'Delete Finance' }).click();
+	expect(await tiny.count()).toBe(0);
+	// The deletions are carried out when their messages leave.
+	await expect.poll(used, { timeout: 20_000 }).toBeLessThan(before - 6);
+	await app.page.reload();
+	await storage.getByRole('row', { name: /^Nano model/ }).waitFor();
+	expect(await tiny.count()).toBe(0);
+	await app.page.getByRole('link', { name: 'Chat', exact: true }).click();
+	await app.ask('What is a cell?');
+	await app.settled();
+});
