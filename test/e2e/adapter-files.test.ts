@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { peftFiles, type PeftFiles } from '#test/support/peft.ts';
+import { peftFiles, type PeftChanges, type PeftFiles } from '#test/support/peft.ts';
 import { App } from './app.ts';
 
 const imported = (app: App) => app.page.getByRole('listitem').filter({ hasText: /Adapter [0-9a-f]{8}/ });
@@ -73,6 +73,7 @@ test('a PEFT adapter is imported by the file picker, used in a chat, and its fil
 test('a folder that is dropped on the page is imported', async () => {
 	const app = await openAdapters();
 	const zone = app.page.getByRole('group', { name: 'Drop an adapter here' });
+	await zone.scrollIntoViewIfNeeded();
 	const box = await zone.boundingBox();
 	if (!box) throw new Error('nowhere to drop');
 	// By the DevTools protocol: only a real drag carries entries of a file system.
@@ -152,19 +153,12 @@ test('bad adapters are refused in words, each by its own reason, and nothing tha
 
 test('an adapter for another base is kept, says why it does not fit, and cannot be chosen', async () => {
 	const app = await openAdapters();
-	// The same tensors under names of another architecture.
-	await pick(
-		app,
-		peftFiles({
-			config: { target_modules: ['c_attn'] },
-			header: (header) =>
-				Object.fromEntries(
-					Object.entries(header)
-						.filter(([name]) => name === '__metadata__' || name.includes('q_proj'))
-						.map(([name, entry]) => [name.replace('self_attn.q_proj', 'attn.c_attn'), entry])
-				)
-		})
-	);
+	// The same tensors under the names of another architecture.
+	const header: PeftChanges['header'] = (found) =>
+		Object.fromEntries(
+			Object.entries(found).map(([name, entry]) => [name.replace('model.layers.', 'transformer.h.'), entry])
+		);
+	await pick(app, peftFiles({ header }));
 	await app.page.getByText(/was added; it needs another model\.$/).waitFor();
 	await imported(app)
 		.getByText(/which this model does not have/)

@@ -8,7 +8,7 @@ export interface PeftFiles {
 
 type Header = Record<string, { shape: number[]; data_offsets: [number, number] } | Record<string, string>>;
 
-interface Changes {
+export interface PeftChanges {
 	/** Spread over the configuration. */
 	config?: Record<string, unknown>;
 	/** Changes the header of the weights, in place or by returning another. */
@@ -18,7 +18,7 @@ interface Changes {
 }
 
 /** An example adapter that the app does not have yet: its weights name another author. */
-export function peftFiles({ config, header, values }: Changes = {}): PeftFiles {
+export function peftFiles({ config, header, values }: PeftChanges = {}): PeftFiles {
 	const read = (name: string) => readFileSync(`static/adapters/anatomy/${name}`);
 	const weights = read('adapter_model.safetensors');
 	const length = Number(weights.readBigUInt64LE(0));
