@@ -7,6 +7,14 @@ export interface ByteSource {
 	readonly size: number;
 	/** Bytes `[offset, offset + length)`. The result may be a view: do not write to it. Throws a RangeError outside. */
 	read(offset: number, length: number): Uint8Array;
+	/** The same, into memory that the caller has; call the function `readInto`, which does without where this is missing. */
+	readInto?(offset: number, target: Uint8Array): void;
+}
+
+/** Fills `target` with the bytes from `offset` on. Throws a RangeError where the source ends before. */
+export function readInto(source: ByteSource, offset: number, target: Uint8Array): void {
+	if (source.readInto) source.readInto(offset, target);
+	else target.set(source.read(offset, target.length));
 }
 
 /** A source over bytes in memory; `read` returns views. */

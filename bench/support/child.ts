@@ -5,13 +5,11 @@ import { spawnSync } from 'node:child_process';
  * figures that need their own thread count, memory or environment.
  */
 export function inChild<T>(module: string, argument: unknown, environment: Record<string, string> = {}): T {
-	const script = `
-		import { measure } from ${JSON.stringify(module)};
-		const result = await measure(${JSON.stringify(argument)});
-		process.stdout.write('\\n@result ' + JSON.stringify(result) + '\\n', () => process.exit(0));`;
+	// A file, not `--eval`: its flags would be handed on to the threads of wasm, which refuse them.
+	const main = new URL('child-main.ts', import.meta.url).pathname;
 	const { stdout, stderr, status } = spawnSync(
 		process.execPath,
-		['--expose-gc', '--input-type=module', '--eval', script],
+		['--expose-gc', main, module, JSON.stringify(argument)],
 		{
 			cwd: new URL('../../', import.meta.url).pathname,
 			encoding: 'utf8',

@@ -7,7 +7,7 @@ import type { InferenceSession } from 'onnxruntime-common';
  * WebGPU) has no CPU kernel for GatherBlockQuantized and cannot run the file at all; given this one it has the same
  * kernels as we have.
  */
-export async function openTransformers(folder: string, threads: number) {
+export async function importTransformers(threads: number) {
 	const ort = await openOrt(threads);
 	const { InferenceSession } = ort;
 	// In Node it hands a path to the runtime, which in its web form expects a URL.
@@ -17,7 +17,12 @@ export async function openTransformers(folder: string, threads: number) {
 		...ort,
 		InferenceSession: { create }
 	};
-	const { AutoModelForCausalLM, Tensor, env } = await import('@huggingface/transformers');
+	return import('@huggingface/transformers');
+}
+
+/** A model folder, opened with it. */
+export async function openTransformers(folder: string, threads: number) {
+	const { AutoModelForCausalLM, Tensor, env } = await importTransformers(threads);
 	env.allowRemoteModels = false;
 	env.localModelPath = dirname(resolve(folder));
 	(env as unknown as { useWasmCache: boolean }).useWasmCache = false;

@@ -6,8 +6,11 @@ import { rewriteForServing } from '#workers/onnx/rewrite.ts';
 import type { LoraSlot } from '#workers/onnx/slots.ts';
 import { writeModel } from '#workers/onnx/write.ts';
 import { expandedBytes, expandQuantised } from '#workers/runtime/expand.ts';
+import { liftWeights, QUANTISED_READERS } from '#workers/runtime/lift-weights.ts';
 import type { OrtModel } from '#workers/runtime/ort-session.ts';
 import { segmentSource } from '#workers/runtime/segment-source.ts';
+import { sliceLinears } from '#workers/runtime/slice-linears.ts';
+import type { WasmModel } from '#workers/runtime/wasm-decoder.ts';
 
 /** A stored model's graph, and its files by the names that the graph uses. */
 export interface ReadGraph {
@@ -27,18 +30,28 @@ export function readGraph({ graph, files }: Pick<OpenModel, 'graph' | 'files'>):
 	return { model: readModel(file, graph), sources };
 }
 
+/** Products are computed in parts of at most so many bytes of float32 weights: what wasm unpacks or copies at a time. */
+const PART = 8 * 2 ** 20;
+
 /**
  * The graph for the wasm kernels: adapters of any rank, 0 included, and rows that differ. Quantised weights become float32
- * where all of them together stay within `expandLimit` bytes: faster, at the price of memory (docs/decisions/wasm-weights.md).
+ * where all of them together stay within `expandLimit` bytes: faster, at the price of memory; else they are inputs, poured
+ * into the wasm heap as they are stored (docs/decisions/wasm-weights.md).
  */
-export function wasmGraph(read: ReadGraph, expandLimit = 0): { model: OrtModel; slots: LoraSlot[] } {
+export function wasmGraph(read: ReadGraph, expandLimit = 0): { model: WasmModel; slots: LoraSlot[] } {
 	const serving = rewriteForServing(read.model, { lora: 'matmul', fuse: true });
 	// After the rewrite: joined 4-bit weights lie one after another, joined float32 ones would be interleaved.
-	const expand = expandedBytes(serving.model) <= expandLimit;
-	const { model, sources } = expand ? expandQuantised(serving.model, read.sources) : { ...read, ...serving };
+	const sliced = sliceLinears(serving.model, PART);
+	if (expandedBytes(sliced) <= expandLimit) {
+		const { model, sources } = expandQuantised(sliced, read.sources);
+		return { model: withConstants(model, sources), slots: serving.slots };
+	}
+	const { model, weights } = liftWeights(sliced, QUANTISED_READERS);
+	const lifted = { weights, sources: read.sources };
+	return { model: { ...withConstants(model, read.sources), lifted }, slots: serving.slots };
+}
+
+function withConstants(model: Model, sources: ReadonlyMap<string, ByteSource>): OrtModel {
 	const { graph, weights, weightsPath } = writeModel(model);
-	return {
-		model: { graph, weights: { path: weightsPath, source: segmentSource(weights, sources) } },
-		slots: serving.slots
-	};
+	return { graph, weights: { path: weightsPath, source: segmentSource(weights, sources) } };
 }

@@ -45,7 +45,7 @@ export function joinSegments(
 	return bytes;
 }
 
-/** Cuts segments into rows of equal length in bytes, as ranges and views of the same data. */
+/** Cuts segments into rows of equal length in bytes (the last may be shorter), as ranges and views of the same data. */
 export function segmentRows(segments: readonly Segment[], rowLength: number): Segment[][] {
 	const rows: Segment[][] = [];
 	let row: Segment[] = [];
@@ -66,5 +66,6 @@ export function segmentRows(segments: readonly Segment[], rowLength: number): Se
 			missing = rowLength;
 		}
 	}
+	if (row.length > 0) rows.push(row);
 	return rows;
 }

@@ -27,7 +27,7 @@ export interface WrittenModel {
 	weightsLength: number;
 }
 
-/** Writes a model whose tensors above 1 KiB lie in one external file. */
+/** Writes a model whose tensors above 1 KiB, or in a file, lie in one external file. */
 export function writeModel(model: Model, weightsPath = 'model.weights'): WrittenModel {
 	const weights: Segment[] = [];
 	let weightsLength = 0;
@@ -151,7 +151,9 @@ class ModelWriter {
 		writer.integer(2, dataTypeNumber(tensor.dataType));
 		if (name !== undefined) writer.string(8, name);
 		const length = totalLength(tensor.data);
-		if (name === undefined || !this.#external || length <= INLINE_LIMIT) return writer.data(9, tensor.data);
+		// A part of a weight may be small and lie in a file all the same.
+		const inline = length <= INLINE_LIMIT && tensor.data.every((segment) => segment instanceof Uint8Array);
+		if (name === undefined || !this.#external || inline) return writer.data(9, tensor.data);
 		entry(writer, 13, 'location', this.#external.path);
 		entry(writer, 13, 'offset', String(this.#external.place(tensor.data)));
 		entry(writer, 13, 'length', String(length));

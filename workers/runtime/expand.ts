@@ -38,13 +38,14 @@ export function expandQuantised(model: Model, sources: Sources): { model: Model;
 		const name = `${codes}/float32`;
 		if (!graph.initializers.has(name)) {
 			const length = 4 * inner * outer;
-			const read = () => dequantise(node, stored.codes, stored.scales, zeros, sources);
-			all.set(name, wholeSource(length, read));
+			const write = (weights: Float32Array) =>
+				dequantise(node, stored.codes, stored.scales, zeros, sources, weights);
+			all.set(name, computedSource(length, write));
 			graph.initializer(name, 'float32', [inner, outer], [{ location: name, offset: 0, length }]);
 		}
 		graph.removeNode(node);
 		const product = bias ? `${y}/product` : y;
-		graph.node('MatMul', [x, name], [product], {}, '', node.name);
+		graph.node('MatMul', [x, name], [product]);
 		if (bias) graph.node('Add', [product, bias], [y]);
 	}
 	for (const name of [...graph.initializers.keys()])
@@ -59,14 +60,18 @@ function isQuantised(node: Node): boolean {
 
 const sizeOf = (node: Node): number => intAttribute(node, 'K', 0) * intAttribute(node, 'N', 0);
 
+/** Columns of W that are made together: a cache line of one row. */
+const LINE = 16;
+
 /** W [K, N] from codes [N, blocks, bytes], scales [N · blocks] and zero points: w = (code − zero) · scale. */
 function dequantise(
 	node: Node,
 	codesTensor: Initializer | undefined,
 	scalesTensor: Initializer | undefined,
 	zerosTensor: Initializer | undefined,
-	sources: Sources
-): Uint8Array {
+	sources: Sources,
+	weights: Float32Array
+): void {
 	const [inner, outer] = [intAttribute(node, 'K', 0), intAttribute(node, 'N', 0)];
 	const [bits, block] = [intAttribute(node, 'bits', 4), intAttribute(node, 'block_size', 32)];
 	const codes = bytesOf(codesTensor, sources);
@@ -77,18 +82,31 @@ function dequantise(
 	const blocks = Math.ceil(inner / block);
 	const rowBytes = (blocks * block) / perByte;
 	const zeroRowBytes = Math.ceil(blocks / perByte);
-	const code = (bytes: Uint8Array, start: number, index: number) =>
-		((bytes[start + Math.floor(index / perByte)] as number) >> ((index % perByte) * bits)) & mask;
-	const weights = new Float32Array(inner * outer);
-	for (let n = 0; n < outer; n++)
+	const zeroOf = (n: number, b: number) =>
+		zeros
+			? ((zeros[n * zeroRowBytes + Math.floor(b / perByte)] as number) >> ((b % perByte) * bits)) & mask
+			: 1 << (bits - 1);
+	const scale = new Float64Array(LINE);
+	const zero = new Int32Array(LINE);
+	// Row by row of codes would write one float of each line and come back for the next.
+	for (let n0 = 0; n0 < outer; n0 += LINE) {
+		const width = Math.min(LINE, outer - n0);
 		for (let b = 0; b < blocks; b++) {
-			const scale = scales[n * blocks + b] as number;
-			const zero = zeros ? code(zeros, n * zeroRowBytes, b) : 1 << (bits - 1);
+			for (let i = 0; i < width; i++) {
+				scale[i] = scales[(n0 + i) * blocks + b] as number;
+				zero[i] = zeroOf(n0 + i, b);
+			}
 			const end = Math.min((b + 1) * block, inner);
-			for (let k = b * block; k < end; k++)
-				weights[k * outer + n] = (code(codes, n * rowBytes, k) - zero) * scale;
+			for (let k = b * block; k < end; k++) {
+				const shift = (k % perByte) * bits;
+				const line = k * outer + n0;
+				let at = n0 * rowBytes + Math.floor(k / perByte);
+				for (let i = 0; i < width; i++, at += rowBytes)
+					weights[line + i] =
+						((((codes[at] as number) >> shift) & mask) - (zero[i] as number)) * (scale[i] as number);
+			}
 		}
-	return new Uint8Array(weights.buffer);
+	}
 }
 
 function bytesOf(tensor: Tensor | undefined, sources: Sources): Uint8Array<ArrayBuffer> {
@@ -100,7 +118,19 @@ function floatsOf(tensor: Tensor | undefined, sources: Sources): Float32Array {
 	return tensor?.dataType === 'float16' ? f16ToF32(new Uint16Array(buffer)) : new Float32Array(buffer);
 }
 
-/** A file made when it is read, which onnxruntime does once and as a whole. */
-function wholeSource(size: number, make: () => Uint8Array): ByteSource {
-	return { size, read: (offset, length) => make().subarray(offset, offset + length) };
+/** A file of float32 values that is computed when it is read, which onnxruntime does once and as a whole. */
+function computedSource(size: number, write: (values: Float32Array) => void): ByteSource {
+	return {
+		size,
+		read(offset, length) {
+			const bytes = new Uint8Array(size);
+			this.readInto?.(0, bytes);
+			return bytes.subarray(offset, offset + length);
+		},
+		readInto(offset, target) {
+			if (offset === 0 && target.length === size && target.byteOffset % 4 === 0)
+				write(new Float32Array(target.buffer, target.byteOffset, size / 4));
+			else target.set(this.read(offset, target.length));
+		}
+	};
 }

@@ -20,6 +20,11 @@ export interface ValueDescription {
 }
 
 const ALL_OPTIMISATIONS = 99;
+/**
+ * Room in the heap for constants while they are loaded and repacked, over their own bytes. Asked for at once: bit by bit
+ * the heap grows by a fifth each time, and keeps it (docs/decisions/wasm-weights.md).
+ */
+const ROOM = 1.2;
 const SEQUENTIAL = 0;
 
 /** A graph ready to run on the wasm kernels. Inputs and outputs are tensors in the wasm heap; nothing is copied. */
@@ -52,6 +57,7 @@ export class OrtSession {
 				0,
 				0
 			);
+			ort.module._free(ort.reserve(ROOM * (model.weights?.source.size ?? 0)));
 			try {
 				return new OrtSession(ort, await createSession(ort, model, options));
 			} finally {

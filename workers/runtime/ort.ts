@@ -9,7 +9,8 @@ import { OrtTensor } from './ort-tensor.ts';
 export const LOG_FATAL_ONLY = 4;
 /** What wasm32 can address. */
 const ADDRESSABLE = 2 ** 32 - 2 ** 16;
-const CPU = 1;
+/** Location of memory in the wasm heap. */
+export const CPU = 1;
 
 export interface OrtOptions {
 	build: OrtBuild;
@@ -112,13 +113,19 @@ export class Ort {
 	/** A tensor in the wasm heap whose elements are not set. */
 	allocate(type: DataType, dims: readonly number[]): OrtTensor {
 		const bytes = byteLength(type, elementCount(dims));
+		const pointer = this.reserve(bytes);
+		const handle = this.wrap(type, pointer, bytes, dims, CPU);
+		return new OrtTensor(this, { handle, type, dims, owned: pointer });
+	}
+
+	/** Memory in the wasm heap, for `module._free`. @throws OpenLedgerError `device/out-of-memory` */
+	reserve(bytes: number): number {
 		const pointer = bytes > ADDRESSABLE ? 0 : this.module._malloc(Math.max(bytes, 1));
 		if (pointer === 0)
 			throw new OpenLedgerError('device/out-of-memory', `No memory left for ${bytes} more bytes.`, {
 				remedy: 'Close other tabs, choose a smaller model or a shorter context.'
 			});
-		const handle = this.wrap(type, pointer, bytes, dims, CPU);
-		return new OrtTensor(this, { handle, type, dims, owned: pointer });
+		return pointer;
 	}
 
 	/** An OrtValue over memory that stays the caller's. Location: 1 wasm heap, 4 GPU buffer. */

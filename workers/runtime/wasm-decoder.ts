@@ -1,6 +1,7 @@
 import { f16ToF32 } from '#workers/formats/half.ts';
 import { topCandidates, type CandidateRequest, type Candidates } from './candidates.ts';
-import { byteLength } from '#workers/onnx/types.ts';
+import type { ByteSource } from '#workers/bytes.ts';
+import { byteLength, type Initializer } from '#workers/onnx/types.ts';
 import {
 	cacheNames,
 	readShape,
@@ -17,6 +18,7 @@ import type { OrtTensor } from './ort-tensor.ts';
 import type { Ort } from './ort.ts';
 import { stepOf, stepTensors } from './step-inputs.ts';
 import { WasmAdapters, type WasmAdapter } from './wasm-adapter.ts';
+import { WasmWeights } from './wasm-weights.ts';
 
 /** A cache in the wasm heap: tensors [rows, kvHeads, width, headDim], layer by layer, key before value. */
 class WasmKvState implements KvState {
@@ -43,6 +45,11 @@ class WasmKvState implements KvState {
 	}
 }
 
+/** A decoder's graph for wasm. Weights may be constants of the graph, or inputs of it. */
+export interface WasmModel extends OrtModel {
+	lifted?: { weights: readonly Initializer[]; sources: ReadonlyMap<string, ByteSource> };
+}
+
 export interface WasmDecoderOptions {
 	/** False for graphs whose attention is not GroupQueryAttention: their rows cannot differ in length. */
 	batches?: boolean;
@@ -57,26 +64,39 @@ export class WasmDecoder implements Decoder {
 	readonly batches: boolean;
 	readonly #ort: Ort;
 	readonly #session: OrtSession;
+	readonly #weights: WasmWeights | undefined;
 	readonly #cacheNames: [past: string, present: string][];
 	readonly #adapters: WasmAdapters;
 	#logits: OrtTensor | undefined;
 
-	private constructor(ort: Ort, session: OrtSession, options: WasmDecoderOptions) {
+	private constructor(
+		ort: Ort,
+		session: OrtSession,
+		weights: WasmWeights | undefined,
+		options: WasmDecoderOptions
+	) {
 		this.#ort = ort;
 		this.#session = session;
-		this.shape = readShape(session.inputs, session.outputs);
+		this.#weights = weights;
+		const inputs = new Map([...session.inputs].filter(([name]) => !weights?.tensors.has(name)));
+		this.shape = readShape(inputs, session.outputs);
 		this.batches = options.batches ?? true;
 		this.#cacheNames = cacheNames(this.shape.layers);
 		this.#adapters = new WasmAdapters(ort, this.shape.adapterInputs);
 	}
 
 	/** @throws OpenLedgerError `onnx/unsupported`, `engine/failed` or `device/out-of-memory` */
-	static async create(ort: Ort, model: OrtModel, options: WasmDecoderOptions = {}): Promise<WasmDecoder> {
-		const session = await OrtSession.create(ort, model);
+	static async create(ort: Ort, model: WasmModel, options: WasmDecoderOptions = {}): Promise<WasmDecoder> {
+		const { lifted } = model;
+		const weights =
+			lifted && (await ort.exclusive(() => WasmWeights.pour(ort, lifted.weights, lifted.sources)));
+		let session: OrtSession | undefined;
 		try {
-			return new WasmDecoder(ort, session, options);
+			session = await OrtSession.create(ort, model);
+			return new WasmDecoder(ort, session, weights, options);
 		} catch (error) {
-			await session.dispose();
+			await session?.dispose();
+			weights?.dispose();
 			throw error;
 		}
 	}
@@ -103,7 +123,7 @@ export class WasmDecoder implements Decoder {
 			tokens,
 			logits === 'all' ? 0 : 1
 		);
-		const feeds = new Map(described);
+		const feeds = new Map([...described, ...(this.#weights?.tensors ?? [])]);
 		this.#cacheNames.forEach(([past], i) => feeds.set(past, kv.tensors[i] as OrtTensor));
 		for (const [name, tensor] of this.#adapters.forRows(step.rows, adapters).tensors) feeds.set(name, tensor);
 
@@ -155,6 +175,7 @@ export class WasmDecoder implements Decoder {
 		this.#logits?.dispose();
 		this.#adapters.dispose();
 		await this.#session.dispose();
+		this.#weights?.dispose();
 	}
 
 	/** Cache tensors with the given rows' first `width` slots, or the single row `only`. */

@@ -11,13 +11,16 @@ export function openNodeFile(path: string): ByteSource | undefined {
 		},
 		read(offset, length) {
 			const bytes = new Uint8Array(length);
-			for (let done = 0; done < length;) {
-				const count = fs.readSync(descriptor, bytes, done, length - done, offset + done);
+			this.readInto?.(offset, bytes);
+			return bytes;
+		},
+		readInto(offset, target) {
+			for (let done = 0; done < target.length;) {
+				const count = fs.readSync(descriptor, target, done, target.length - done, offset + done);
 				if (count === 0)
-					throw new RangeError(`read of ${length} bytes at ${offset} beyond the end of ${path}`);
+					throw new RangeError(`read of ${target.length} bytes at ${offset} beyond the end of ${path}`);
 				done += count;
 			}
-			return bytes;
 		}
 	};
 }

@@ -90,10 +90,10 @@ export function estimateMemory(
 	// A step reads the old cache and writes a longer one.
 	const cache = 2 * (2 * layers * kvHeads * headDim * context * float);
 	const row = 4 * hidden + 3 * ffn + (heads + 2 * kvHeads) * headDim;
-	// wasm's MatMulNBits unpacks a matrix for prefill; the largest is the output head.
-	const unpacked = wasm && !expanded ? 4 * hidden * Math.max(vocab, ffn) : 0;
+	// wasm's MatMulNBits unpacks a matrix for each product, large ones in parts (engine/serve-graph.ts).
+	const unpacked = wasm && !expanded ? Math.min(8 * MB, 4 * hidden * Math.max(vocab, ffn)) : 0;
 	const activations = unpacked + chunk * float * (row + heads * context) + 4 * vocab;
-	const weights = expanded ? 1.35 * 4 * (matrices + table) : wasm ? 1.2 * files : files;
+	const weights = expanded ? 1.3 * 4 * (matrices + table) : wasm ? 1.2 * files : files;
 	const runtime = 64 * MB;
 	return { weights, cache, activations, runtime, total: weights + cache + activations + runtime };
 }

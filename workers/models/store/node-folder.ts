@@ -61,12 +61,16 @@ function file(descriptor: number, onClose?: () => void): WritableFile {
 		read(offset, length) {
 			checkRange(offset, length, size);
 			const bytes = new Uint8Array(length);
-			for (let done = 0; done < length;) {
-				const count = fs.readSync(descriptor, bytes, done, length - done, offset + done);
+			this.readInto?.(offset, bytes);
+			return bytes;
+		},
+		readInto(offset, target) {
+			checkRange(offset, target.length, size);
+			for (let done = 0; done < target.length;) {
+				const count = fs.readSync(descriptor, target, done, target.length - done, offset + done);
 				if (count === 0) throw new RangeError('the file became shorter while it was read');
 				done += count;
 			}
-			return bytes;
 		},
 		write(offset, bytes) {
 			try {

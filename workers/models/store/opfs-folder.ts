@@ -117,12 +117,19 @@ class AccessFile implements WritableFile {
 	read(offset: number, length: number): Uint8Array {
 		checkRange(offset, length, this.size);
 		const bytes = new Uint8Array(length);
-		for (let done = 0; done < length;) {
-			const count = this.#handle.read(bytes.subarray(done), { at: offset + done });
+		this.readInto(offset, bytes);
+		return bytes;
+	}
+
+	readInto(offset: number, target: Uint8Array): void {
+		checkRange(offset, target.length, this.size);
+		for (let done = 0; done < target.length;) {
+			const count = this.#handle.read(target.subarray(done) as Uint8Array<ArrayBuffer>, {
+				at: offset + done
+			});
 			if (count === 0) throw new RangeError('the file became shorter while it was read');
 			done += count;
 		}
-		return bytes;
 	}
 
 	write(offset: number, bytes: Uint8Array): void {
