@@ -115,9 +115,8 @@ contract Settlement is Checkpoints, Multicall {
         }
         claimed[key] = cumulative;
         uint32 kind = Keys.kind(key);
-        uint32 id = Keys.id(key);
-        if (kind == Keys.PERSON || kind == Keys.MODEL) {
-            address to = kind == Keys.PERSON ? personOwner[id] : models.ownerOf(id);
+        if (kind <= Keys.MODEL) {
+            address to = kind == Keys.PERSON ? personOwner[key] : models.ownerOf(Keys.id(key));
             emit Events.Claimed(key, to, amount);
             // Who cannot take the coin finds it in the prepaid balance, so that one claim among several never stops the others.
             if (!_pay(to, amount)) _credit(to, amount);

@@ -30,7 +30,7 @@ library RewardTree {
     /// @param proof a uint32 map (bit i set: the sibling at level i, counted from the leaf, is not empty), then those siblings, lowest first.
     function root(uint32 key, uint128 cumulative, bytes calldata proof) internal pure returns (bytes32 h) {
         h = leaf(key, cumulative);
-        if (proof.length < 4) revert MalformedProof();
+        // At least 4, so a proof that is too short for its map is refused below too.
         uint256 consumed;
         assembly ("memory-safe") {
             let next := add(proof.offset, 4)
