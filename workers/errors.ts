@@ -54,6 +54,28 @@ export type ErrorCode =
 	// the person's wallet
 	| 'wallet/refused'
 	| 'wallet/failed'
+	// the sandbox chain
+	| 'sandbox/malformed'
+	| 'sandbox/other-genesis'
+	| 'sandbox/failed'
+	// wallets and networks
+	| 'wallet/rejected'
+	| 'wallet/locked'
+	| 'wallet/disconnected'
+	| 'wallet/wrong-network'
+	| 'wallet/untruthful'
+	| 'wallet/unsupported'
+	| 'chain/insufficient-funds'
+	| 'chain/nonce'
+	| 'chain/underpriced'
+	| 'chain/reverted'
+	| 'chain/unreachable'
+	| 'chain/malformed'
+	| 'chain/behind'
+	| 'chain/failed'
+	| 'transaction/dropped'
+	| 'transaction/replaced'
+	| 'transaction/unknown'
 	// running
 	| 'device/no-webgpu'
 	| 'device/lost'
