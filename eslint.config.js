@@ -3,7 +3,7 @@ import globals from 'globals';
 import ts from 'typescript-eslint';
 
 export default ts.config(
-	{ ignores: ['build/', '.svelte-kit/', '.cache/', 'contracts/', 'contracts-abi/'] },
+	{ ignores: ['build/', '.svelte-kit/', '.cache/'] },
 	...ts.configs.recommended,
 	...ts.configs.stylistic,
 	...svelte.configs.recommended,
