@@ -4,6 +4,7 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { chromiumArguments, findChromium } from './.ci/chromium.mjs';
 import { isolationHeaders } from './.ci/headers.mjs';
+import { localChain } from './test/support/chain-commands.ts';
 import { writePrecache } from './.ci/precache.mjs';
 
 /** A static app: every route is rendered in the browser, any path falls back to the same shell. */
@@ -53,6 +54,7 @@ export default defineConfig({
 						enabled: true,
 						headless: true,
 						screenshotFailures: false,
+						commands: { localChain },
 						provider: playwright({
 							launchOptions: { executablePath: findChromium(), args: chromiumArguments }
 						}),

@@ -17,9 +17,11 @@ import { splitBatch } from '../contracts/client/split.ts';
 import { RewardTree, transitionPath } from '../contracts/client/tree.ts';
 import { launchRules } from '../contracts/deploy/params.ts';
 import { populate, someone, startLocalChain, type LocalChain } from '../contracts/tools/local.ts';
+import type { SandboxTimes } from './sandbox.worker.ts';
 import type { Rebuilt } from './settle.worker.ts';
-import { measureInBrowser } from './support/in-browser.ts';
+import { measureInBrowser, runInBrowser } from './support/in-browser.ts';
 import { settleMonth } from './support/month.ts';
+import { median } from './support/statistics.ts';
 
 const PEOPLE = 5_000;
 const PAYERS = 1_000;
@@ -226,6 +228,12 @@ async function rebuild(random: () => number) {
 	}
 }
 
+/** The sandbox in Chromium: median times of a start and of a written settlement. */
+async function sandbox() {
+	const { first, boot, write } = await runInBrowser<SandboxTimes>('bench/sandbox.worker.ts');
+	return { boot_ms: median(boot), boot_first_ms: median(first), write_ms: median(write) };
+}
+
 /** Gas on anvil, Prague rules, whole transactions (contracts with the settings of contracts/foundry.toml). */
 export async function run(): Promise<object> {
 	const random = generator(SEED);
@@ -279,6 +287,7 @@ export async function run(): Promise<object> {
 		const scoreCheck = await chain.send(payer, chain.addresses.audit, check);
 		return {
 			...(await rebuild(random)),
+			...(await sandbox()),
 			settle_10: gas[1],
 			settle_100: gas[2],
 			settle_1000: gas[3],

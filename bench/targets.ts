@@ -117,6 +117,22 @@ export const targets: Target[] = [
 	},
 	{
 		bench: 'settle',
+		key: 'boot_ms',
+		label: 'Starting the chain in the tab',
+		atMost: 150,
+		unit: 'ms',
+		anchor: 'a bare prototype 57'
+	},
+	{
+		bench: 'settle',
+		key: 'write_ms',
+		label: 'A settlement on the chain in the tab, signed and on disk',
+		atMost: 25,
+		unit: 'ms',
+		anchor: 'a bare prototype, in memory 9'
+	},
+	{
+		bench: 'settle',
 		key: 'rebuild_s',
 		label: 'A month of settlements rebuilt from the logs, in the browser',
 		atMost: 20,
