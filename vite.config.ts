@@ -4,7 +4,6 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { chromiumArguments, findChromium } from './.ci/chromium.mjs';
 import { isolationHeaders } from './.ci/headers.mjs';
-import { localChain } from './test/support/chain-commands.ts';
 import { writePrecache } from './.ci/precache.mjs';
 
 /** A static app: every route is rendered in the browser, any path falls back to the same shell. */
@@ -48,13 +47,12 @@ export default defineConfig({
 				test: {
 					name: 'browser',
 					include: ['{src,workers,test}/**/*.browser.test.ts'],
-					globalSetup: ['test/support/hub-setup.ts'],
+					globalSetup: ['test/support/hub-setup.ts', 'test/support/chain-setup.ts'],
 					testTimeout: 120_000,
 					browser: {
 						enabled: true,
 						headless: true,
 						screenshotFailures: false,
-						commands: { localChain },
 						provider: playwright({
 							launchOptions: { executablePath: findChromium(), args: chromiumArguments }
 						}),

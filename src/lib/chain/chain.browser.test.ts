@@ -7,8 +7,7 @@ import {
 	type Abi,
 	type Address
 } from 'viem';
-import { commands } from 'vitest/browser';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { gopenAbi } from '../../../contracts-abi/abi/GOPEN.ts';
 import { openGovernorAbi } from '../../../contracts-abi/abi/OpenGovernor.ts';
@@ -37,18 +36,12 @@ import { db } from './transactions/records.ts';
 import WalletDialog from './WalletDialog.svelte';
 import WalletLine from './WalletLine.svelte';
 
-declare module 'vitest/browser' {
-	interface BrowserCommands {
-		localChain(): Promise<string>;
-	}
-}
-
 let rpc: string;
 let wallet: PageWallet;
 let counter = 0;
 
 beforeAll(async () => {
-	rpc = await commands.localChain();
+	rpc = await (await fetch(inject('chainUrl'))).text();
 	storeNode(rpc);
 });
 
