@@ -13,7 +13,8 @@ const ours = [settlementAbi, auditAbi, datanetsAbi, modelsAbi, rulesAbi, staking
 	(abi as Abi).flatMap((item) => (item.type === 'error' ? [item] : []))
 );
 /** Internal to the OpenZeppelin parts; a person cannot bring them about through the app. */
-const internal = /^(SafeCast|FailedCall|ECDSA|InvalidShortString|StringTooLong|AddressEmptyCode|Panic|InsufficientBalance$)/;
+const internal =
+	/^(SafeCast|FailedCall|ECDSA|InvalidShortString|StringTooLong|AddressEmptyCode|Panic|InsufficientBalance$)/;
 
 test('every error of our contracts has a sentence and a remedy', () => {
 	const silent = ours.map(({ name }) => name).filter((name) => !reasons[name] && !internal.test(name));

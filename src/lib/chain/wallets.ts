@@ -91,10 +91,12 @@ export class Wallets {
 			throw new OpenLedgerError('wallet/unsupported', 'This wallet is not there any more.', {
 				remedy: 'Reload the page, or choose another wallet.'
 			});
+		const { connector: before } = getConnection(this.#config);
+		if (before?.uid === connector.uid) return this.current();
 		try {
-			const now = getConnection(this.#config);
-			if (now.connector) await disconnect(this.#config, { connector: now.connector });
+			// The new one first: after a no, everything is as it was.
 			await connect(this.#config, { connector });
+			if (before) await disconnect(this.#config, { connector: before });
 		} catch (error) {
 			throw explain(error);
 		}
