@@ -103,11 +103,6 @@ export class Wallets {
 		return this.current();
 	}
 
-	/** Lets go of the wallet and returns to the sandbox. */
-	async leave(): Promise<Connected> {
-		return this.connect('sandbox');
-	}
-
 	async current(): Promise<Connected> {
 		const { connector, address, chainId } = getConnection(this.#config);
 		if (!connector || !address || chainId === undefined) return this.connect('sandbox');
