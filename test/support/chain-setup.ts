@@ -23,7 +23,10 @@ export default async function setup(project: TestProject) {
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const address = server.address();
-	project.provide('chainUrl', typeof address === 'object' && address ? `http://127.0.0.1:${address.port}` : '');
+	project.provide(
+		'chainUrl',
+		typeof address === 'object' && address ? `http://127.0.0.1:${address.port}` : ''
+	);
 	return async () => {
 		server.close();
 		(await chain)?.stop();
