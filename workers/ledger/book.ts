@@ -56,6 +56,8 @@ export interface Checkpoint {
 	block: number;
 	/** Seconds since the epoch; it can be refuted before this. */
 	deadline: number;
+	/** What its poster put at stake. Wei. */
+	bond: bigint;
 	refuted: boolean;
 	/** What our own arithmetic says of `root`; absent while its parent is wrong or unknown. */
 	verdict?: 'right' | 'wrong';
@@ -416,7 +418,7 @@ export class Book {
 		const root = roots.at(-1);
 		if (before === undefined || before + roots.length !== last || last > state.batches || !root)
 			throw inconsistent(`checkpoint ${id}`);
-		const { window } = this.rulesOf(state.batches + 1).params;
+		const { window, bond } = this.rulesOf(state.batches + 1).params;
 		const deadline = time + window;
 		const refuted = false;
 		state.checkpoints.set(id, {
@@ -430,7 +432,8 @@ export class Book {
 			roots,
 			block,
 			deadline,
-			refuted
+			refuted,
+			bond
 		});
 		this.cuts.add(last);
 	}

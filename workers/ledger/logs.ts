@@ -33,9 +33,10 @@ export interface LogPage {
 }
 
 /** Logs a page aims at: some megabytes where each carries a thousand leaves. */
-const PAGE_LOGS = 500;
-const FIRST_SPAN = 1_000;
-const LARGEST_SPAN = 100_000;
+const PAGE_LOGS = 250;
+/** Few blocks at first, and never many more than before: nobody says how much the next ones hold. */
+const FIRST_SPAN = 16;
+const LARGEST_SPAN = 2_000;
 
 /**
  * All logs of a query in the chain's order, a page at a time; while one page is worked on the next is under way. The
@@ -50,7 +51,7 @@ export async function* readLogs(request: RpcRequest, query: LogQuery): AsyncGene
 			try {
 				const logs = await getLogs(request, query, from, to);
 				const fitting = Math.round((span * PAGE_LOGS) / Math.max(logs.length, 1));
-				span = Math.max(1, Math.min(fitting, span * 4, LARGEST_SPAN));
+				span = Math.max(1, Math.min(fitting, span * 2, LARGEST_SPAN));
 				return { logs, to };
 			} catch (error) {
 				// Nodes word their limits differently; a smaller span is the answer to all of them.

@@ -1,6 +1,7 @@
 import { decodeFunctionResult, encodeFunctionData, type Hex } from 'viem';
 import { splitterAbi } from '../../contracts-abi/abi/Splitter.ts';
 import type { Batch } from '../../contracts/client/batch.ts';
+import type { RulesParams } from '../../contracts/deploy/params.ts';
 import { breather, Tasks } from '../datanets/service/tasks.ts';
 import { OpenLedgerError } from '../errors.ts';
 import { Mutex } from '../generate/mutex.ts';
@@ -8,13 +9,13 @@ import type { Book, Checkpoint, DatanetRecord, ModelRecord } from './book.ts';
 import { Keeper } from './keeper.ts';
 import { preparePosting, ripe, tip, waiting, type Posting } from './posting.ts';
 import { refutationOf, type Refutation } from './refuting.ts';
-import { httpRpc, type RpcRequest } from './rpc.ts';
+import { httpRpc, unreachable, type RpcRequest } from './rpc.ts';
 import type { BookStore } from './store.ts';
 import { readBatches, readCore, type LedgerChain, type SyncProgress } from './sync.ts';
 
-/** Where to read a chain: an RPC address, which the worker asks itself, or a provider that the page lends. */
+/** Where to read a chain: an RPC address, which the worker asks itself; without one, the provider that the page has lent. */
 export interface ChainSource extends LedgerChain {
-	rpc: string | RpcRequest;
+	rpc?: string | RpcRequest;
 }
 
 /** What the books say now, without the long lists. */
@@ -30,6 +31,10 @@ export interface LedgerSummary {
 	ripe: number[];
 	/** A wrong root became final: claims cannot be proved any more. */
 	betrayed?: number;
+	/** What each checkpoint put at stake. Wei. */
+	bonds: Map<number, bigint>;
+	/** In force now; absent before the first settlement could be made. */
+	rules?: RulesParams;
 	owners: string[];
 	models: ModelRecord[];
 	datanets: DatanetRecord[];
@@ -63,9 +68,16 @@ export class LedgerService {
 	readonly #keepers = new Map<string, Keeper>();
 	readonly #tasks = new Tasks();
 	readonly #mutex = new Mutex();
+	/** By chain id. */
+	readonly #lent = new Map<number, RpcRequest>();
 
 	constructor(store: BookStore) {
 		this.#store = store;
+	}
+
+	/** Takes a page's own connection to a chain, for one that only the page can read. Comlink carries functions only as arguments. */
+	lend(chain: number, request: RpcRequest): void {
+		this.#lent.set(chain, request);
 	}
 
 	/** Brings the books of a chain up to date and checks them against the core. */
@@ -199,7 +211,8 @@ export class LedgerService {
 			this.#mutex.run(async () => {
 				signal.throwIfAborted();
 				const { rpc, ...chain } = source;
-				const request = typeof rpc === 'string' ? httpRpc(rpc, signal) : rpc;
+				const request = typeof rpc === 'string' ? httpRpc(rpc, signal) : (rpc ?? this.#lent.get(chain.id));
+				if (!request) throw unreachable();
 				return await work({ request, chain, signal, breathe: breather(signal) }, keeper);
 			})
 		);
@@ -241,6 +254,8 @@ function summarise(book: Book, now: number): LedgerSummary {
 		pending,
 		ripe: ripe(book, now).map(({ id }) => id),
 		betrayed,
+		bonds: new Map([...state.checkpoints].map(([id, { bond }]) => [id, bond])),
+		rules: state.rules[(state.inForce.at(-1)?.version ?? 0) - 1]?.params,
 		owners,
 		models,
 		datanets

@@ -14,7 +14,7 @@ interface StretchRecord extends Stretch {
 	book: string;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 /**
  * Books as far as they are safe from reorganisations, so that the next start goes on where the last one ended. Everything

@@ -35,12 +35,22 @@ export class Replies {
 					saved = generation.text;
 					void updateReply(reply.id, { text: saved });
 				}, saveEvery);
+				// Adapters may have a price: the ledger says whether a reply may be written, and keeps its receipt.
+				const ledger = request.adapters.length > 0 ? await import('../ledger/replies.ts') : undefined;
+				const refusal = await ledger?.whyNot(request);
 				try {
-					await generation.run();
+					if (refusal) generation.refuse(refusal);
+					else await generation.run();
 				} finally {
 					clearInterval(timer);
 				}
 				await updateReply(reply.id, outcome(generation));
+				const base = this.#engine.models.loaded?.sha256;
+				if (ledger && generation.completion && base) {
+					const { id, conversation, adapters } = reply;
+					const shown = { id, conversation, adapter: adapters.map(({ name }) => name).join(' + ') };
+					await ledger.keepReceipt(shown, request, generation.completion, base).catch(() => undefined);
+				}
 				await db.conversations.update(reply.conversation, { updatedAt: Date.now() });
 			});
 			announcer.say(spoken(generation));

@@ -58,6 +58,12 @@ export class Generation {
 		await this.#engine.call((api) => api.cancel(this.request.id)).catch(() => undefined);
 	}
 
+	/** Ends it before it began. */
+	refuse(error: OpenLedgerError): void {
+		this.error = error;
+		this.phase = 'done';
+	}
+
 	#on(event: GenerateEvent) {
 		switch (event.type) {
 			case 'queued':

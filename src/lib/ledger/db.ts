@@ -1,19 +1,21 @@
 import { Dexie, type Table } from 'dexie';
 import type { Address, Hex } from 'viem';
-import type { ReceiptRecord, SettlementRecord, SpendingRecord } from './records.ts';
+import type { ReceiptRecord, RegistryRecord, SettlementRecord, SpendingRecord } from './records.ts';
 
 /** Receipts and settlements of this device. */
 export class LedgerDb extends Dexie {
 	declare receipts: Table<ReceiptRecord, Hex>;
 	declare settlements: Table<SettlementRecord, string>;
 	declare spending: Table<SpendingRecord, number>;
+	declare registry: Table<RegistryRecord, number>;
 
 	constructor(name = 'openledger-ledger') {
 		super(name);
 		this.version(1).stores({
 			receipts: 'id, [chain+time], reply, settlement',
 			settlements: 'id, [chain+payer], [chain+payer+final]',
-			spending: 'chain'
+			spending: 'chain',
+			registry: 'chain'
 		});
 	}
 
@@ -43,3 +45,5 @@ export class LedgerDb extends Dexie {
 			.reduce((sum, { receipt }) => sum + receipt.tokens.reply, 0);
 	}
 }
+
+export const db = new LedgerDb();

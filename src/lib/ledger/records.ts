@@ -75,6 +75,17 @@ export interface SettlementRecord {
 	reason?: string;
 }
 
+/** What the books last said of a chain, so that a reply need not wait for them. */
+export interface RegistryRecord {
+	chain: number;
+	account: Address;
+	/** Wei that the account can spend. */
+	free: bigint;
+	models: { id: number; hash: Hex; price: bigint; allowance: bigint; status: number }[];
+	/** Milliseconds since the epoch. */
+	time: number;
+}
+
 /** What a person has chosen about paying on one chain. Wei. */
 export interface SpendingRecord {
 	chain: number;

@@ -1,6 +1,8 @@
+import Landmark from '@lucide/svelte/icons/landmark';
 import LibraryBig from '@lucide/svelte/icons/library-big';
 import Layers from '@lucide/svelte/icons/layers';
 import MessageSquare from '@lucide/svelte/icons/message-square';
+import ReceiptText from '@lucide/svelte/icons/receipt-text';
 import Settings2 from '@lucide/svelte/icons/settings-2';
 
 /** The pages there are. `short` is for the bottom bar of a phone. */
@@ -8,6 +10,8 @@ export const rooms = [
 	{ path: '/', name: 'Chat', short: 'Chat', icon: MessageSquare },
 	{ path: '/datanets', name: 'Datanets', short: 'Datanets', icon: LibraryBig },
 	{ path: '/adapters', name: 'Models & adapters', short: 'Models', icon: Layers },
+	{ path: '/ledger', name: 'Ledger', short: 'Ledger', icon: ReceiptText },
+	{ path: '/govern', name: 'Govern', short: 'Govern', icon: Landmark },
 	{ path: '/settings', name: 'Device & storage', short: 'Device', icon: Settings2 }
 ] as const;
 

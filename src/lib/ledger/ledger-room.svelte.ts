@@ -1,0 +1,242 @@
+import { createContext } from 'svelte';
+import { encodeFunctionData, numberToHex, type Abi, type Hex } from 'viem';
+import { OpenLedgerError } from '#workers/errors.ts';
+import type { Claimable, Earning, LedgerSummary } from '#workers/ledger/service.ts';
+import { readBlock } from '#workers/ledger/rpc.ts';
+import { datanetsAbi } from '../../../contracts-abi/abi/Datanets.ts';
+import { settlementAbi } from '../../../contracts-abi/abi/Settlement.ts';
+import { rewardKey } from '../../../contracts/client/keys.ts';
+import { readAccount, type Entry } from './account.ts';
+import { books, proxy } from './connection.ts';
+import { db } from './db.ts';
+import { read, type Call, type Network } from './network.ts';
+import { payerOver } from './payer.ts';
+import { collectCall, readCollected, readStakes, type Stake } from './stakes.ts';
+import { reconcile } from './settler.ts';
+
+/** A share that a contributor holds in a Datanet by static units. */
+export interface Holding {
+	datanet: number;
+	name: string;
+	contributor: number;
+	units: bigint;
+	/** Of all units. */
+	total: bigint;
+	/** Wei that can be collected now. */
+	collectable: bigint;
+	/** Wei that was collected before. */
+	collected: bigint;
+	/** Wei that the Datanet's key can still be claimed for, all holders together. */
+	waiting: bigint;
+}
+
+export interface PrepaidAccount {
+	balance: bigint;
+	free: bigint;
+	/** In the wallet, not in the contract. Wei. */
+	wallet: bigint;
+}
+
+/** What one look at the chain gave: everything the ledger page shows, for one account. */
+export interface View {
+	summary: LedgerSummary;
+	account?: PrepaidAccount;
+	/** Contributor ids that the account owns. */
+	people: number[];
+	/** Models that the account owns. */
+	models: number[];
+	claims: Claimable[];
+	earnings: Earning[];
+	holdings: Holding[];
+	stakes: Stake[];
+	entries: Entry[];
+	/** Wei for one gas. */
+	gasPrice: bigint;
+	/** The chain's clock. Seconds since the epoch. */
+	now: number;
+}
+
+/** The ledger of one network and account, as pages see it. */
+export class LedgerRoom {
+	readonly #network: () => Network | undefined;
+	view = $state.raw<View>();
+	/** How far the books are, 0 to 1, while they are being made. */
+	progress = $state<number>();
+	busy = $state(false);
+	error = $state.raw<OpenLedgerError>();
+	/** The network or account that `view` belongs to. */
+	#shown = '';
+	#again = false;
+
+	constructor(network: () => Network | undefined) {
+		this.#network = network;
+	}
+
+	get network(): Network | undefined {
+		return this.#network();
+	}
+
+	/** Looks at the chain again. Calls while one look is under way make one more look after it. */
+	async refresh(): Promise<void> {
+		if (this.busy) {
+			this.#again = true;
+			return;
+		}
+		this.busy = true;
+		try {
+			do {
+				this.#again = false;
+				await this.#look();
+			} while (this.#again);
+		} finally {
+			this.busy = false;
+			this.progress = undefined;
+		}
+	}
+
+	async #look(): Promise<void> {
+		const network = this.network;
+		if (!network) return;
+		const { account, chain } = network;
+		const key = `${chain.id} ${account}`;
+		if (this.#shown !== key) this.view = undefined;
+		try {
+			const head = await readBlock(network.request, 'latest');
+			const now = head?.time ?? 0;
+			const onProgress = proxy(({ done, total }: { done: number; total: number }) => {
+				this.progress = total > 0 ? done / total : undefined;
+			});
+			const summary = await books(network, (service, source) =>
+				service.sync('sync', source, now, onProgress)
+			);
+			const view = await look(network, summary, now);
+			if (account) await reconcile(db, payerOver(chain, account, network.request, network.wallet));
+			this.view = view;
+			// What chat goes by was older.
+			await db.registry.delete(chain.id);
+			this.#shown = key;
+			this.error = undefined;
+		} catch (thrown) {
+			this.error = asError(thrown);
+		}
+	}
+
+	/** Sends what is called `title`, then looks again. Rejects with what a person can do. */
+	async send(title: string, calls: readonly Call[]): Promise<void> {
+		try {
+			await this.network?.send(calls.map((call) => ({ title, ...call })));
+		} finally {
+			await this.refresh();
+		}
+	}
+
+	/** What claims and collects everything that the account has coming: one transaction where nothing is shared by units. */
+	claimCalls(): Call[] {
+		const { network, view } = this;
+		if (!network?.account || !view) return [];
+		const { settlement, datanets } = network.chain.addresses;
+		const due = view.claims.filter(({ cumulative, claimed }) => cumulative > claimed);
+		const calls: Call[] = [];
+		if (due.length > 0) {
+			const claims = due.map(({ key, cumulative, proof }) => ({ key, cumulative, proof }));
+			calls.push({
+				to: settlement,
+				data: encodeFunctionData({ abi: settlementAbi, functionName: 'claimMany', args: [claims] })
+			});
+		}
+		for (const { datanet, contributor, collectable, waiting } of view.holdings)
+			if (collectable > 0n || waiting > 0n)
+				calls.push({
+					to: datanets,
+					data: encodeFunctionData({
+						abi: datanetsAbi,
+						functionName: 'collect',
+						args: [datanet, contributor]
+					})
+				});
+		for (const { pool, collectable } of view.stakes)
+			if (collectable > 0n || due.some(({ key }) => key === pool))
+				calls.push(collectCall(network, pool, network.account));
+		return calls;
+	}
+}
+
+async function look(network: Network, summary: LedgerSummary, now: number): Promise<View> {
+	const { request, chain, account } = network;
+	const { settlement, datanets } = chain.addresses;
+	const mine = (owner: string) => owner.toLowerCase() === account?.toLowerCase();
+	const people = summary.owners.flatMap((owner, i) => (mine(owner) ? [i + 1] : []));
+	const models = summary.models.filter(({ owner }) => mine(owner)).map(({ id }) => id);
+	const held = summary.datanets.flatMap((datanet) =>
+		people.flatMap((contributor) => {
+			const units = datanet.holdings.get(contributor);
+			return units ? [{ datanet, contributor, units }] : [];
+		})
+	);
+	const keys = new Set([...people, ...models.map((id) => rewardKey('model', id))]);
+	for (const { datanet } of held) keys.add(rewardKey('datanet', datanet.id));
+	const stakes = account ? await readStakes(network, account) : [];
+	for (const { pool } of stakes) keys.add(pool);
+	const contributors = people.map((id) => numberToHex(id, { size: 32 }));
+	const collected =
+		held.length > 0
+			? await readCollected(network, datanets, 'DatanetCollected', [null, contributors])
+			: new Map<string, bigint>();
+	const claims = await books(network, (service, source) => service.claims(source, [...keys]));
+	const earnings = await books(network, (service, source) => service.earnings(source, [...keys]));
+	const holdings = await Promise.all(
+		held.map(async ({ datanet, contributor, units }): Promise<Holding> => {
+			const args = [datanet.id, contributor] as const;
+			const collectable = await read(request, {
+				address: datanets,
+				abi: datanetsAbi,
+				functionName: 'collectable',
+				args
+			});
+			const claim = claims.find(({ key }) => key === rewardKey('datanet', datanet.id));
+			const waiting = claim ? claim.cumulative - claim.claimed : 0n;
+			return {
+				datanet: datanet.id,
+				name: datanet.name,
+				contributor,
+				units,
+				total: datanet.units,
+				collectable,
+				collected: collected.get(`${datanet.id} ${contributor}`) ?? 0n,
+				waiting
+			};
+		})
+	);
+	const gasPrice = BigInt((await request({ method: 'eth_gasPrice', params: [] })) as Hex);
+	const shared = { summary, people, models, claims, earnings, holdings, stakes, gasPrice, now };
+	if (!account) return { ...shared, entries: [] };
+	const [balance, free] = await read(request, {
+		address: settlement,
+		abi: settlementAbi,
+		functionName: 'accountOf',
+		args: [account]
+	});
+	const wallet = BigInt((await request({ method: 'eth_getBalance', params: [account, 'latest'] })) as Hex);
+	const entries = await readAccount(network, account, (id) => summary.bonds.get(id) ?? 0n);
+	return { ...shared, account: { balance, free, wallet }, entries };
+}
+
+/** A call of the core, ready to send. */
+export function coreCall(network: Network, functionName: string, args: readonly unknown[], value?: bigint) {
+	return {
+		to: network.chain.addresses.settlement,
+		data: encodeFunctionData({ abi: settlementAbi as Abi, functionName, args }),
+		value
+	};
+}
+
+export function asError(thrown: unknown): OpenLedgerError {
+	return OpenLedgerError.from(
+		thrown,
+		'engine/failed',
+		'Something went wrong with the ledger.',
+		'Try again; nothing that was paid or owed is lost.'
+	);
+}
+
+export const [getLedger, setLedger] = createContext<LedgerRoom>();

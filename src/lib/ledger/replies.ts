@@ -1,0 +1,204 @@
+import {
+	receiptId,
+	makeReceipt,
+	newSalt,
+	type Receipt,
+	type Transcript
+} from '#workers/attribution/receipt.ts';
+import { OpenLedgerError } from '#workers/errors.ts';
+import { readBlock } from '#workers/ledger/rpc.ts';
+import type { Completion, GenerateRequest } from '#workers/protocol.ts';
+import { settlementAbi } from '../../../contracts-abi/abi/Settlement.ts';
+import { open } from './amounts.ts';
+import { books } from './connection.ts';
+import { db } from './db.ts';
+import { currentNetwork } from './follow.svelte.ts';
+import { read, type Network } from './network.ts';
+import type { RegistryRecord } from './records.ts';
+import { payerOver } from './payer.ts';
+import { settle } from './settler.ts';
+import { costOf, defaultSpending, isDue, obstacle, tabOf } from './spending.ts';
+import { toasts } from '../ui/toasts.svelte.ts';
+
+/** Milliseconds for which the registry is taken as it was, and for which a reply waits for a newer one. */
+const FRESH = 60_000;
+const PATIENCE = 4_000;
+
+/** Finished replies by adapters, and whether the next one may be written: what chat asks of the ledger. */
+
+interface Registered {
+	network: Network;
+	registry: RegistryRecord;
+	model: RegistryRecord['models'][number];
+}
+
+/** The model that a reply pays: that of its heaviest adapter; undefined where none is registered on this chain. */
+async function registered(adapters: GenerateRequest['adapters']): Promise<Registered | undefined> {
+	const heaviest = [...adapters].sort((a, b) => b.weight - a.weight)[0];
+	if (!heaviest) return undefined;
+	const network = await currentNetwork();
+	const registry = await readRegistry(network);
+	const model = registry?.models.find(({ hash, status }) => hash.slice(2) === heaviest.id && status === 0);
+	return registry && model && { network, registry, model };
+}
+
+/** From the books where they come in time, else as they were last known. */
+async function readRegistry(network: Network): Promise<RegistryRecord | undefined> {
+	const known = await db.registry.get(network.chain.id);
+	if (known && known.account === network.account && Date.now() - known.time < FRESH) return known;
+	const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PATIENCE));
+	const newer = await Promise.race([askBooks(network).catch(() => undefined), late]);
+	return newer ?? (known?.account === network.account ? known : undefined);
+}
+
+async function askBooks(network: Network): Promise<RegistryRecord | undefined> {
+	const { account, chain, request } = network;
+	if (!account) return undefined;
+	const head = await readBlock(request, 'latest');
+	const { models } = await books(network, (service, source) => service.sync('sync', source, head?.time ?? 0));
+	const address = chain.addresses.settlement;
+	const [, free] = await read(request, {
+		address,
+		abi: settlementAbi,
+		functionName: 'accountOf',
+		args: [account]
+	});
+	const kept = models.map(({ id, hash, price, allowance, status }) => ({
+		id,
+		hash,
+		price,
+		allowance,
+		status
+	}));
+	const record = { chain: chain.id, account, free, models: kept, time: Date.now() };
+	await db.registry.put(record);
+	return record;
+}
+
+/** Tokens that a model's replies took since midnight, UTC. */
+function usedToday(chain: number, model: number): Promise<number> {
+	return db.tokensSince(chain, model, Math.floor(Date.now() / 86_400_000) * 86_400_000);
+}
+
+/**
+ * Whether a reply may be written: an adapter with a price runs within its free allowance, and beyond it only when the prepaid
+ * balance covers the reply beside what is owed. A network that cannot be read and was never read keeps nobody from chatting.
+ * @returns why not; undefined where it may
+ */
+export async function whyNot({
+	adapters,
+	maxNewTokens
+}: GenerateRequest): Promise<OpenLedgerError | undefined> {
+	const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 2 * PATIENCE));
+	const found = await Promise.race([registered(adapters).catch(() => undefined), late]);
+	if (!found) return undefined;
+	const { network, registry, model } = found;
+	const { id } = network.chain;
+	const owed = (await db.owed(id)).reduce((sum, { amount }) => sum + amount, 0n);
+	const { limit } = (await db.spending.get(id)) ?? defaultSpending(id);
+	const used = await usedToday(id, model.id);
+	const { price, allowance } = model;
+	const stands = obstacle({ price, allowance, used, tokens: maxNewTokens, owed, free: registry.free, limit });
+	if (stands === 'deposit')
+		return new OpenLedgerError(
+			'ledger/deposit-needed',
+			'This adapter’s free replies for today are used up.',
+			{
+				remedy: `It costs ${open(price)} OPEN for 1,000 tokens. Deposit on the Ledger page to go on, or take it off and use the base model.`
+			}
+		);
+	if (stands === 'limit')
+		return new OpenLedgerError(
+			'ledger/limit',
+			`You have set a limit of ${open(limit)} OPEN, and this reply could pass it.`,
+			{
+				remedy: 'Pay what you owe on the Ledger page, or raise the limit there.'
+			}
+		);
+	return undefined;
+}
+
+/** Writes the receipt of a finished reply down. @param base SHA-256 of the base model's file */
+export async function keepReceipt(
+	reply: { id: string; conversation: string; adapter: string },
+	request: GenerateRequest,
+	completion: Completion,
+	base: string
+): Promise<void> {
+	const found = await registered(request.adapters);
+	if (!found || completion.tokens.completion === 0) return;
+	const { network, model } = found;
+	const chain = network.chain.id;
+	const tokens = completion.tokens.completion;
+	const used = await usedToday(chain, model.id);
+	const { receipt, transcript } = unmeasuredReceipt(request, completion, base, model);
+	await db.receipts.put({
+		id: receipt.id,
+		chain,
+		model: model.id,
+		host: 0,
+		amount: costOf(model.price, model.allowance, used, tokens),
+		time: Date.now(),
+		reply: reply.id,
+		conversation: reply.conversation,
+		adapter: reply.adapter,
+		receipt,
+		transcript
+	});
+	await payWhenDue(network);
+}
+
+/** Settles by itself once enough is owed; a wallet still asks. A refusal is remembered, so that it does not ask at every reply. */
+async function payWhenDue({ chain, account, request, wallet }: Network): Promise<void> {
+	if (!account || !navigator.onLine) return;
+	const spending = (await db.spending.get(chain.id)) ?? defaultSpending(chain.id);
+	const tab = tabOf(await db.owed(chain.id), spending.mode, 0n);
+	if (!isDue(tab, spending)) return;
+	try {
+		const record = await settle(db, payerOver(chain, account, request, wallet), spending.mode);
+		if (record?.state === 'settled') toasts.say(`${open(record.amount)} OPEN were paid for your replies.`);
+		await db.spending.put({ ...spending, declinedAt: 0n });
+	} catch (error) {
+		await db.spending.put({ ...spending, declinedAt: tab.owed });
+		toasts.say(`Paying ${open(tab.owed)} OPEN did not work yet. The Ledger page says more.`);
+		if (!(error instanceof OpenLedgerError)) throw error;
+	} finally {
+		await db.registry.delete(chain.id);
+	}
+}
+
+/**
+ * A receipt that attributes nothing to rows, so that contributors are paid by their static units. It commits to the words
+ * (their UTF-8 bytes stand for token ids) and to the tokens that are paid for.
+ */
+function unmeasuredReceipt(
+	{ messages, adapters }: GenerateRequest,
+	{ text, tokens }: Completion,
+	base: string,
+	{ hash, price }: Registered['model']
+): { receipt: Receipt; transcript: Transcript } {
+	const bytes = (words: string) => [...new TextEncoder().encode(words)];
+	const transcript: Transcript = {
+		salt: newSalt(),
+		prompt: bytes(JSON.stringify({ messages, adapters })),
+		reply: bytes(text),
+		query: new Int8Array(0),
+		entries: []
+	};
+	const made = makeReceipt(
+		{
+			base,
+			adapter: { config: '0'.repeat(64), weights: hash.slice(2) },
+			index: null,
+			unmeasured: 'no-index',
+			lift: 0,
+			unattributed: 1,
+			host: 0,
+			price: price.toString(),
+			time: Math.floor(Date.now() / 1000)
+		},
+		transcript
+	);
+	const { id: _, ...fields } = { ...made, tokens: { prompt: tokens.prompt, reply: tokens.completion } };
+	return { receipt: { ...fields, id: receiptId(fields) }, transcript };
+}
