@@ -5,7 +5,7 @@ import { writeModel } from '#workers/onnx/write.ts';
 
 /** Values and shape of a tensor to feed or that came out. */
 export interface Values {
-	data: Float32Array | BigInt64Array | Int32Array | Uint16Array;
+	data: Float32Array | Float64Array | BigInt64Array | Int32Array | Uint16Array;
 	dims: number[];
 }
 
@@ -21,6 +21,7 @@ export async function openModel(model: Model, engine: Engine) {
 	});
 	const tensor = ({ data, dims }: Values) => {
 		if (data instanceof Float32Array) return new Tensor('float32', data, dims);
+		if (data instanceof Float64Array) return new Tensor('float64', data, dims);
 		if (data instanceof BigInt64Array) return new Tensor('int64', data, dims);
 		if (data instanceof Int32Array) return new Tensor('int32', data, dims);
 		return new Tensor('float16', data as never, dims);

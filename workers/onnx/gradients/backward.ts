@@ -16,7 +16,7 @@ export interface Backward {
 	input(index: number): string;
 	/** An output as it was in the forward pass. */
 	output(index?: number): string;
-	/** Shape of an input. Throws 'train/unsupported' where it cannot be told. */
+	/** Shape of an input. Throws 'onnx/unsupported' where it cannot be told. */
 	dims(index: number): readonly Dim[];
 	outputDims(index?: number): readonly Dim[];
 	/** Elements of a constant integer input; undefined where it is left out or not constant. */

@@ -31,7 +31,7 @@ export interface DifferentiateOptions {
  * nothing is computed for what is frozen. Returns the value that holds each gradient, of the same shape as its value; one
  * on which the loss does not depend is missing.
  *
- * Throws 'onnx/unsupported', naming operator and node, where an operator on the way has no rule.
+ * Throws 'onnx/unsupported', naming operator and node, where an operator on the way cannot be differentiated.
  */
 export function differentiate(graph: Graph, options: DifferentiateOptions): Map<string, string> {
 	return new Differentiation(graph, options).run();
@@ -66,6 +66,7 @@ class Differentiation {
 	}
 
 	run(): Map<string, string> {
+		for (const node of this.#path) if (!ruleOf(node)) throw untrainable(node, 'has no gradient rule');
 		for (const [value, gradient] of this.#options.from)
 			this.#sums.set(value, { value: gradient, dims: this.#dims(value) });
 		const part = (node: Node) => this.#recomputation.partOf(node);
@@ -99,9 +100,7 @@ class Differentiation {
 
 	#turn(node: Node): void {
 		if (!node.outputs.some((output) => this.#sums.has(output))) return;
-		const rule = GRADIENTS[node.domain === '' ? node.opType : `${node.domain}.${node.opType}`];
-		if (!rule) throw untrainable(node, 'has no gradient rule');
-		rule(this.#view(node));
+		ruleOf(node)?.(this.#view(node));
 	}
 
 	#view(node: Node): Backward {
@@ -210,6 +209,8 @@ class Differentiation {
 		);
 	}
 }
+
+const ruleOf = ({ domain, opType }: Node) => GRADIENTS[domain === '' ? opType : `${domain}.${opType}`];
 
 const exchange = (rank: number) =>
 	Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
