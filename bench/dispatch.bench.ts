@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { findChromium } from '../.ci/chromium.mjs';
 import { GpuDecoder } from '#workers/runtime/gpu-decoder.ts';
 import { openGpuDevice } from '#workers/runtime/gpu-device.ts';
 import { gpuGraphs } from '#workers/runtime/gpu-graphs.ts';
@@ -11,6 +8,7 @@ import { GREEDY_REQUEST } from '#test/support/decoders.ts';
 import { inChild } from './support/child.ts';
 import { randomInputs } from './support/adapter.ts';
 import { readShapeGraph } from './support/models.ts';
+import { softwareVulkan } from './support/software-vulkan.ts';
 
 interface Figures {
 	adapter: string;
@@ -140,17 +138,5 @@ function countDispatches(device: GPUDevice) {
 			counts = undefined;
 			return result;
 		}
-	};
-}
-
-/** Chromium's SwiftShader as the Vulkan driver, unless the environment names one. */
-function softwareVulkan(): Record<string, string> {
-	if (process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES) return {};
-	const folders = ['/usr/lib/chromium', '/usr/lib/chromium-browser', dirname(findChromium() ?? '')];
-	const folder = folders.find((path) => existsSync(join(path, 'vk_swiftshader_icd.json')));
-	if (!folder) return {};
-	return {
-		VK_ICD_FILENAMES: join(folder, 'vk_swiftshader_icd.json'),
-		LD_LIBRARY_PATH: [folder, process.env.LD_LIBRARY_PATH ?? ''].filter((path) => path !== '').join(':')
 	};
 }

@@ -1,5 +1,5 @@
 import type { GraphWriter } from '../graph-writer.ts';
-import type { Head } from './head.ts';
+import type { Head, HeadRows } from './head.ts';
 
 export interface CrossEntropy {
 	/** −log p of each token's label, 0 where there is none: [tokens, 1]. */
@@ -8,6 +8,8 @@ export interface CrossEntropy {
 	counted: string;
 	/** d Σ weight · nll / d hidden, [tokens, hidden], where asked for. */
 	gradient: string | undefined;
+	/** d Σ weight · nll / d head, [vocab, hidden], where asked for. */
+	headGradient: string | undefined;
 }
 
 /**
@@ -23,7 +25,7 @@ export function crossEntropy(
 	write: GraphWriter,
 	head: Head,
 	input: { hidden: string; labels: string; weights: string },
-	options: { chunk: number; gradient: boolean }
+	options: { chunk: number; gradient: boolean; headGradient: boolean }
 ): CrossEntropy {
 	const { hidden, labels } = input;
 	const labelled = write.op('GreaterOrEqual', [labels, write.scalar('int32', 0)]);
@@ -41,12 +43,16 @@ export function crossEntropy(
 	let largest: string | undefined;
 	let total = '';
 	let mean = '';
-	for (let from = 0; from < head.vocab; from += options.chunk) {
-		const to = Math.min(from + options.chunk, head.vocab);
-		const { value, byOutput } = head.rows(from, to);
+	const logitsOf = (from: number, to: number, { value, byOutput }: HeadRows) => {
 		const operands = [hidden, value];
 		if (head.bias) operands.push(stretch(write, head.bias, from, to, head.vocab));
-		const logits = write.op('Gemm', operands, byOutput ? { transB: 1 } : {});
+		return write.op('Gemm', operands, byOutput ? { transB: 1 } : {});
+	};
+	for (let from = 0; from < head.vocab; from += options.chunk) {
+		const to = Math.min(from + options.chunk, head.vocab);
+		const matrix = head.rows(from, to);
+		const { value, byOutput } = matrix;
+		const logits = logitsOf(from, to, matrix);
 		const here = write.op('ReduceMax', [logits, last], { keepdims: 1 });
 		const now = largest === undefined ? here : write.op('Max', [largest, here]);
 		const exps = write.op('Exp', [write.op('Sub', [logits, now])]);
@@ -64,11 +70,26 @@ export function crossEntropy(
 	}
 	const normaliser = write.op('Add', [largest ?? '', write.op('Log', [total])]);
 	const nll = write.op('Mul', [write.op('Sub', [normaliser, chosen]), column]);
-	if (!options.gradient) return { nll, counted: column, gradient: undefined };
+	if (!options.gradient) return { nll, counted: column, gradient: undefined, headGradient: undefined };
 	const expected = write.op('Div', [mean, total]);
 	const weight = write.op('Mul', [input.weights, column]);
 	const gradient = write.op('Mul', [write.op('Sub', [expected, targets]), weight]);
-	return { nll, counted: column, gradient };
+	if (!options.headGradient) return { nll, counted: column, gradient, headGradient: undefined };
+
+	// A second pass, now that the normaliser is known: Σ p · weight · hidden, less the label's share.
+	const weighted = write.op('Mul', [hidden, weight]);
+	const parts: string[] = [];
+	for (let from = 0; from < head.vocab; from += options.chunk) {
+		const to = Math.min(from + options.chunk, head.vocab);
+		const logits = logitsOf(from, to, head.rows(from, to));
+		const shares = write.op('Exp', [write.op('Sub', [logits, normaliser])]);
+		parts.push(write.op('Gemm', [shares, weighted], { transA: 1 }));
+	}
+	const spread = parts.length > 1 ? write.op('Concat', parts, { axis: 0 }) : (parts[0] ?? '');
+	const places = write.op('Cast', [write.op('Reshape', [safe, write.integers(-1, 1)])], { to: 7 });
+	const taken = write.op('Neg', [weighted]);
+	const headGradient = write.op('ScatterND', [spread, places, taken], { reduction: 'add' });
+	return { nll, counted: column, gradient, headGradient };
 }
 
 function stretch(write: GraphWriter, value: string, from: number, to: number, length: number): string {

@@ -18,8 +18,11 @@ export class Head {
 	readonly #graph: Graph;
 	readonly #write: GraphWriter;
 	readonly #lowered: LoweredLinear;
+	readonly #parameter: string | undefined;
 
-	constructor(graph: Graph, write: GraphWriter, lowered: LoweredLinear) {
+	/** @param parameter the matrix [vocab, hidden], where it is not the one that is stored */
+	constructor(graph: Graph, write: GraphWriter, lowered: LoweredLinear, parameter?: string) {
+		this.#parameter = parameter;
 		this.#graph = graph;
 		this.#write = write;
 		this.#lowered = lowered;
@@ -41,7 +44,7 @@ export class Head {
 			const name = this.#graph.initializer(`head/tokens_${from}`, 'int32', [to - from], ids);
 			return { value: this.#lookUp(table, name), byOutput: true };
 		}
-		const { value, byOutput } = this.#lowered.weight;
+		const { value, byOutput } = this.#matrix();
 		if (to - from === this.vocab) return { value, byOutput };
 		const bounds = [from, to, byOutput ? 0 : 1].map((at) => write.integers(at));
 		return { value: write.op('Slice', [value, ...bounds]), byOutput };
@@ -51,15 +54,20 @@ export class Head {
 	rowsOf(ids: string): string {
 		const table = this.#table();
 		if (table) return this.#lookUp(table, ids);
-		const { value, byOutput } = this.#lowered.weight;
+		const { value, byOutput } = this.#matrix();
 		const picked = this.#write.op('Gather', [value, ids], { axis: byOutput ? 0 : 1 });
 		return byOutput ? picked : this.#write.op('Transpose', [picked], { perm: [1, 0] });
+	}
+
+	#matrix(): HeadRows {
+		if (this.#parameter !== undefined) return { value: this.#parameter, byOutput: true };
+		return this.#lowered.weight;
 	}
 
 	/** A quantised matrix that rows can be looked up in. Those with zero points are expanded as a whole instead. */
 	#table(): Table | undefined {
 		const { node } = this.#lowered.linear;
-		if (node.opType !== 'MatMulNBits' || node.inputs[3]) return undefined;
+		if (node.opType !== 'MatMulNBits' || node.inputs[3] || this.#parameter !== undefined) return undefined;
 		const [, codes = '', scales = ''] = node.inputs;
 		const block = intAttribute(node, 'block_size', 32);
 		const bits = intAttribute(node, 'bits', 4);

@@ -7,20 +7,25 @@ import { validate } from '../order.ts';
 import { prune } from '../prune.ts';
 import { layerInputs } from './checkpoints.ts';
 import { crossEntropy } from './cross-entropy.ts';
+import { FullParameters } from './full.ts';
 import { Head } from './head.ts';
 import { LoraBranches, type LoraOptions } from './lora.ts';
 import { LayoutBuilder, type ParameterLayout } from './parameters.ts';
 import { Trained } from './trained.ts';
 
 export interface LossGraphOptions {
-	/** The adapter that is trained or evaluated; undefined for the base alone, which can only be evaluated. */
+	/** The adapter that is trained or evaluated. */
 	lora?: LoraOptions;
+	/**
+	 * Take all weights of the base from `parameters`, to train them (continued pre-training; 'sum' gradients only). With
+	 * neither an adapter nor this, the base as it is stored can be evaluated.
+	 */
+	full?: boolean;
 	/** Logits of how many tokens of the vocabulary exist at once; 8,192 unless told. */
 	vocabularyChunk?: number;
 }
 
 export interface TrainGraphOptions extends LossGraphOptions {
-	lora: LoraOptions;
 	/** 'sum': one gradient [length] of the batch. 'rows': one for each row, [batch, length], at about the same cost. */
 	gradient?: 'sum' | 'rows';
 	/** 'layers': keep each layer's input alone and compute the rest again on the way back: less memory, about 1.3 × the time. */
@@ -52,12 +57,14 @@ export interface LossGraph {
 }
 
 /**
- * The training graph of a decoder: loss, and gradient with respect to a LoRA adapter. The base stays as it is stored, and
- * shared with the given model.
+ * The training graph of a decoder: loss, and gradient with respect to a LoRA adapter, or to all weights. The given model stays
+ * as it is, and its stored weights are shared with the graph.
  *
  * Throws 'onnx/unsupported', naming operator and node, for a base that cannot be trained.
  */
 export function trainGraph(model: Model, options: TrainGraphOptions): LossGraph {
+	if (!options.lora === !options.full) throw new RangeError('either an adapter or all weights are trained');
+	if (options.full && options.gradient === 'rows') throw new RangeError('gradients by row are for adapters');
 	return buildLossGraph(model, options, options);
 }
 
@@ -68,7 +75,7 @@ export function evaluateGraph(model: Model, options: LossGraphOptions = {}): Los
 
 function buildLossGraph(
 	given: Model,
-	{ lora, vocabularyChunk = 8192 }: LossGraphOptions,
+	{ lora, full, vocabularyChunk = 8192 }: LossGraphOptions,
 	train: TrainGraphOptions | undefined
 ): LossGraph {
 	const lowered = lowerDecoder(given);
@@ -84,7 +91,8 @@ function buildLossGraph(
 	const rowSum = (value: string) =>
 		write.op('ReduceSum', [write.op('Reshape', [value, ROW_SHAPE]), write.integers(1, 2)], { keepdims: 0 });
 
-	const layout = new LayoutBuilder();
+	let layout = new LayoutBuilder();
+	let headMatrix: string | undefined;
 	const perRow = train?.gradient === 'rows';
 	let trained: Trained | undefined;
 	let dropoutWidth = 0;
@@ -105,11 +113,23 @@ function buildLossGraph(
 		graph.input('parameters', 'float32', [layout.length]);
 	}
 
+	if (full) {
+		trained = new Trained(write, 'parameters', false);
+		const parameters = new FullParameters(write, lowered);
+		({ layout } = parameters);
+		headMatrix = parameters.take(trained);
+		graph.input('parameters', 'float32', [layout.length]);
+	}
+
 	const loss = crossEntropy(
 		write,
-		new Head(graph, write, head),
+		new Head(graph, write, head, headMatrix),
 		{ hidden: head.x, labels: flat('labels'), weights },
-		{ chunk: vocabularyChunk, gradient: train !== undefined }
+		{
+			chunk: vocabularyChunk,
+			gradient: train !== undefined,
+			headGradient: train !== undefined && headMatrix !== undefined
+		}
 	);
 	graph.node('Identity', [rowSum(write.op('Mul', [loss.nll, weights]))], ['loss']);
 	graph.node('Identity', [rowSum(write.op('Mul', [loss.counted, weights]))], ['weight']);
@@ -119,8 +139,10 @@ function buildLossGraph(
 		graph.node('Reshape', [write.op('Reshape', [loss.nll, ROW_SHAPE]), write.integers(0, -1)], ['nll']);
 		graph.output('nll', 'float32', [...TOKENS]);
 	} else if (trained && loss.gradient) {
+		const { headGradient } = loss;
+		const headSeed: [string, string][] = headMatrix && headGradient ? [[headMatrix, headGradient]] : [];
 		const gradients = differentiate(graph, {
-			from: new Map([[head.x, loss.gradient]]),
+			from: new Map([[head.x, loss.gradient], ...headSeed]),
 			to: trained.tensors.map(({ value }) => value),
 			shapes: ROW_SHAPES,
 			checkpoints: train.recompute === 'layers' ? layerInputs(lowered) : []
@@ -131,4 +153,22 @@ function buildLossGraph(
 	prune(graph);
 	validate(graph);
 	return { model, layout, dropoutWidth };
+}
+
+/**
+ * A graph without inputs that gives the base's stored weights as the vector `parameters` that `full` graphs take: where continued
+ * pre-training begins. Throws as {@link trainGraph}.
+ */
+export function storedParametersGraph(given: Model): Pick<LossGraph, 'model' | 'layout'> {
+	const lowered = lowerDecoder(given);
+	const { model } = lowered;
+	const { graph } = model;
+	const parameters = new FullParameters(new GraphWriter(graph, 'stored'), lowered);
+	parameters.read('parameters');
+	graph.outputs = [];
+	graph.inputs = [];
+	graph.output('parameters', 'float32', [parameters.layout.length]);
+	prune(graph);
+	validate(graph);
+	return { model, layout: parameters.layout };
 }
