@@ -150,7 +150,7 @@ export interface RunSummary {
 	/** Validation loss before training, and the lowest since; undefined without validation rows. */
 	baseLoss?: number;
 	bestLoss?: number;
-	/** Of the adapter that `save` makes: the best by validation, else the last. */
+	/** Step of the weights with the lowest validation loss, else of the last. */
 	bestStep: number;
 	/** Set once the adapter is saved: its id in `EngineApi.adapters()`. */
 	adapter?: string;
@@ -181,7 +181,7 @@ export interface Evaluation {
 	/** Held-back contributions and their learnt tokens. */
 	rows: number;
 	tokens: number;
-	/** exp of the mean negative log-likelihood of a held-back reply token. */
+	/** exp of the mean negative log-likelihood of a held-back reply token; NaN where none is held back. */
 	basePerplexity: number;
 	adapterPerplexity: number;
 	replies: ReplyPair[];
@@ -190,7 +190,14 @@ export interface Evaluation {
 	exact: { base: number; adapter: number };
 }
 
+/**
+ * Which of a run's weights: `best` at rows it has never seen (the default), or the `last`, which know the rows they were
+ * taught best. They are the same where no row is held back.
+ */
+export type Weights = 'best' | 'last';
+
 export interface SaveOptions {
+	weights?: Weights;
 	name: string;
 	description?: string;
 	author?: string;
@@ -227,14 +234,14 @@ export interface TrainApi {
 	run(id: string): Promise<RunDetail>;
 	/** Forgets a run that is not running. An adapter saved from it stays. */
 	remove(run: string): Promise<void>;
-	/** Puts the run's best weights among the adapters. Returns the adapter's id. */
+	/** Puts the run's weights among the adapters. Returns the adapter's id. */
 	save(run: string, options: SaveOptions): Promise<string>;
-	/** The run's best weights as PEFT files with their manifest. */
+	/** The run's weights as PEFT files with their manifest. */
 	export(run: string, options: SaveOptions): Promise<File[]>;
 	/** Base and adapter side by side, on at most `rows` held-back rows and on prompts of one's own. */
 	evaluate(
 		run: string,
-		options: { rows: number; prompts: string[] },
+		options: { rows: number; prompts: string[]; weights?: Weights },
 		task: string,
 		onReply: Listener<ReplyPair>
 	): Promise<Evaluation>;

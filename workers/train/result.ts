@@ -17,7 +17,15 @@ const METRIC = 'mean negative log-likelihood of a reply token, in nats';
 /** More ids would make the manifest larger than a reader takes. */
 const MOST_IDS = 10_000;
 
+/** Weights of a run, the step after which they were taken, and their validation loss where it was measured. */
+export interface TakenWeights {
+	parameters: Float32Array;
+	step: number;
+	loss?: number;
+}
+
 export interface ResultFacts {
+	taken: Pick<TakenWeights, 'step' | 'loss'>;
 	adapter: LoraAdapter;
 	run: RunDetail;
 	plan: TrainingPlan;
@@ -29,7 +37,7 @@ export interface ResultFacts {
 
 /** PEFT's two files and the manifest that says how to make them again, by name. */
 export async function resultFiles(
-	{ adapter, run, plan, dataset, base, continued }: ResultFacts,
+	{ adapter, run, taken, plan, dataset, base, continued }: ResultFacts,
 	{ name, description, author, licence }: SaveOptions
 ): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
 	const files = new Map<string, Uint8Array<ArrayBuffer>>(writeAdapter(adapter));
@@ -47,7 +55,7 @@ export async function resultFiles(
 		datanets: await Promise.all(plan.sources.map((_, source) => usedRows(plan, dataset, source))),
 		hyperparameters: { preset: run.preset, ...settings, targetModules: targetModules.join(' ') },
 		...(run.baseLoss !== undefined &&
-			run.bestLoss !== undefined && {
+			taken.loss !== undefined && {
 				evaluation: {
 					metric: METRIC,
 					heldOutRows: dataset.validation.length,
@@ -55,13 +63,13 @@ export async function resultFiles(
 						.flatMap(({ samples }) => samples)
 						.reduce((sum, sample) => sum + learntTokens(sample), 0),
 					lossBefore: run.baseLoss,
-					lossAfter: run.bestLoss
+					lossAfter: taken.loss
 				}
 			}),
 		training: {
 			seed: plan.seed,
 			steps: run.steps,
-			bestStep: run.bestStep,
+			bestStep: taken.step,
 			provider: run.provider,
 			engine: ENGINE
 		},

@@ -122,26 +122,38 @@ describe('a run', () => {
 		if (summary.bestStep === summary.step) expect(reply.trim()).toBe(of(events, 'sample').at(-1)?.text);
 	}, 180_000);
 
-	test('with the same inputs gives the same adapter, bit for bit; with another seed another', async () => {
-		const hashOf = async (plan: TrainingPlan) => {
-			await train(plan);
-			const files = await service.export(plan.id, { name: 'Bones' });
+	test('with the same inputs gives the same adapter, bit for bit, though it was paused and its tab closed; with another seed another', async () => {
+		const hyperparameters = { ...planFor().hyperparameters, epochs: 1, dropout: 0.1 };
+		const resultOf = async (run: string) => {
+			const files = await service.export(run, { name: 'Bones' });
 			const manifest = await files.find(({ name }) => name === 'manifest.json')?.text();
 			return parseManifest(manifest ?? '');
 		};
-		const hyperparameters = { ...planFor().hyperparameters, epochs: 1, dropout: 0.1 };
-		const one = await hashOf(planFor({ hyperparameters, prompts: [] }));
-		// A second person: the rows in another order, a browser that never saw the first run.
-		const other = await hashOf(
-			planFor({
-				hyperparameters,
-				prompts: [],
-				sources: [{ name: 'Bones', datanet: 'bones', licence: 'CC0-1.0', rows: [...rows].reverse() }]
-			})
-		);
-		const third = await hashOf(planFor({ hyperparameters, prompts: [], seed: 12 }));
-		expect(other).toEqual(one);
-		expect(third.files['adapter_model.safetensors']).not.toBe(one.files['adapter_model.safetensors']);
+		const plan = planFor({ hyperparameters, prompts: [] });
+		await train(plan);
+		const one = await resultOf(plan.id);
+
+		// A second person, with the rows in another order.
+		const again = planFor({
+			hyperparameters,
+			prompts: [],
+			sources: [{ name: 'Bones', datanet: 'bones', licence: 'CC0-1.0', rows: [...rows].reverse() }]
+		});
+		const { summary } = await train(again, ({ type }) => {
+			if (type === 'step') void service.pause(again.id);
+		});
+		expect(summary).toMatchObject({ state: 'paused', step: 1 });
+		service = new TrainService({ folder, appUrl });
+		const resumed: number[] = [];
+		const finished = await service.resume(again.id, (event) => {
+			if (event.type === 'step') resumed.push(event.step);
+		});
+		expect(finished.state).toBe('finished');
+		expect(resumed).toEqual(Array.from({ length: finished.steps - 1 }, (_, i) => i + 2));
+		expect(await resultOf(again.id)).toEqual(one);
+		const { curve } = await service.run(again.id);
+		expect(curve.map(({ loss }) => loss)).toEqual((await service.run(plan.id)).curve.map(({ loss }) => loss));
+
 		expect(one).toMatchObject({
 			base: { id: expect.any(String) as string },
 			datanets: [{ name: 'Bones', id: 'bones', rows: 20, licence: 'CC0-1.0' }],
@@ -150,7 +162,68 @@ describe('a run', () => {
 			training: { seed: 11, provider: 'wasm' }
 		});
 		expect(one.datanets[0]?.rowIds).toEqual(rows.map(({ id }) => id).sort());
-	}, 240_000);
+		const third = planFor({ hyperparameters: { ...hyperparameters, steps: 2 }, prompts: [], seed: 12 });
+		await train(third);
+		expect((await resultOf(third.id)).files).not.toEqual(one.files);
+	}, 300_000);
+
+	test('goes on from an adapter, whose origin the new one keeps; stopped, it keeps what it had', async () => {
+		const [parent] = (await service.runs()).filter(({ adapter }) => adapter !== undefined);
+		const plan = planFor({
+			continueFrom: parent?.adapter,
+			prompts: [],
+			sources: [{ name: 'More bones', rows: rows.slice(5) }],
+			hyperparameters: { rank: 64, batchTokens: 128, epochs: 30, validateEvery: 2 }
+		});
+		const { summary, events } = await train(plan, (event) => {
+			if (event.type === 'validation' && event.step > 0) void service.stop(plan.id);
+		});
+		expect(summary).toMatchObject({
+			state: 'stopped',
+			step: 2,
+			hyperparameters: { rank: 4, targetModules: ['q_proj', 'v_proj'] }
+		});
+		// It begins where the other ended, so below the base.
+		expect(of(events, 'validation')[0]?.loss).toBeLessThan(summary.baseLoss as number);
+		const files = await service.export(plan.id, { name: 'More bones' });
+		const manifest = parseManifest((await files.find(({ name }) => name === 'manifest.json')?.text()) ?? '');
+		expect(manifest.lineage).toEqual([
+			{ sha256: parent?.adapter, name: 'Bones', datanets: [{ name: 'Bones', rows: 20 }] }
+		]);
+		expect(manifest.evaluation?.lossBefore).toBe(summary.baseLoss);
+	}, 180_000);
+
+	test('is compared with its base side by side', async () => {
+		const [run] = (await service.runs()).filter(({ adapter }) => adapter !== undefined);
+		const told: string[] = [];
+		const options = { rows: 5, prompts: ['What is the skull?'] };
+		const evaluation = await service.evaluate(
+			run?.id ?? '',
+			options,
+			'evaluate',
+			({ prompt }) => void told.push(prompt)
+		);
+		expect(evaluation.rows).toBe(2);
+		expect(evaluation.adapterPerplexity).toBeLessThan(evaluation.basePerplexity);
+		expect(evaluation.replies.map(({ prompt }) => prompt)).toEqual(told);
+		const [row, , own] = evaluation.replies;
+		expect(row?.expected).toMatch(/bone number|At place/);
+		expect(row?.base).not.toBe(row?.adapter);
+		expect(own).toMatchObject({ prompt: 'What is the skull?' });
+		expect(own?.scores).toBeUndefined();
+		const scores = evaluation.replies.flatMap((reply) => reply.scores ?? []);
+		expect(scores).toHaveLength(2);
+		expect(evaluation.rougeL.adapter).toBeCloseTo(((scores[0]?.adapter ?? 0) + (scores[1]?.adapter ?? 0)) / 2);
+	}, 120_000);
+
+	test('is told beforehand how long it takes and how much memory', async () => {
+		const plan = planFor({ prompts: [] });
+		const estimate = await service.estimate(plan, 'estimate', () => undefined);
+		expect(estimate).toMatchObject({ fits: true, provider: 'wasm', rows: { training: 18, validation: 2 } });
+		expect(estimate.seconds).toBeGreaterThan(0);
+		expect(estimate.adapterBytes).toBe(4 * estimate.parameters);
+		await expect(service.run(plan.id)).rejects.toMatchObject({ code: 'train/not-found' });
+	}, 120_000);
 });
 
 describe('bad input', () => {

@@ -18,12 +18,13 @@ import type {
 	SaveOptions,
 	TrainApi,
 	TrainEvent,
-	TrainingPlan
+	TrainingPlan,
+	Weights
 } from './api.ts';
 import { estimateOf, predictMemory, tooLarge } from './estimate.ts';
 import { evaluateRun } from './evaluate/evaluate.ts';
 import { prepare, type Prepared, type Rooms } from './prepare.ts';
-import { resultFiles } from './result.ts';
+import { resultFiles, type TakenWeights } from './result.ts';
 import { RunStore } from './runs/run-store.ts';
 import { decodeParameters, decodeState } from './runs/training-state.ts';
 import { Session } from './session.ts';
@@ -188,16 +189,16 @@ export class TrainService implements TrainApi {
 
 	async evaluate(
 		run: string,
-		options: { rows: number; prompts: string[] },
+		options: { rows: number; prompts: string[]; weights?: Weights },
 		task: string,
 		onReply: Listener<ReplyPair>
 	): Promise<Evaluation> {
 		return this.#tasks.run(task, (signal) =>
 			this.#device.run(async () => {
 				signal.throwIfAborted();
-				const { plan, prepared, detail, parameters } = await this.#taught(run);
+				const { prepared, detail, taken } = await this.#taught(run, options.weights);
 				try {
-					return await evaluateRun({ plan, prepared, detail, parameters, ...options }, this.#environment, {
+					return await evaluateRun({ prepared, detail, taken, ...options }, this.#environment, {
 						signal,
 						onReply
 					});
@@ -208,18 +209,18 @@ export class TrainService implements TrainApi {
 		);
 	}
 
-	/** The files of a run's best weights. */
+	/** The files of a run's weights. */
 	async #result(run: string, options: SaveOptions): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
-		const { plan, prepared, detail, parameters } = await this.#taught(run);
+		const { plan, prepared, detail, taken } = await this.#taught(run, options.weights);
 		try {
 			const { settings, open, read, dataset } = prepared;
 			const { layout } = trainGraph(read.model, {
 				lora: { rank: settings.rank, modules: settings.targetModules }
 			});
 			const base = { id: open.item.source || open.item.name, hashes: open.hashes };
-			const adapter = adapterOf(parameters, layout, settings, base.id);
+			const adapter = adapterOf(taken.parameters, layout, settings, base.id);
 			const continued = plan.continueFrom === undefined ? undefined : await this.#parent(plan.continueFrom);
-			return await resultFiles({ adapter, run: detail, plan, dataset, base, continued }, options);
+			return await resultFiles({ adapter, run: detail, taken, plan, dataset, base, continued }, options);
 		} finally {
 			await prepared.open.close();
 		}
@@ -232,15 +233,15 @@ export class TrainService implements TrainApi {
 		return { sha256: id, name: item?.name ?? id.slice(0, 8), manifest };
 	}
 
-	/** A run with the best of what it has learnt. The caller closes `prepared.open`. */
-	async #taught(run: string) {
+	/** A run with what it has learnt. The caller closes `prepared.open`. */
+	async #taught(run: string, weights: Weights = 'best') {
 		const runs = await this.#runs();
 		const { plan, hyperparameters: settings, provider } = await runs.file(run);
 		const detail = await runs.detail(run);
-		const parameters = await bestParameters(runs, run, detail);
+		const taken = await takeWeights(runs, detail, weights);
 		const decided = { settings, provider };
 		const prepared = await prepare(plan, await this.#rooms(), { onEvent: () => undefined, decided });
-		return { plan, prepared, detail, parameters };
+		return { plan, prepared, detail, taken };
 	}
 
 	async #requireSameBase(id: string, { open }: Prepared): Promise<void> {
@@ -297,15 +298,20 @@ export class TrainService implements TrainApi {
 	}
 }
 
-async function bestParameters(
+async function takeWeights(
 	runs: RunStore,
-	id: string,
-	{ bestLoss, bestStep }: RunDetail
-): Promise<Float32Array> {
-	const best = bestLoss === undefined ? undefined : await runs.readCheckpoint(id, 'best', bestStep);
-	if (best) return decodeParameters(best.bytes);
+	{ id, bestLoss, bestStep, validation }: RunDetail,
+	weights: Weights
+): Promise<TakenWeights> {
+	const wanted = weights === 'best' && bestLoss !== undefined;
+	const best = wanted ? await runs.readCheckpoint(id, 'best', bestStep) : undefined;
+	if (best) return { parameters: decodeParameters(best.bytes), step: bestStep, loss: bestLoss };
 	const state = await runs.readCheckpoint(id, 'state');
-	if (state) return decodeState(state.bytes).vectors.parameters;
+	if (state) {
+		const { parameters } = decodeState(state.bytes).vectors;
+		const loss = validation.findLast(({ step }) => step === state.step)?.loss;
+		return { parameters, step: state.step, loss };
+	}
 	throw new OpenLedgerError('storage/damaged', 'What this run had learnt is no longer stored.', {
 		remedy: 'Start it again.',
 		details: { run: id }

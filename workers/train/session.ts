@@ -1,5 +1,6 @@
 import type { EngineEnvironment } from '#workers/engine/environment.ts';
 import { startDecoder } from '#workers/engine/start-decoder.ts';
+import { openGpuDevice } from '#workers/runtime/gpu-device.ts';
 import { heapOf } from '#workers/runtime/ort-module.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import { freshParameters, parametersOf } from './adapter.ts';
@@ -7,6 +8,7 @@ import type { TrainEvent } from './api.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
 import { Replies } from './evaluate/replies.ts';
 import type { Learner } from './learner/learner.ts';
+import { GpuLearner } from './learner/gpu-learner.ts';
 import { WasmLearner } from './learner/wasm-learner.ts';
 import type { Prepared } from './prepare.ts';
 import type { TrainingState, Vectors } from './runs/training-state.ts';
@@ -37,8 +39,12 @@ export class Session {
 	): Promise<Session> {
 		onEvent({ type: 'phase', phase: 'graph' });
 		const { choice, read, settings } = prepared;
-		const ort = await Ort.start({ build: 'wasm', threads: choice.threads, urls: environment.ortUrls?.wasm });
-		const learner = await WasmLearner.create(ort, read, settings);
+		const { build, threads, provider } = choice;
+		const device = provider === 'webgpu' ? await openGpuDevice() : undefined;
+		const ort = await Ort.start({ build, threads, urls: environment.ortUrls?.[build], device });
+		const learner = device
+			? await GpuLearner.create(ort, device, read, settings)
+			: await WasmLearner.create(ort, read, settings);
 		return new Session(prepared, environment, ort, learner);
 	}
 
@@ -53,15 +59,18 @@ export class Session {
 	}
 
 	/** Measures speed and memory; the learner holds `vectors` afterwards. */
-	async calibrate(vectors: Vectors, signal?: AbortSignal): Promise<Calibration & { memoryBytes: number }> {
+	async calibrate(vectors: Vectors, signal?: AbortSignal): Promise<Calibration & { memoryBytes?: number }> {
 		const measured = await calibrate(this.learner, this.#prepared, vectors, signal);
+		// What a GPU's buffers take cannot be asked: there the arithmetic stands.
+		if (this.#prepared.choice.provider === 'webgpu') return measured;
 		const heap = heapOf(this.#ort.module).byteLength;
 		return { ...measured, memoryBytes: heap + OUTSIDE_VECTORS * 4 * this.learner.layout.length };
 	}
 
 	/** A decoder of the base for replies, started when it is first asked for. */
 	replies(): Promise<Replies> {
-		this.#replies ??= startReplies(this.#prepared, this.#environment, this.#ort);
+		const shared = this.#prepared.choice.provider === 'wasm' ? this.#ort : undefined;
+		this.#replies ??= startReplies(this.#prepared, this.#environment, shared);
 		return this.#replies;
 	}
 

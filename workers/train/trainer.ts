@@ -3,13 +3,14 @@ import { yieldToEvents } from '#workers/generate/yield.ts';
 import type { StepPoint, ValidationPoint } from './api.ts';
 import type { Hyperparameters } from './hyperparameters.ts';
 import type { BatchLoss, Learner } from './learner/learner.ts';
-import { epochBatches, paddedTokens } from './rows/batches.ts';
-import { collate } from './rows/collate.ts';
+import { paddedTokens } from './rows/batches.ts';
+import { collate, type BatchArrays } from './rows/collate.ts';
 import type { Sample } from './rows/encode.ts';
 import { draw } from './rows/random.ts';
 import type { StepPlan } from './rows/step-plan.ts';
 import type { Progress, TrainingState, Vectors } from './runs/training-state.ts';
 import { learningRate } from './schedule.ts';
+import { meanLoss, validationBatches } from './validation.ts';
 
 /** What a trainer tells, and hands over to be kept. All are awaited: training goes on when they are done. */
 export interface TrainerSink {
@@ -54,8 +55,7 @@ const WINDOW = 8;
 export class Trainer {
 	readonly #options: TrainerOptions;
 	readonly #progress: Progress;
-	/** Validation batches: the same every time, so that losses compare. */
-	readonly #validation: ReturnType<typeof collate>[];
+	readonly #validation: BatchArrays[];
 	readonly #now: () => number;
 	#lastCheckpoint: number;
 	#losses: number[] = [];
@@ -63,10 +63,7 @@ export class Trainer {
 	constructor(options: TrainerOptions) {
 		this.#options = options;
 		this.#progress = structuredClone(options.state.progress);
-		const lengths = options.validation.map(({ ids }) => ids.length);
-		this.#validation = epochBatches(lengths, options.settings, options.seed, 0).map((batch) =>
-			collate(batch, options.validation)
-		);
+		this.#validation = validationBatches(options.validation, options.settings, options.seed);
 		this.#now = options.now ?? (() => performance.now());
 		this.#lastCheckpoint = this.#now();
 	}
@@ -146,14 +143,7 @@ export class Trainer {
 		const progress = this.#progress;
 		const started = this.#now();
 		if (this.#validation.length > 0) {
-			const loss: BatchLoss = { sum: 0, tokens: 0 };
-			for (const batch of this.#validation) {
-				const part = await learner.evaluate(batch);
-				loss.sum += part.sum;
-				loss.tokens += part.tokens;
-				await yieldToEvents();
-			}
-			const mean = loss.sum / loss.tokens;
+			const mean = await meanLoss(learner, this.#validation);
 			if (!Number.isFinite(mean))
 				throw diverged(progress.step, 'The loss on the rows held back is not a number');
 			const best = progress.best === undefined || mean < progress.best.loss;

@@ -7,6 +7,7 @@ import type { RunRecord } from './runs/records.ts';
 import type { RunStore } from './runs/run-store.ts';
 import type { Session } from './session.ts';
 import { Trainer, type TrainerEnd, type TrainerSink } from './trainer.ts';
+import { meanLoss, validationBatches } from './validation.ts';
 
 /** How a run that is working is told to end. */
 export interface Control {
@@ -107,6 +108,8 @@ export async function work({
 	onEvent({ type: 'phase', phase: 'train' });
 	let ended: TrainerEnd;
 	try {
+		if (prepared.continued && state.progress.step === 0 && validation.length > 0)
+			await runs.append(id, [{ base: await baseLoss(session, prepared, plan.seed) }]);
 		ended = await new Trainer({
 			learner: session.learner,
 			settings,
@@ -129,4 +132,15 @@ export async function work({
 		ended === 'early' ? 'It ended early: the loss on the rows held back no longer fell.' : undefined;
 	await end(ended === 'paused' ? control.wanted : 'finished', reason);
 	return runs.detail(id);
+}
+
+/** Validation loss of the base alone: an adapter of zeros changes nothing. */
+async function baseLoss(
+	{ learner }: Session,
+	{ validation, settings }: Prepared,
+	seed: number
+): Promise<number> {
+	const zeros = new Float32Array(learner.layout.length);
+	await learner.load({ parameters: zeros, mean: zeros, variance: zeros });
+	return meanLoss(learner, validationBatches(validation, settings, seed));
 }

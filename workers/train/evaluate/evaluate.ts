@@ -2,10 +2,11 @@ import type { EngineEnvironment } from '#workers/engine/environment.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import type { ChatMessage } from '#workers/protocol.ts';
 import { adapterOf } from '../adapter.ts';
-import type { Evaluation, ReplyPair, RunDetail, TrainingPlan } from '../api.ts';
+import type { Evaluation, ReplyPair, RunDetail } from '../api.ts';
 import type { Prepared } from '../prepare.ts';
 import { learntTokens, type DatasetRow } from '../rows/dataset.ts';
 import { messagesOf } from '../rows/encode.ts';
+import type { TakenWeights } from '../result.ts';
 import { startReplies } from '../session.ts';
 import { rougeL, sameReply } from './rouge.ts';
 
@@ -13,10 +14,9 @@ import { rougeL, sameReply } from './rouge.ts';
 const REPLY_TOKENS = 160;
 
 export interface EvaluateOptions {
-	plan: TrainingPlan;
 	prepared: Prepared;
 	detail: RunDetail;
-	parameters: Float32Array;
+	taken: TakenWeights;
 	/** Held-back rows to ask, at most. */
 	rows: number;
 	prompts: string[];
@@ -24,7 +24,7 @@ export interface EvaluateOptions {
 
 /** Asks base and adapter the same questions, side by side in one batch. Perplexities are those of the run's validation. */
 export async function evaluateRun(
-	{ prepared, detail, parameters, rows, prompts }: EvaluateOptions,
+	{ prepared, detail, taken, rows, prompts }: EvaluateOptions,
 	environment: EngineEnvironment,
 	{ signal, onReply }: { signal: AbortSignal; onReply: (pair: ReplyPair) => void }
 ): Promise<Evaluation> {
@@ -35,7 +35,7 @@ export async function evaluateRun(
 	const replies = await startReplies(prepared, environment);
 	const pairs: ReplyPair[] = [];
 	try {
-		const device = await replies.upload(adapterOf(parameters, layout, settings, open.item.name));
+		const device = await replies.upload(adapterOf(taken.parameters, layout, settings, open.item.name));
 		const questions = [
 			...dataset.validation.slice(0, rows).flatMap(questionOf),
 			...prompts.map((prompt) => ({
@@ -68,7 +68,7 @@ export async function evaluateRun(
 		rows: dataset.validation.length,
 		tokens: held.reduce((sum, sample) => sum + learntTokens(sample), 0),
 		basePerplexity: Math.exp(detail.baseLoss ?? NaN),
-		adapterPerplexity: Math.exp(detail.bestLoss ?? NaN),
+		adapterPerplexity: Math.exp(taken.loss ?? NaN),
 		replies: pairs,
 		rougeL: { base: mean(({ base }) => base), adapter: mean(({ adapter }) => adapter) },
 		exact: {

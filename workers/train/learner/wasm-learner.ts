@@ -8,9 +8,9 @@ import type { Ort } from '#workers/runtime/ort.ts';
 import { segmentSource } from '#workers/runtime/segment-source.ts';
 import { scaleOf } from '../adapter.ts';
 import type { Hyperparameters } from '../hyperparameters.ts';
-import { fillUniform } from '../rows/random.ts';
 import type { BatchArrays } from '../rows/collate.ts';
 import type { Vectors } from '../runs/training-state.ts';
+import { batchFeeds, dropoutMask } from './feeds.ts';
 import type { BatchLoss, Learner, Update } from './learner.ts';
 import { optimise } from './optimiser.ts';
 
@@ -71,8 +71,12 @@ export class WasmLearner implements Learner {
 	}
 
 	async accumulate(batch: BatchArrays, dropoutSeed: number): Promise<BatchLoss> {
-		const feeds = this.#feeds(batch);
-		if (this.#dropoutWidth > 0) feeds.set('dropout', this.#dropout(batch, dropoutSeed));
+		const feeds = batchFeeds(this.#ort, batch);
+		if (this.#dropoutWidth > 0)
+			feeds.set(
+				'dropout',
+				dropoutMask(this.#ort, batch, this.#dropoutWidth, this.#settings.dropout, dropoutSeed)
+			);
 		const [loss, gradient] = await this.#run(this.#train, feeds, ['loss', 'gradient']);
 		try {
 			const values = gradient?.floats() ?? new Float32Array();
@@ -106,7 +110,7 @@ export class WasmLearner implements Learner {
 			this.#read,
 			evaluateGraph(this.#read.model, { lora: loraOf(this.#settings) })
 		);
-		const [loss] = await this.#run(await this.#evaluate, this.#feeds(batch), ['loss']);
+		const [loss] = await this.#run(await this.#evaluate, batchFeeds(this.#ort, batch), ['loss']);
 		const sum = total(loss);
 		loss?.dispose();
 		return { sum, tokens: batch.learnt };
@@ -130,29 +134,6 @@ export class WasmLearner implements Learner {
 		} finally {
 			for (const tensor of feeds.values()) tensor.dispose();
 		}
-	}
-
-	#feeds({ rows, width, ids, positions, segments, targets }: BatchArrays): Map<string, OrtTensor> {
-		const dims = [rows, width];
-		const weights = new Float32Array(rows * width).fill(1);
-		return new Map([
-			['input_ids', this.#ort.tensor('int32', ids, dims)],
-			['position_ids', this.#ort.tensor('int32', positions, dims)],
-			['segment_ids', this.#ort.tensor('int32', segments, dims)],
-			['labels', this.#ort.tensor('int32', targets, dims)],
-			['weights', this.#ort.tensor('float32', weights, dims)],
-			['row_shape', this.#ort.tensor('int64', BigInt64Array.of(BigInt(rows), BigInt(width), -1n), [3])]
-		]);
-	}
-
-	#dropout({ rows, width }: BatchArrays, seed: number): OrtTensor {
-		const mask = this.#ort.allocate('float32', [rows, width, this.#dropoutWidth]);
-		const { dropout } = this.#settings;
-		const values = mask.floats();
-		fillUniform(values, seed);
-		for (let i = 0; i < values.length; i++)
-			values[i] = (values[i] as number) < dropout ? 0 : 1 / (1 - dropout);
-		return mask;
 	}
 }
 

@@ -35,6 +35,8 @@ export type RunRecord =
 	| { state: RunState; seconds: number; reason?: string }
 	/** The run goes on from this step: what the log tells of later ones did not happen. */
 	| { from: number }
+	/** Validation loss of the base alone, where the run goes on from an adapter. */
+	| { base: number }
 	| { adapter: string };
 
 /** What a run's file and log say of it. `interrupted` is not among them: only the absence of its lock tells. */
@@ -66,11 +68,13 @@ export function foldRun(file: RunFile, records: readonly RunRecord[]): RunDetail
 		validation: [],
 		samples: []
 	};
+	let base: number | undefined;
 	for (const record of records) {
 		if ('step' in record) run.curve.push(record.step);
 		else if ('validation' in record) run.validation.push(record.validation);
 		else if ('sample' in record) run.samples.push(record.sample);
 		else if ('adapter' in record) run.adapter = record.adapter;
+		else if ('base' in record) base = record.base;
 		else if ('from' in record) {
 			const happened = ({ step }: { step: number }) => step <= record.from;
 			run.curve = run.curve.filter(happened);
@@ -84,7 +88,7 @@ export function foldRun(file: RunFile, records: readonly RunRecord[]): RunDetail
 	}
 	run.step = run.curve.at(-1)?.step ?? 0;
 	const best = run.validation.findLast((point) => point.best);
-	run.baseLoss = run.validation.find(({ step }) => step === 0)?.loss;
+	run.baseLoss = base ?? run.validation.find(({ step }) => step === 0)?.loss;
 	run.bestLoss = best?.loss;
 	run.bestStep = best?.step ?? run.step;
 	return run;
