@@ -10,12 +10,20 @@ import { paddedTokens } from './rows/batches.ts';
 const RUNTIME_BYTES = 64e6;
 /** Vectors of parameters that exist at once: weights, gradient, its sum, two moments, and a copy of three for a checkpoint. */
 const VECTORS = 8;
+/** onnxruntime's arena grows in steps and keeps what it had: its heap over what is alive (measured, memory.test.ts). */
+const ARENA = 1.75;
 /** Tokens of a sample reply, and what decoding one takes beside training one. */
 const SAMPLE_TOKENS = 48;
 const DECODE_OVER_TRAIN = 6;
 
 /** What a run needs, by arithmetic alone: nothing has been started yet. */
-export function predictMemory({ read, open, settings, steps }: Prepared): {
+export function predictMemory({
+	read,
+	open,
+	settings,
+	steps,
+	choice
+}: Pick<Prepared, 'read' | 'open' | 'settings' | 'steps' | 'choice'>): {
 	bytes: number;
 	parameters: number;
 } {
@@ -30,7 +38,10 @@ export function predictMemory({ read, open, settings, steps }: Prepared): {
 	const files = [...open.files.values()].reduce((sum, { size }) => sum + size, 0);
 	// Training and validation graph each hold the weights as they are stored.
 	const bytes =
-		RUNTIME_BYTES + 2 * files + peakBytes(model, sequences.length, width) + VECTORS * 4 * layout.length;
+		RUNTIME_BYTES +
+		2 * files +
+		(choice.provider === 'wasm' ? ARENA : 1) * peakBytes(model, sequences.length, width) +
+		VECTORS * 4 * layout.length;
 	return { bytes, parameters: layout.length };
 }
 
@@ -43,7 +54,7 @@ export function estimateOf(
 ): Estimate {
 	const { settings, dataset, choice, steps, validation, memoryBytes: device } = prepared;
 	const limit = memoryLimit(choice.provider, device);
-	const memoryBytes = measured?.memoryBytes ?? predicted.bytes;
+	const memoryBytes = measured?.memoryBytes ? RUNTIME_BYTES + measured.memoryBytes : predicted.bytes;
 	const fits = memoryBytes <= limit;
 	return {
 		hyperparameters: settings,

@@ -213,7 +213,9 @@ describe('a run', () => {
 		expect(own?.scores).toBeUndefined();
 		const scores = evaluation.replies.flatMap((reply) => reply.scores ?? []);
 		expect(scores).toHaveLength(2);
-		expect(evaluation.rougeL.adapter).toBeCloseTo(((scores[0]?.adapter ?? 0) + (scores[1]?.adapter ?? 0)) / 2);
+		expect(evaluation.rougeL.adapter).toBeCloseTo(
+			((scores[0]?.adapter ?? 0) + (scores[1]?.adapter ?? 0)) / 2
+		);
 	}, 120_000);
 
 	test('is told beforehand how long it takes and how much memory', async () => {
