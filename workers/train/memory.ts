@@ -1,5 +1,5 @@
 import { inferShapes } from '#workers/onnx/infer.ts';
-import { ROW_SHAPES } from '#workers/onnx/lower/inputs.ts';
+import { ROW_SHAPE } from '#workers/onnx/lower/inputs.ts';
 import type { Model } from '#workers/onnx/model.ts';
 import { ordered } from '#workers/onnx/order.ts';
 import { byteLength } from '#workers/onnx/types.ts';
@@ -11,7 +11,7 @@ import { byteLength } from '#workers/onnx/types.ts';
  * @param batch rows, `sequence` tokens of each
  */
 export function peakBytes({ graph }: Pick<Model, 'graph'>, batch: number, sequence: number): number {
-	const types = inferShapes(graph, { batch, sequence }, 21, ROW_SHAPES);
+	const types = inferShapes(graph, { batch, sequence }, 21, { [ROW_SHAPE]: [batch, sequence, -1] });
 	const sizes = new Map<string, number>();
 	for (const [name, { dataType, dims }] of types) {
 		if (!dataType || !dims?.every((dim) => typeof dim === 'number')) continue;
