@@ -45,6 +45,8 @@ describe.each([
 			await page.keyboard.press('Escape');
 		}
 		for (const [path, heading] of [
+			['/factory', 'Factory'],
+			['/factory/new', 'Train an adapter'],
 			['/adapters', 'Models & adapters'],
 			['/settings', 'Device & storage']
 		] as const) {
@@ -83,13 +85,25 @@ test('on a phone the bar below leads to every room, and nothing is wider than th
 	const app = await App.open({ phone: true, preferences: { reply: { maxNewTokens: 24 } } });
 	await app.ask('What is a cell?');
 	await app.settled();
-	for (const room of ['Models', 'Device', 'Chat']) {
+	const isNarrow = async () =>
+		expect(await app.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+	for (const room of ['Datanets', 'Factory', 'Ledger', 'Govern', 'Chat']) {
 		await app.page
 			.getByRole('navigation', { name: 'Rooms' })
 			.getByRole('link', { name: room, exact: true })
 			.tap();
 		await app.page.waitForTimeout(300);
-		expect(await app.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+		await isNarrow();
+	}
+	// The menu has the others.
+	for (const room of ['Models & adapters', 'Device & storage', 'Chat']) {
+		await app.page.getByRole('button', { name: 'Conversations' }).tap();
+		await app.page
+			.getByRole('navigation', { name: 'All rooms' })
+			.getByRole('link', { name: room, exact: true })
+			.tap();
+		await app.page.waitForTimeout(300);
+		await isNarrow();
 	}
 	const small = await app.page.evaluate(() =>
 		[...document.querySelectorAll<HTMLElement>('button, a[href], input, textarea')]

@@ -1,3 +1,4 @@
+import Factory from '@lucide/svelte/icons/factory';
 import Landmark from '@lucide/svelte/icons/landmark';
 import LibraryBig from '@lucide/svelte/icons/library-big';
 import Layers from '@lucide/svelte/icons/layers';
@@ -5,14 +6,15 @@ import MessageSquare from '@lucide/svelte/icons/message-square';
 import ReceiptText from '@lucide/svelte/icons/receipt-text';
 import Settings2 from '@lucide/svelte/icons/settings-2';
 
-/** The pages there are. `short` is for the bottom bar of a phone. */
+/** The pages there are. Those with a `short` name stand in the bottom bar of a phone; its menu has all of them. */
 export const rooms = [
 	{ path: '/', name: 'Chat', short: 'Chat', icon: MessageSquare },
 	{ path: '/datanets', name: 'Datanets', short: 'Datanets', icon: LibraryBig },
-	{ path: '/adapters', name: 'Models & adapters', short: 'Models', icon: Layers },
+	{ path: '/factory', name: 'Factory', short: 'Factory', icon: Factory },
+	{ path: '/adapters', name: 'Models & adapters', icon: Layers },
 	{ path: '/ledger', name: 'Ledger', short: 'Ledger', icon: ReceiptText },
 	{ path: '/govern', name: 'Govern', short: 'Govern', icon: Landmark },
-	{ path: '/settings', name: 'Device & storage', short: 'Device', icon: Settings2 }
+	{ path: '/settings', name: 'Device & storage', icon: Settings2 }
 ] as const;
 
 /** True for a room's own page and for the pages inside it. */

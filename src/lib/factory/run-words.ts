@@ -1,0 +1,32 @@
+import type { RunState, RunSummary } from '#workers/train/api.ts';
+
+export const STATES: Record<RunState, string> = {
+	running: 'Training',
+	paused: 'Paused',
+	interrupted: 'Interrupted',
+	finished: 'Finished',
+	stopped: 'Stopped',
+	failed: 'Failed'
+};
+
+/** How much lower the loss on held-back rows is than the base's, in percent; undefined where nothing was measured. */
+export function improvement({
+	baseLoss,
+	bestLoss
+}: Pick<RunSummary, 'baseLoss' | 'bestLoss'>): number | undefined {
+	return baseLoss && bestLoss !== undefined ? (1 - bestLoss / baseLoss) * 100 : undefined;
+}
+
+/** "23 % better than the base on rows it has not seen". */
+export function verdict(run: Pick<RunSummary, 'baseLoss' | 'bestLoss'>): string {
+	const percent = improvement(run);
+	if (percent === undefined) return '';
+	const rounded = Math.round(Math.abs(percent));
+	if (rounded === 0) return 'No better than the base on rows it has not seen';
+	return `${rounded} % ${percent > 0 ? 'lower' : 'higher'} loss than the base on rows it has not seen`;
+}
+
+/** Can it go on? */
+export function isResumable(state: RunState): boolean {
+	return state === 'paused' || state === 'interrupted' || state === 'failed' || state === 'stopped';
+}

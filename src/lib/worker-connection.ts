@@ -1,0 +1,33 @@
+import { wrap, type Remote } from '#workers/comlink.ts';
+import { lifelineCut } from '#workers/lifeline.ts';
+
+/** A running worker. `gone` resolves with the reason when it has crashed; never after `close()`. */
+export interface Connection<Api> {
+	api: Remote<Api>;
+	gone: Promise<string>;
+	close(): void;
+}
+
+/**
+ * Starts a worker and watches over it.
+ * @param kind names its lock, which shows that it lives (workers/lifeline.ts)
+ */
+export function connect<Api>(kind: string, start: (options: { name: string }) => Worker): Connection<Api> {
+	const name = `openledger-${kind}-${Date.now()}-${Math.random().toString(36).slice(2)}`;
+	const worker = start({ name });
+	const closed = new AbortController();
+	const gone = new Promise<string>((resolve) => {
+		void lifelineCut(name, closed.signal).then(() => resolve('the worker ended'));
+		worker.addEventListener('error', (event) => {
+			if (!closed.signal.aborted) resolve(event.message || 'the worker failed to start');
+		});
+	});
+	return {
+		api: wrap<Api>(worker),
+		gone,
+		close() {
+			closed.abort();
+			worker.terminate();
+		}
+	};
+}

@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest';
+import { App } from './app.ts';
+
+const subjects = [
+	'humerus',
+	'radius',
+	'ulna',
+	'femur',
+	'tibia',
+	'fibula',
+	'patella',
+	'sternum',
+	'scapula',
+	'sacrum'
+];
+
+/** Twenty rows, as a person pastes them from a spreadsheet. */
+const pasted = subjects
+	.flatMap((bone, i) => [
+		`What is the ${bone}?\tThe ${bone} is bone number ${i + 1} of the skeleton.`,
+		`Define ${bone}.\tThe ${bone}: a bone of the human body.`
+	])
+	.join('\n');
+
+/** The form of a new run, with the rows in it. */
+async function newRun(preferences: object = {}, rows = pasted): Promise<App> {
+	const app = await App.open({ path: '/factory/new', preferences });
+	const { page } = app;
+	await page.getByRole('textbox', { name: 'Rows' }).fill(rows);
+	await page.getByRole('button', { name: 'Use these rows' }).click();
+	await page.getByText(/^Pasted rows, \d+ rows?$/).waitFor();
+	return app;
+}
+
+async function setSteps(app: App, steps: number): Promise<void> {
+	await app.page.getByText('Advanced settings, and several runs at once').click();
+	await app.page.getByRole('spinbutton', { name: 'Steps', exact: true }).fill(String(steps));
+}
+
+test('pasted rows become an adapter that answers in the chat', async () => {
+	const app = await newRun({ reply: { maxNewTokens: 16 } });
+	const { page } = app;
+	await setSteps(app, 6);
+	await page.getByRole('textbox', { name: 'Your own test questions' }).fill('What is the femur?');
+	await page.getByRole('textbox', { name: 'Name' }).fill('Bones');
+	// Measured before anything starts.
+	await page.getByText(/^about \d+ (s|min)$/).waitFor({ timeout: 60_000 });
+	await page.getByText(/^about \d+ MB$/).waitFor();
+	await page.getByRole('button', { name: 'Train', exact: true }).click();
+
+	await page.getByRole('heading', { name: 'Bones', exact: true }).waitFor();
+	await page.getByText(/^Step \d of 6 · [\d,]+ tokens\/s · \d+ s left$/).waitFor({ timeout: 60_000 });
+	await page.getByText('Finished', { exact: true }).waitFor({ timeout: 90_000 });
+	await page.getByRole('img', { name: /^Loss over the steps/ }).waitFor();
+	expect(await page.locator('path[d^="M"]').count()).toBeGreaterThan(0);
+	await page.getByText('What is the femur?', { exact: true }).first().waitFor();
+
+	await page.getByRole('textbox', { name: 'What it knows, in a sentence' }).fill('Ten bones');
+	await page.getByRole('button', { name: 'Save the adapter' }).click();
+	await page.getByRole('button', { name: 'Use it in a chat' }).click();
+	await page.getByRole('button', { name: 'Adapter: Bones' }).waitFor();
+	await app.ask('What is the femur?');
+	await app.settled();
+	expect(await app.replies.first().locator('.label').innerText()).toMatch(/^Nano\s*\+\s*Bones$/);
+	expect(await app.text()).not.toBe('');
+}, 240_000);
+
+test('base and adapter answer the same questions, and a person judges without seeing which is which', async () => {
+	const app = await newRun();
+	const { page } = app;
+	await setSteps(app, 4);
+	await page.getByRole('textbox', { name: 'Your own test questions' }).fill('What is the femur?');
+	await page.getByRole('button', { name: 'Train', exact: true }).click();
+	await page.getByText('Finished', { exact: true }).waitFor({ timeout: 120_000 });
+	await page.getByRole('button', { name: 'Compare with the base' }).click();
+	await page.getByRole('row', { name: /^Perplexity/ }).waitFor({ timeout: 60_000 });
+	const pair = page
+		.getByRole('listitem')
+		.filter({ has: page.getByRole('heading', { name: 'What is the femur?' }) });
+	expect(await pair.getByText(/^(Base|Adapter)/).count()).toBe(0);
+	await pair.getByRole('button', { name: 'Reply 1 is better' }).click();
+	await pair.getByText(/^(Base|Adapter), chosen$/).waitFor();
+	await page.getByText(/^Adapter [01], ties 0, base [01]$/).waitFor();
+}, 240_000);
+
+test('a run is paused, kept over a reload, resumed and stopped; its best can be saved', async () => {
+	const app = await newRun();
+	const { page } = app;
+	await setSteps(app, 400);
+	await page.getByRole('button', { name: 'Train', exact: true }).click();
+	await page.getByText(/^Step [2-9]\d? of 400/).waitFor({ timeout: 90_000 });
+	await page.getByRole('button', { name: 'Pause' }).click();
+	await page.getByText('Paused', { exact: true }).waitFor({ timeout: 60_000 });
+	await page.reload();
+	await page.getByText('Paused', { exact: true }).waitFor();
+	const step = async () =>
+		Number(/Step (\d+) of 400/.exec((await page.locator('main').innerText()) ?? '')?.[1]);
+	const before = await step();
+	expect(before).toBeGreaterThan(1);
+	await page.getByRole('button', { name: 'Resume' }).click();
+	await expect.poll(step, { timeout: 90_000 }).toBeGreaterThan(before);
+	await page.getByRole('button', { name: 'Stop and keep the best' }).click();
+	await page.getByText('Stopped', { exact: true }).waitFor({ timeout: 60_000 });
+	await page.getByRole('button', { name: 'Save the adapter' }).waitFor();
+}, 300_000);
+
+test('leaving the page while it trains asks first', async () => {
+	const app = await newRun();
+	const { page } = app;
+	await setSteps(app, 400);
+	await page.getByRole('button', { name: 'Train', exact: true }).click();
+	await page.getByText(/^Step \d+ of 400/).waitFor({ timeout: 90_000 });
+	const asked = new Promise<string>((resolve) =>
+		page.once('dialog', (dialog) => {
+			resolve(dialog.type());
+			void dialog.dismiss();
+		})
+	);
+	// Browsers ask only on a page that a person has touched.
+	await page.mouse.click(5, 5);
+	void page.close({ runBeforeUnload: true });
+	expect(await asked).toBe('beforeunload');
+}, 240_000);
+
+test('a sweep trains one run for each value and draws which was best', async () => {
+	const app = await newRun();
+	const { page } = app;
+	await setSteps(app, 3);
+	await page.getByRole('combobox', { name: 'Vary' }).selectOption('Learning rate');
+	await page.getByRole('textbox', { name: 'Values' }).fill('0.0002, 0.002');
+	await page.getByRole('button', { name: 'Train 2 runs' }).click();
+	await expect.poll(() => page.getByText('Finished', { exact: true }).count(), { timeout: 200_000 }).toBe(2);
+	await page
+		.getByRole('checkbox', { name: /^Compare/ })
+		.first()
+		.check();
+	await page
+		.getByRole('img', { name: 'Lowest loss by learning rate. Arrow keys read the values.' })
+		.waitFor();
+	await page.getByRole('row', { name: /\(best\)/ }).waitFor();
+}, 300_000);
+
+test('what will not come out well is said before the start', async () => {
+	const app = await newRun({}, 'What is a bone?\tA hard organ of the skeleton.');
+	const { page } = app;
+	await page.getByText(/^There are very few rows/).waitFor({ timeout: 60_000 });
+	await page.getByText(/^No row is held back/).waitFor();
+	expect(await page.getByRole('button', { name: 'Train', exact: true }).isEnabled()).toBe(true);
+	// A setting that cannot be is refused by name, and nothing can be started with it.
+	await page.getByText('Advanced settings, and several runs at once').click();
+	await page.getByRole('spinbutton', { name: 'Rank', exact: true }).fill('4096');
+	const alert = page.getByRole('alert');
+	await alert.waitFor({ timeout: 60_000 });
+	expect(await alert.innerText()).toMatch(/rank[\s\S]*256/);
+	expect(await page.getByRole('button', { name: 'Train', exact: true }).isDisabled()).toBe(true);
+}, 180_000);
+
+test('a learning rate that diverges stops the run and says so, and nothing is lost', async () => {
+	const app = await newRun();
+	const { page } = app;
+	await setSteps(app, 60);
+	await page.getByRole('spinbutton', { name: 'Learning rate', exact: true }).fill('1');
+	await page.getByRole('button', { name: 'Train', exact: true }).click();
+	await page.getByText('Failed', { exact: true }).waitFor({ timeout: 150_000 });
+	const alert = page.getByRole('alert');
+	expect(await alert.innerText()).toMatch(/loss[\s\S]*learning rate/i);
+	await page.getByRole('link', { name: 'Chat', exact: true }).click();
+	await app.ask('What is a cell?');
+	await app.settled();
+	expect(await app.text()).not.toBe('');
+}, 240_000);
