@@ -14,7 +14,7 @@ import {
 } from './events.ts';
 import type { Log } from './logs.ts';
 import { nonsense } from './rpc.ts';
-import { hashSettled, takeUp } from './running-hash.ts';
+import { hashSettled, takeUp, type Keccak } from './running-hash.ts';
 import { Sums, WeightList } from './sums.ts';
 
 /** What the batches on one model in one stretch earned whom: parallel lists, ascending in reward key. Wei. */
@@ -175,9 +175,11 @@ export class Book {
 	#open?: Open;
 	#tree: RewardTree;
 	readonly #weights = new WeightList();
+	readonly #keccak: Keccak;
 
-	constructor(state: BookState = emptyState()) {
+	constructor(state: BookState, keccak: Keccak) {
 		this.state = state;
+		this.#keccak = keccak;
 		this.#tree = new RewardTree();
 		this.#tree.add(state.totals);
 		for (const { last } of state.checkpoints.values()) this.cuts.add(last);
@@ -337,9 +339,9 @@ export class Book {
 		open.amount += amount;
 		open.posterPart += (amount * BigInt(params.poster)) / 10_000n;
 		open.toBlock = block;
-		const hash = hashSettled(settled, time, version);
+		const hash = hashSettled(settled, time, version, this.#keccak);
 		open.hashes.push(hash);
-		state.chain = takeUp(state.chain, hash);
+		state.chain = takeUp(state.chain, hash, this.#keccak);
 		state.batches = id;
 		if (this.cuts.has(id)) this.close();
 	}

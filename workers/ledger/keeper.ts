@@ -1,6 +1,7 @@
 import { Book, inconsistent } from './book.ts';
 import { isInconsistent } from './logs.ts';
 import { readBlock, type RpcRequest } from './rpc.ts';
+import { loadKeccak } from './running-hash.ts';
 import type { BookStore } from './store.ts';
 import { advance, agrees, readHeads, type LedgerChain, type SyncProgress } from './sync.ts';
 
@@ -88,7 +89,7 @@ export class Keeper {
 	async #load(): Promise<Book> {
 		const { state, stamp } = await this.#store.load(this.key);
 		this.#stamp = stamp;
-		return new Book(state);
+		return new Book(state, await loadKeccak());
 	}
 
 	/** The chain has other blocks now than those in memory: the stored books, if they are still true, else none. */

@@ -1,11 +1,21 @@
-import { keccak_256 } from '@noble/hashes/sha3.js';
+import { createKeccak, type IHasher } from 'hash-wasm';
 import { hexToBytes } from 'viem';
 import type { Settled } from './events.ts';
 
 const NO_LEAVES = new Uint8Array(32);
 
+/** keccak256 in WebAssembly, four times as fast on three thousand bytes of leaves as in JavaScript. */
+export type Keccak = (bytes: Uint8Array) => Uint8Array;
+
+let loading: Promise<IHasher> | undefined;
+
+export async function loadKeccak(): Promise<Keccak> {
+	const hasher = await (loading ??= createKeccak(256));
+	return (bytes) => hasher.init().update(bytes).digest('binary');
+}
+
 /** The batch's hash, as contracts/client/batch.ts gives it, without going through text: 256 bytes, one word a field. */
-export function hashSettled(settled: Settled, time: number, rules: number): Uint8Array {
+export function hashSettled(settled: Settled, time: number, rules: number, keccak: Keccak): Uint8Array {
 	const bytes = new Uint8Array(256);
 	const view = new DataView(bytes.buffer);
 	bytes.set(hexToBytes(settled.payer), 12);
@@ -16,14 +26,14 @@ export function hashSettled(settled: Settled, time: number, rules: number): Uint
 	view.setBigUint64(176, settled.amount >> 64n);
 	view.setBigUint64(184, settled.amount & 0xffff_ffff_ffff_ffffn);
 	bytes.set(hexToBytes(settled.transcripts), 192);
-	bytes.set(settled.leaves.length > 0 ? keccak_256(settled.leaves) : NO_LEAVES, 224);
-	return keccak_256(bytes);
+	bytes.set(settled.leaves.length > 0 ? keccak(settled.leaves) : NO_LEAVES, 224);
+	return keccak(bytes);
 }
 
 /** The core's running hash over all batches: chain' = keccak256(chain, batch hash). */
-export function takeUp(chain: Uint8Array, batch: Uint8Array): Uint8Array {
+export function takeUp(chain: Uint8Array, batch: Uint8Array, keccak: Keccak): Uint8Array {
 	const bytes = new Uint8Array(64);
 	bytes.set(chain);
 	bytes.set(batch, 32);
-	return keccak_256(bytes);
+	return keccak(bytes);
 }

@@ -11,6 +11,7 @@ import {
 	type Settled
 } from './events.ts';
 import { readLogs } from './logs.ts';
+import { loadKeccak } from './running-hash.ts';
 import { nonsense, readBlock, RpcError, unreachable, type Head, type RpcRequest } from './rpc.ts';
 
 /** A chain whose books are kept, and where its contracts stand. */
@@ -84,7 +85,8 @@ async function cutAt(book: Book, last: number, reading: Reading): Promise<void> 
 	const at = book.state.stretches.findIndex((stretch) => stretch.first <= last && last < stretch.last);
 	const stretch = book.state.stretches[at];
 	if (!stretch) return;
-	const part = new Book({ ...book.state, batches: stretch.first - 1, stretches: [], checkpoints: new Map() });
+	const empty = { batches: stretch.first - 1, stretches: [], checkpoints: new Map() };
+	const part = new Book({ ...book.state, ...empty }, await loadKeccak());
 	part.cuts.add(last);
 	const query = {
 		first: stretch.first,
