@@ -16,6 +16,7 @@ export type ErrorCode =
 	| 'adapter/unsupported'
 	| 'adapter/wrong-base'
 	| 'adapter/too-large'
+	| 'adapter/bundled'
 	// Datanets
 	| 'datanet/malformed'
 	| 'datanet/bad-signature'

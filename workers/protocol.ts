@@ -72,7 +72,7 @@ export interface LoadedModel {
 }
 
 export interface AdapterEntry {
-	/** SHA-256 of adapter_model.safetensors, hex. */
+	/** SHA-256 over the hashes of its weights and its configuration, hex (docs/decisions/adapters.md). */
 	id: string;
 	name: string;
 	summary: string;
@@ -162,6 +162,8 @@ export interface StoredItem {
 	/** Milliseconds since the epoch. */
 	lastUsed?: number;
 	complete: boolean;
+	/** True for the app's example adapters, which it brings along each time: `remove` refuses them with `adapter/bundled`. */
+	bundled?: boolean;
 }
 
 export interface StorageReport {
@@ -169,6 +171,10 @@ export interface StorageReport {
 	/** Of the origin, from `navigator.storage.estimate()`. */
 	usageBytes?: number;
 	quotaBytes?: number;
+	/** Files that nothing names, left by damage: `cleanUp` frees them. */
+	unclaimedBytes: number;
+	/** False where everything stored is gone with this window (private windows without storage). */
+	lasting: boolean;
 }
 
 /** How a model should be run; `auto` is the probed choice. */
@@ -181,6 +187,8 @@ export interface LoadOptions {
 export interface EngineSettings {
 	/** Where Hub repositories are fetched from, without a trailing slash; undefined: https://huggingface.co. */
 	hubUrl?: string;
+	/** For gated and private repositories: sent to the Hub only, kept by nobody but the page. */
+	hubToken?: string;
 }
 
 type Listener<Event> = (event: Event) => void;
@@ -209,6 +217,8 @@ export interface EngineApi {
 	generate(request: GenerateRequest, onEvent: Listener<GenerateEvent>): Promise<Completion>;
 	cancel(id: string): Promise<void>;
 	storage(): Promise<StorageReport>;
-	/** Deletes a stored model or an imported adapter. */
+	/** Deletes a stored model or an imported adapter. Throws `adapter/bundled` for the examples. */
 	remove(id: string): Promise<void>;
+	/** Frees the files that nothing names. Returns the bytes freed. */
+	cleanUp(): Promise<number>;
 }

@@ -6,11 +6,17 @@ import type { LoraSlot } from '#workers/onnx/slots.ts';
 import type { AdapterArrays } from '#workers/runtime/decoder.ts';
 import { uniform } from '#workers/generate/random.ts';
 
-/** An all-linear adapter with small random weights. */
+/** Drawn once: a thousand adapters of new values would take longer than what is measured. A prime number of them. */
+const DRAWN = Float32Array.from({ length: 65_521 }, (_, i) => (uniform(1, i) - 0.5) * 0.02);
+
+/** An all-linear adapter with small random weights: another part of the same draws for each seed. */
 export function randomAdapter(slots: readonly LoraSlot[], rank: number, seed: number): LoraAdapter {
-	let index = 0;
-	const values = (length: number) =>
-		Float32Array.from({ length }, () => (uniform(seed, index++) - 0.5) * 0.02);
+	let at = seed * 7919;
+	const values = (length: number) => {
+		const drawn = new Float32Array(length);
+		for (let i = 0; i < length; i++, at++) drawn[i] = DRAWN[at % DRAWN.length] as number;
+		return drawn;
+	};
 	const modules = new Map<string, LoraModule>();
 	for (const { inFeatures, parts } of slots)
 		for (const { path, outFeatures } of parts)

@@ -60,7 +60,9 @@ describe('adapter library', () => {
 		const library = await open();
 		const files = await withManifest(filesOf(1), { examples: ['What is q?'] });
 		const id = await library.import(files);
-		expect(id).toBe(await sha256Hex(files.get('adapter_model.safetensors') ?? new Uint8Array()));
+		const hash = (name: string) => sha256Hex(files.get(name) ?? new Uint8Array());
+		const lines = `${await hash('adapter_model.safetensors')}\n${await hash('adapter_config.json')}\n`;
+		expect(id).toBe(await sha256Hex(new TextEncoder().encode(lines)));
 		expect(await library.list(base, never)).toMatchObject([
 			{
 				id,
@@ -81,6 +83,27 @@ describe('adapter library', () => {
 		await library.remove(id);
 		expect(await library.list(base, never)).toEqual([]);
 		await expect(library.read(id, base)).rejects.toMatchObject({ code: 'storage/damaged' });
+	});
+
+	it('tells the same weights under another alpha apart', async () => {
+		const library = await open();
+		const files = filesOf(1);
+		const alpha = (value: number) =>
+			new TextEncoder().encode(`{"peft_type":"LORA","r":2,"lora_alpha":${value},"target_modules":["q"]}`);
+		const ids = [];
+		for (const value of [4, 8])
+			ids.push(await library.import(new Map([...files, ['adapter_config.json', alpha(value)]])));
+		expect(new Set(ids).size).toBe(2);
+		const scales = [];
+		for (const id of ids) scales.push((await library.read(id, base)).modules.get('m.q')?.scale);
+		expect(scales).toEqual([2, 4]);
+	});
+
+	it('keeps an adapter that comes with the app', async () => {
+		const library = await open();
+		const id = await library.import(filesOf(1), { bundled: true });
+		await expect(library.remove(id)).rejects.toMatchObject({ code: 'adapter/bundled' });
+		expect(await library.has(id)).toBe(true);
 	});
 
 	it('stores nothing of an adapter that is damaged or not what its manifest says', async () => {

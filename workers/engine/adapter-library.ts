@@ -36,7 +36,16 @@ export interface AdapterBase {
 
 const itemId = (id: string) => `adapter:${id}`;
 
-/** Adapters on this device, each named by the SHA-256 of its weights. */
+/**
+ * An adapter's identity: SHA-256 over the SHA-256 of its weights and of its configuration, both as hex, one a line. The same
+ * matrices with another alpha or rank pattern compute something else, so they are another adapter.
+ */
+function adapterId(hashes: Record<typeof WEIGHTS_FILE | typeof CONFIG_FILE, string>): Promise<string> {
+	const lines = `${hashes[WEIGHTS_FILE]}\n${hashes[CONFIG_FILE]}\n`;
+	return sha256Hex(new TextEncoder().encode(lines));
+}
+
+/** Adapters on this device, each named by its weights and its configuration. */
 export class AdapterLibrary {
 	readonly #store: FileStore;
 
@@ -68,10 +77,13 @@ export class AdapterLibrary {
 		const manifestBytes = files.get(MANIFEST_FILE);
 		const manifest = manifestBytes && parseManifest(manifestBytes);
 		const { modules } = readAdapter(config, memorySource(weights));
-		const id = await sha256Hex(weights);
-		if (manifest && manifest.files[WEIGHTS_FILE] !== id) throw differs(WEIGHTS_FILE);
-		if (manifest && manifest.files[CONFIG_FILE] !== (await sha256Hex(required(CONFIG_FILE))))
-			throw differs(CONFIG_FILE);
+		const hashes = {
+			[WEIGHTS_FILE]: await sha256Hex(weights),
+			[CONFIG_FILE]: await sha256Hex(required(CONFIG_FILE))
+		};
+		for (const file of [WEIGHTS_FILE, CONFIG_FILE] as const)
+			if (manifest && manifest.files[file] !== hashes[file]) throw differs(file);
+		const id = await adapterId(hashes);
 		const about: About = {
 			bundled,
 			config,
@@ -102,7 +114,8 @@ export class AdapterLibrary {
 			checkFit(adapter, base.slots);
 			return adapter;
 		} finally {
-			await open.close();
+			// The next reply need not wait until the index has been looked at again.
+			void open.close().catch((error: unknown) => console.warn('An adapter’s files stay open.', error));
 		}
 	}
 
@@ -117,7 +130,13 @@ export class AdapterLibrary {
 		}
 	}
 
+	/** @throws OpenLedgerError `adapter/bundled` for one that ships with the app */
 	async remove(id: string): Promise<void> {
+		const item = await this.#store.item(itemId(id));
+		if (item && (item.about as About).bundled)
+			throw new OpenLedgerError('adapter/bundled', `${item.name} comes with the app.`, {
+				remedy: 'It stays: the app brings it along each time it starts.'
+			});
 		await this.#store.remove(itemId(id));
 	}
 

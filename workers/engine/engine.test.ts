@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serve } from '../../.ci/serve.mjs';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { MemoryFolder } from '#workers/models/store/memory-folder.ts';
@@ -133,6 +133,47 @@ test('the context window of one load is one load: a later one replaces the earli
 	const second = other.load({ id: 'bundled:nano', provider: 'auto' }, 'b', () => undefined);
 	await expect(first).rejects.toBeInstanceOf(OpenLedgerError);
 	expect((await second).id).toBe('bundled:nano');
+});
+
+describe('a load that fails', () => {
+	/** There is no graphics card in Node. */
+	const impossible = (engine: Engine) =>
+		engine.load({ id: 'bundled:nano', provider: 'webgpu' }, 'fails', () => undefined);
+
+	test('leaves the loaded model as it was', async () => {
+		const before = await engine.loaded();
+		await expect(impossible(engine)).rejects.toMatchObject({ code: 'device/no-webgpu' });
+		expect(await engine.loaded()).toBe(before);
+		const reply = await engine.generate(request('What is inflation?'), () => undefined);
+		expect(reply.text.length).toBeGreaterThan(10);
+	});
+
+	test('brings back the model that had to make room for it', async () => {
+		const small = new Engine({ folder: new MemoryFolder(), appUrl: `${host.url}/` });
+		await small.load({ id: 'bundled:nano', provider: 'wasm' }, 'load', () => undefined);
+		const before = await small.loaded();
+		// In GiB: enough for nano once, not twice.
+		Object.defineProperty(navigator, 'deviceMemory', { value: 0.125, configurable: true });
+		try {
+			await expect(impossible(small)).rejects.toMatchObject({ code: 'device/no-webgpu' });
+		} finally {
+			Reflect.deleteProperty(navigator, 'deviceMemory');
+		}
+		expect(await small.loaded()).toEqual(before);
+		expect(await small.loaded()).not.toBe(before);
+		const reply = await small.generate(request('What is inflation?'), () => undefined);
+		expect(reply.text.length).toBeGreaterThan(10);
+	});
+});
+
+test('the app’s own adapters cannot be deleted, and the storage page knows which they are', async () => {
+	const [adapter] = await engine.adapters();
+	await expect(engine.remove(adapter?.id ?? '')).rejects.toMatchObject({ code: 'adapter/bundled' });
+	const { items, unclaimedBytes, lasting } = await engine.storage();
+	expect(items.find(({ id }) => id === `adapter:${adapter?.id}`)).toMatchObject({ bundled: true });
+	expect(items.find(({ id }) => id === 'bundled:nano')?.bundled).toBeUndefined();
+	expect({ unclaimedBytes, lasting }).toEqual({ unclaimedBytes: 0, lasting: false });
+	expect(await engine.cleanUp()).toBe(0);
 });
 
 const peft = sharedPath('models/nano/reference_adapter');

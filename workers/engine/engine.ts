@@ -1,5 +1,5 @@
 import { OpenLedgerError } from '#workers/errors.ts';
-import { requireMemory, type DeviceFacts } from '#workers/models/catalogue/entry.ts';
+import { fitTogether, requireMemory, type DeviceFacts } from '#workers/models/catalogue/entry.ts';
 import { ModelLibrary } from '#workers/models/library.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
 import type {
@@ -38,6 +38,9 @@ export class Engine implements EngineApi {
 	readonly #store: Promise<FileStore>;
 	readonly #models: Promise<ModelLibrary>;
 	#base: Base | undefined;
+	/** How the loaded model was started, and its estimate of memory. */
+	#loadedBy: LoadOptions | undefined;
+	#memoryBytes: number | undefined;
 	#ort: Ort | undefined;
 	/** The load under way: another one cancels it. */
 	#loading: { task: string; done: Promise<unknown> } | undefined;
@@ -49,8 +52,8 @@ export class Engine implements EngineApi {
 		this.#models = this.#store.then((store) => new ModelLibrary(store, environment.appUrl));
 	}
 
-	async configure({ hubUrl }: EngineSettings): Promise<void> {
-		(await this.#models).useHub({ url: hubUrl });
+	async configure({ hubUrl, hubToken }: EngineSettings): Promise<void> {
+		(await this.#models).useHub({ url: hubUrl, token: hubToken });
 	}
 
 	async probe(): Promise<DeviceReport> {
@@ -107,12 +110,31 @@ export class Engine implements EngineApi {
 		await models.fetch(id, { signal, onProgress });
 		signal.throwIfAborted();
 		onProgress({ phase: 'start' });
-		const open = await models.open(id);
+		const before = this.#base;
+		// The loaded model stays until the next one has proved itself, where there is room for both.
+		const room = before && fitTogether([this.#memoryBytes, entry?.memoryBytes], device);
+		if (!room) await this.#unload();
 		try {
-			// Two models at once may not fit.
-			await this.#base?.dispose();
-			this.#base = undefined;
-			this.#base = await startBase(open, await this.#library(), {
+			const base = await this.#start({ id, provider }, signal, onProgress);
+			if (room) await this.#unload();
+			this.#base = base;
+			this.#memoryBytes = entry?.memoryBytes;
+			this.#loadedBy = { id, provider: base.info.provider };
+			return base.info;
+		} catch (error) {
+			if (before && !room) await this.#restore();
+			throw error;
+		}
+	}
+
+	async #start(
+		{ id, provider }: LoadOptions,
+		signal: AbortSignal | undefined,
+		onProgress: (progress: LoadProgress) => void
+	): Promise<Base> {
+		const open = await (await this.#models).open(id);
+		try {
+			return await startBase(open, await this.#library(), {
 				wanted: provider,
 				folder: (await this.#store).folder,
 				startOrt: (threads) => this.#startOrt(threads),
@@ -124,7 +146,18 @@ export class Engine implements EngineApi {
 			await open.close();
 			throw error;
 		}
-		return this.#base.info;
+	}
+
+	async #unload(): Promise<void> {
+		const base = this.#base;
+		this.#base = undefined;
+		await base?.dispose();
+	}
+
+	/** The model that had to make room for one that then failed. It has worked before; if it does not now, none is loaded. */
+	async #restore(): Promise<void> {
+		if (this.#loadedBy)
+			this.#base = await this.#start(this.#loadedBy, undefined, () => undefined).catch(() => undefined);
 	}
 
 	async #startOrt(threads: number): Promise<Ort> {
@@ -187,14 +220,15 @@ export class Engine implements EngineApi {
 	}
 
 	async storage(): Promise<StorageReport> {
-		const { items, pending, space } = await (await this.#store).report();
-		const complete: StoredItem[] = items.map(({ id, kind, name, files, lastUsed }) => ({
+		const { items, pending, space, unclaimed, lasting } = await (await this.#store).report();
+		const complete: StoredItem[] = items.map(({ id, kind, name, source, files, lastUsed }) => ({
 			id,
 			kind,
 			name,
 			bytes: files.reduce((sum, { size }) => sum + size, 0),
 			lastUsed,
-			complete: true
+			complete: true,
+			...(kind === 'adapter' && source === 'bundled' && { bundled: true })
 		}));
 		const partial: StoredItem[] = pending.map(({ id, kind, name, bytesDone }) => ({
 			id,
@@ -203,7 +237,17 @@ export class Engine implements EngineApi {
 			bytes: bytesDone,
 			complete: false
 		}));
-		return { items: [...complete, ...partial], usageBytes: space?.used, quotaBytes: space?.quota };
+		return {
+			items: [...complete, ...partial],
+			usageBytes: space?.used,
+			quotaBytes: space?.quota,
+			unclaimedBytes: unclaimed,
+			lasting
+		};
+	}
+
+	async cleanUp(): Promise<number> {
+		return (await this.#store).cleanUp();
 	}
 
 	async remove(id: string): Promise<void> {

@@ -60,7 +60,7 @@ export async function startDecoder(open: OpenModel, options: StartOptions): Prom
 	const choice = chooseProvider(probe, needsOf(open), options.wanted);
 	const read = readGraph(open);
 	if (choice.provider === 'wasm') return startWasm(read, choice, probe, options);
-	return startGpu(read, choice, probe, options, open.sha256);
+	return startGpu(open, read, choice, probe, options);
 }
 
 async function startWasm(
@@ -76,51 +76,69 @@ async function startWasm(
 }
 
 async function startGpu(
+	open: OpenModel,
 	read: ReadGraph,
-	{ build, threads }: ProviderChoice,
+	choice: ProviderChoice,
 	probe: DeviceProbe,
-	options: StartOptions,
-	sha256: string
+	options: StartOptions
 ): Promise<StartedDecoder> {
-	const key = { device: `${probe.gpu?.name} · ${navigator.userAgent}`, model: sha256 };
+	const key = { device: `${probe.gpu?.name} · ${navigator.userAgent}`, model: open.sha256 };
+	const known = await readVerdict(options.folder, key);
+	const onProcessor = () => startWasm(read, chooseProvider(probe, needsOf(open), 'wasm'), probe, options);
+	if (known?.plan === 'wasm') return { ...(await onProcessor()), caution: cautionOf(known) };
+
 	const device = await openGpuDevice();
-	const ort = await Ort.start({ build, threads, urls: options.urls?.[build], device });
-	const slots = gpuGraphs(read.model).slots;
-	const attempts: Attempt[] = [
-		{ graph: 'fused', open: () => GpuDecoder.create(ort, gpuGraphs(read.model), read.sources) },
-		{
-			graph: 'decomposed',
-			open: () =>
-				GpuDecoder.create(ort, gpuGraphs(decomposeAttention(read.model)), read.sources, { batches: false })
+	try {
+		const { build, threads } = choice;
+		const ort = await Ort.start({ build, threads, urls: options.urls?.[build], device });
+		const attempts = attemptsOn(ort, read);
+		const attempt = attempts.find(({ graph }) => graph === known?.plan);
+		if (known && attempt) return onGpu(read, device, await attempt.open(), known);
+
+		const reference = await onProcessor();
+		options.onProgress({ phase: 'self-test' });
+		const half = reference.decoder.shape.kvType === 'float16';
+		const tolerance = SELF_TEST_TOLERANCE[half ? 'float16' : 'float32'];
+		const { signal } = options;
+		const { report, decoder } = await selfTest(reference.decoder, attempts, { tolerance, signal });
+		// A lost device says nothing about its arithmetic.
+		if (!ort.failure) await writeVerdict(options.folder, key, report);
+		if (!decoder) {
+			device.destroy();
+			return { ...reference, caution: cautionOf(report) };
 		}
+		await reference.decoder.dispose();
+		return onGpu(read, device, decoder, report);
+	} catch (error) {
+		device.destroy();
+		throw error;
+	}
+}
+
+/** The graphs to try, the fastest first. */
+function attemptsOn(ort: Ort, { model, sources }: ReadGraph): Attempt[] {
+	const apart = () => gpuGraphs(decomposeAttention(model));
+	return [
+		{ graph: 'fused', open: () => GpuDecoder.create(ort, gpuGraphs(model), sources) },
+		{ graph: 'decomposed', open: () => GpuDecoder.create(ort, apart(), sources, { batches: false }) }
 	];
-	const onGpu = (decoder: Decoder, verdict: Verdict): StartedDecoder => ({
+}
+
+/** A decoder that takes its device with it when it goes. */
+function onGpu({ model }: ReadGraph, device: GPUDevice, decoder: Decoder, verdict: Verdict): StartedDecoder {
+	const dispose = decoder.dispose.bind(decoder);
+	decoder.dispose = async () => {
+		await dispose();
+		device.destroy();
+	};
+	return {
 		decoder,
-		slots,
+		slots: gpuGraphs(model).slots,
 		provider: 'webgpu',
 		prefillChunk: Math.min(PREFILL_CHUNK, verdict.prefillChunk ?? PREFILL_CHUNK),
 		minRank: 1,
 		caution: cautionOf(verdict)
-	});
-
-	const known = await readVerdict(options.folder, key);
-	const attempt = attempts.find(({ graph }) => graph === known?.plan);
-	if (known && attempt) return onGpu(await attempt.open(), known);
-	const reference = await startWasm(read, { threads: 1 }, probe, options);
-	if (known?.plan === 'wasm') return { ...reference, caution: cautionOf(known) };
-
-	options.onProgress({ phase: 'self-test' });
-	const half = reference.decoder.shape.kvType === 'float16';
-	const tolerance = SELF_TEST_TOLERANCE[half ? 'float16' : 'float32'];
-	const { report, decoder } = await selfTest(reference.decoder, attempts, {
-		tolerance,
-		signal: options.signal
-	});
-	// A lost device says nothing about its arithmetic.
-	if (!ort.failure) await writeVerdict(options.folder, key, report);
-	if (!decoder) return { ...reference, caution: cautionOf(report) };
-	await reference.decoder.dispose();
-	return onGpu(decoder, report);
+	};
 }
 
 function cautionOf({ plan, prefillChunk }: Verdict): string | undefined {

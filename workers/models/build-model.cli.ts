@@ -17,8 +17,10 @@ import type { DecoderConfig } from './builder/config.ts';
 import { buildDecoder } from './builder/decoder.ts';
 import { BUILD_DTYPES, modelFileName, precisionOf, type BuildDtype } from './builder/dtype.ts';
 import { inFile, type StoreWeight } from './builder/store.ts';
-import { expectedTensors } from './builder/weights.ts';
 import { openNodeFile } from './builder/node-file.ts';
+import { expectedTensors } from './builder/weights.ts';
+import { SOURCE_FIELD } from './open-model.ts';
+import { sha256Of } from './store/hash.ts';
 
 const COPIED = ['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
 /** One protobuf message, and so one file, holds less than 2 GiB; the rest is for the graph itself. */
@@ -67,7 +69,7 @@ function readOptions(): Options {
 const isOptionError = (error: unknown): error is TypeError =>
 	error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
 
-function build({ from, to, dtype, context, zeroPoints, ...options }: Options): void {
+async function build({ from, to, dtype, context, zeroPoints, ...options }: Options): Promise<void> {
 	const checkpoint = openCheckpoint((name) => openNodeFile(join(from, name)));
 	const config = { ...checkpoint.config };
 	config.context = Math.min(config.context, context ?? config.context);
@@ -76,7 +78,11 @@ function build({ from, to, dtype, context, zeroPoints, ...options }: Options): v
 	const external = writeOnnx(join(to, path), options.external, (store) =>
 		buildDecoder(config, checkpoint.weights, { dtype, zeroPoints, store })
 	);
-	const json = { ...checkpoint.json, max_position_embeddings: config.context };
+	const json = {
+		...checkpoint.json,
+		max_position_embeddings: config.context,
+		[SOURCE_FIELD]: await Promise.all(checkpoint.files.map((file) => sha256Of(file)))
+	};
 	const hints = transformersJsConfig(dtype, external);
 	fs.writeFileSync(
 		join(to, 'config.json'),
@@ -141,7 +147,7 @@ function writeManifest(to: string, dtype: BuildDtype, config: DecoderConfig, pat
 }
 
 try {
-	build(readOptions());
+	await build(readOptions());
 } catch (error) {
 	if (error instanceof OpenLedgerError) console.error(`${error.message} ${error.remedy}`);
 	else if (error instanceof RangeError || isOptionError(error)) console.error(error.message);

@@ -85,6 +85,11 @@ describe('npm run build:model', () => {
 		expect(JSON.parse(readFileSync(join(to, 'config.json'), 'utf8'))).toEqual({
 			...json,
 			max_position_embeddings: 128,
+			source_sha256: [
+				createHash('sha256')
+					.update(readFileSync(join(from, 'model.safetensors')))
+					.digest('hex')
+			],
 			'transformers.js_config': { kv_cache_dtype: { q4f16: 'float16' } }
 		});
 	});

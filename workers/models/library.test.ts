@@ -64,7 +64,7 @@ describe('the model library', () => {
 						downloadBytes && memoryBytes && licence && memoryTier
 				)
 		).toBe(true);
-		const sizes = q4.map(({ memoryBytes }) => memoryBytes ?? 0);
+		const sizes = q4.map(({ downloadBytes }) => downloadBytes ?? 0);
 		expect([...sizes].sort((a, b) => a - b)).toEqual(sizes);
 		expect(entries.filter(({ features }) => features.length).every(({ dtype }) => dtype === 'q4f16')).toBe(
 			true

@@ -14,7 +14,7 @@ export interface OpenModel {
 	graph: string;
 	/** SHA-256 of the ONNX file: the model's identity. */
 	sha256: string;
-	/** SHA-256 of the ONNX file and its external data. */
+	/** SHA-256 of the ONNX file and its external data, and of the weights it was built from where config.json tells. */
 	hashes: string[];
 	/** The ONNX file and its external data, by path. */
 	files: Map<string, ByteSource>;
@@ -61,7 +61,7 @@ async function readModel(open: OpenItem): Promise<OpenModel> {
 		dtype,
 		graph,
 		sha256: hashOf(graph),
-		hashes: weights.map(({ sha256 }) => sha256),
+		hashes: [...weights.map(({ sha256 }) => sha256), ...sourceHashes(config)],
 		files,
 		config,
 		contextLength: contextOf(config),
@@ -80,6 +80,17 @@ export function readConfig(bytes: Uint8Array | undefined): Record<string, unknow
 		throw malformed('it is not JSON', cause);
 	}
 	throw malformed('it is not an object');
+}
+
+/**
+ * A built model's config.json names the files its weights came from, `{ [SOURCE_FIELD]: [sha256, …] }`: an adapter made over
+ * them fits every precision built from them.
+ */
+export const SOURCE_FIELD = 'source_sha256';
+
+function sourceHashes({ [SOURCE_FIELD]: hashes }: Record<string, unknown>): string[] {
+	if (!Array.isArray(hashes)) return [];
+	return hashes.filter((hash): hash is string => typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash));
 }
 
 function contextOf({ max_position_embeddings: given }: Record<string, unknown>): number {

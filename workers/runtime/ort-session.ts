@@ -70,8 +70,9 @@ export class OrtSession {
 	 * Runs the graph. Every output asked for belongs to the caller, who disposes of it; inputs stay the caller's too.
 	 * @param feeds tensors by input name; all inputs of the graph
 	 * @param fetches names of the outputs to compute
+	 * @param alike how many of them, from the first, have one type and shape: asking for each takes time
 	 */
-	run(feeds: ReadonlyMap<string, OrtTensor>, fetches: readonly string[]): Promise<OrtTensor[]> {
+	run(feeds: ReadonlyMap<string, OrtTensor>, fetches: readonly string[], alike = 0): Promise<OrtTensor[]> {
 		const ort = this.#ort;
 		const { module } = ort;
 		return ort.exclusive(async () => {
@@ -92,9 +93,14 @@ export class OrtSession {
 						this.#runOptions
 					)
 				);
-				return fetches.map((_, i) =>
-					OrtTensor.fromHandle(ort, module.getValue(results + i * module.PTR_SIZE, '*'))
-				);
+				let first: OrtTensor | undefined;
+				return fetches.map((_, i) => {
+					const handle = module.getValue(results + i * module.PTR_SIZE, '*');
+					if (first && i < alike) return OrtTensor.alike(ort, handle, first);
+					const tensor = OrtTensor.fromHandle(ort, handle);
+					first ??= tensor;
+					return tensor;
+				});
 			} finally {
 				module.stackRestore(mark);
 			}

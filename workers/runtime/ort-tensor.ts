@@ -39,6 +39,11 @@ export class OrtTensor {
 		return tensor;
 	}
 
+	/** What a run returned, known to have the type and shape of another. */
+	static alike(ort: Ort, handle: number, { type, dims }: OrtTensor): OrtTensor {
+		return new OrtTensor(ort, { handle, type, dims });
+	}
+
 	get byteLength(): number {
 		return byteLength(this.type, elementCount(this.dims));
 	}

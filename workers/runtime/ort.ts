@@ -172,9 +172,10 @@ export class Ort {
 		const { module } = this;
 		const size = module.PTR_SIZE;
 		const start = module.stackAlloc(Math.max(values.length, 1) * size);
-		values.forEach((value, index) =>
-			module.setValue(start + index * size, value, size === 4 ? 'i32' : 'i64')
-		);
+		const { buffer } = heapOf(module);
+		// At once: `setValue` for each would be a twentieth of a small model's step.
+		if (size === 4) new Uint32Array(buffer, start, values.length).set(values);
+		else new BigInt64Array(buffer, start, values.length).set(values.map(BigInt));
 		return start;
 	}
 

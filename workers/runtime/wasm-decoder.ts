@@ -129,7 +129,9 @@ export class WasmDecoder implements Decoder {
 
 		try {
 			const fetches = this.#cacheNames.map(([, present]) => present);
-			const outputs = await this.#session.run(feeds, logits === 'none' ? fetches : [...fetches, 'logits']);
+			const wanted = logits === 'none' ? fetches : [...fetches, 'logits'];
+			// Keys and values of all layers.
+			const outputs = await this.#session.run(feeds, wanted, fetches.length);
 			this.#logits?.dispose();
 			this.#logits = logits === 'none' ? undefined : outputs.pop();
 			for (const tensor of kv.tensors) tensor.dispose();

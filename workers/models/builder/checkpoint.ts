@@ -10,6 +10,8 @@ export interface Checkpoint {
 	/** config.json as it stands. */
 	json: Record<string, unknown>;
 	weights: DecoderWeights;
+	/** The weight files themselves, in the order in which they are named. */
+	files: ByteSource[];
 }
 
 /** Opens a file of a folder by name; undefined where there is none. */
@@ -22,9 +24,10 @@ export type OpenFile = (name: string) => ByteSource | undefined;
 export function openCheckpoint(open: OpenFile): Checkpoint {
 	const json = readJson(open, 'config.json');
 	const config = parseModelConfig(json);
-	const weights = safetensorsWeights(weightFiles(open).map(readSafetensors));
+	const files = weightFiles(open);
+	const weights = safetensorsWeights(files.map(readSafetensors));
 	checkWeights(config, weights);
-	return { config, json, weights };
+	return { config, json, weights, files };
 }
 
 function weightFiles(open: OpenFile): ByteSource[] {

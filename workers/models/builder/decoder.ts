@@ -15,8 +15,6 @@ export interface BuildOptions {
 	store?: StoreWeight;
 	/** A zero point for each block of the 4-bit matrices. WebGPU then runs them unfused. */
 	zeroPoints?: boolean;
-	/** Called after each layer with the share done, 0 to 1. */
-	progress?: (done: number) => void;
 }
 
 /**
@@ -31,6 +29,19 @@ export interface BuildOptions {
  * Throws 'safetensors/malformed' where the weights do not fit the config.
  */
 export function buildDecoder(config: DecoderConfig, weights: DecoderWeights, options: BuildOptions): Model {
+	const steps = decoderSteps(config, weights, options);
+	for (;;) {
+		const step = steps.next();
+		if (step.done) return step.value;
+	}
+}
+
+/** The same in steps of some seconds at most: yields the share done, 0 to 1, after the token table and after each layer. */
+export function* decoderSteps(
+	config: DecoderConfig,
+	weights: DecoderWeights,
+	options: BuildOptions
+): Generator<number, Model> {
 	checkWeights(config, weights);
 	const model = createModel('decoder');
 	const { graph } = model;
@@ -45,6 +56,7 @@ export function buildDecoder(config: DecoderConfig, weights: DecoderWeights, opt
 
 	const shared = attentionInputs(emitter, config);
 	const embedded = embedding(emitter, config);
+	yield 0;
 	let residual = embedded.output;
 	let branch: string | undefined;
 	const normalise = (path: string) => {
@@ -56,7 +68,7 @@ export function buildDecoder(config: DecoderConfig, weights: DecoderWeights, opt
 		const path = `model.layers.${layer}`;
 		branch = attention(emitter, config, layer, normalise(`${path}.input_layernorm`), shared);
 		branch = mlp(emitter, `${path}.mlp`, normalise(`${path}.post_attention_layernorm`));
-		options.progress?.((layer + 1) / config.layers);
+		yield (layer + 1) / config.layers;
 	}
 	outputHead(emitter, config, embedded, keepLast(emitter, normalise('model.norm')));
 	return model;

@@ -1,7 +1,7 @@
 import type { Dtype } from '#workers/models/hub/pick-files.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { ModelEntry, Provider } from '#workers/protocol.ts';
-import { estimateMemory, memoryTier, type ModelShape } from './memory.ts';
+import { estimateMemory, memoryTier, USUAL_MEMORY, type ModelShape } from './memory.ts';
 
 /** What the choice of a model depends on. */
 export interface DeviceFacts {
@@ -84,6 +84,15 @@ function warning(
 	if (memoryBytes === undefined || memory <= memoryBytes / 2) return undefined;
 	const has = `this device has ${gigabytes(memoryBytes)}`;
 	return memory > memoryBytes ? `${needs}; ${has}.` : `${needs}; ${has}, of which a page gets about half.`;
+}
+
+/** Whether models of these estimates can be in memory at once: within what a page gets of the device, and one wasm heap. */
+export function fitTogether(
+	estimates: readonly (number | undefined)[],
+	{ memoryBytes = USUAL_MEMORY }: DeviceFacts
+): boolean {
+	const total = estimates.reduce<number>((sum, bytes) => sum + (bytes ?? Infinity), 0);
+	return total <= Math.min(memoryBytes / 2, wasmLimit);
 }
 
 /**

@@ -35,7 +35,7 @@ export interface MemoryEstimate {
 }
 
 /** Where the browser does not tell (Firefox, Safari): what most phones and laptops have at least. */
-const USUAL_MEMORY = 4 * 2 ** 30;
+export const USUAL_MEMORY = 4 * 2 ** 30;
 
 /**
  * Bytes of float32 up to which wasm unpacks quantised weights when it loads them (three to five times faster): an eighth

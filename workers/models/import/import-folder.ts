@@ -3,7 +3,7 @@ import { parseModelConfig } from '#workers/models/builder/config.ts';
 import type { ModelFacts } from '#workers/models/catalogue/entry.ts';
 import type { DownloadOptions } from '#workers/models/download/download-item.ts';
 import { dtypesIn, pickFiles } from '#workers/models/hub/pick-files.ts';
-import { readConfig } from '#workers/models/open-model.ts';
+import { readConfig, SOURCE_FIELD } from '#workers/models/open-model.ts';
 import type { FileStore } from '#workers/models/store/file-store.ts';
 import type { ItemFile } from '#workers/models/store/item.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
@@ -64,8 +64,8 @@ export async function importFolder(
 	try {
 		const options = { signal, onProgress };
 		if (picked) await store.requireRoom(picked.reduce((sum, { file }) => sum + file.size, 0));
-		else await buildSafetensors(store.folder, writer, files, options);
-		await copyFiles(writer, files, options);
+		const hashes = picked ? undefined : await buildSafetensors(store.folder, writer, files, options);
+		await copyFiles(writer, hashes ? withSource(files, config, hashes) : files, options);
 		if (signal?.aborted) throw abortedError(signal);
 		const item = await writer.commit(await localId(writer.arrived));
 		return item.id;
@@ -74,6 +74,16 @@ export async function importFolder(
 		await store.remove(label.id);
 		throw error;
 	}
+}
+
+/** The same files, config.json naming the weights that the model was built from. */
+function withSource(
+	files: readonly FolderFile[],
+	config: Record<string, unknown>,
+	hashes: readonly string[]
+): FolderFile[] {
+	const json = JSON.stringify({ ...config, [SOURCE_FIELD]: hashes }, null, '\t');
+	return files.map((file) => (file.path === 'config.json' ? { ...file, file: new Blob([json]) } : file));
 }
 
 async function readSmall(files: readonly FolderFile[]): Promise<Map<string, Uint8Array>> {

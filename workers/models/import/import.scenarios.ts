@@ -9,6 +9,7 @@ import { expectedTensors } from '#workers/models/builder/weights.ts';
 import { openModel } from '#workers/models/open-model.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
 import type { Folder } from '#workers/models/store/folder.ts';
+import { sha256Hex } from '#workers/models/store/hash.ts';
 import { readModel } from '#workers/onnx/read.ts';
 import { rewriteForServing } from '#workers/onnx/rewrite.ts';
 import { joinSegments } from '#workers/onnx/segments.ts';
@@ -19,12 +20,12 @@ import { importFolder } from './import-folder.ts';
 const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 /** A Llama folder with random weights, a few tokens long in everything. */
-function checkpointFolder(seed: number): Map<string, Uint8Array> {
+function checkpointFolder(seed: number, layers = 2): Map<string, Uint8Array> {
 	const config = {
 		model_type: 'llama',
 		hidden_size: 64,
 		intermediate_size: 128,
-		num_hidden_layers: 2,
+		num_hidden_layers: layers,
 		num_attention_heads: 4,
 		num_key_value_heads: 2,
 		vocab_size: 96,
@@ -73,7 +74,18 @@ export const importScenarios: Record<string, (place: { folder: Folder; seed: num
 		if (!graph) throw new Error('no graph');
 		const { slots } = rewriteForServing(readModel(graph, model.graph), { lora: 'matmul', fuse: true });
 		equal(slots.length, 8, 'qkv, o, gate and up, down of two layers');
+		const source = await sha256Hex(given.get('model.safetensors') ?? new Uint8Array());
+		check(model.hashes.includes(source), 'an adapter over the safetensors fits what was built from them');
 		await model.close();
+	},
+	'a cancel is heard while weights are built, and nothing stays': async ({ folder, seed }) => {
+		const store = await FileStore.open(folder);
+		const controller = new AbortController();
+		// As the page's cancel: a message that waits until the worker lets events in.
+		const onProgress = () => void setTimeout(() => controller.abort());
+		const given = asFiles(checkpointFolder(seed, 40));
+		await fails(() => importFolder(store, given, { onProgress, signal: controller.signal }), 'aborted');
+		for (const directory of ['blobs', 'parts']) equal(await folder.names(directory), [], directory);
 	},
 	'truncated safetensors are refused, and nothing of them stays': async ({ folder, seed }) => {
 		const store = await FileStore.open(folder);

@@ -1,5 +1,5 @@
 import type { Folder } from './folder.ts';
-import { RunningHash } from './hash.ts';
+import { sha256Of } from './hash.ts';
 import type { ItemFile, PendingItem } from './item.ts';
 import { partKey } from './item.ts';
 import { takeLock } from './lock.ts';
@@ -26,10 +26,7 @@ export async function isWhole(folder: Folder, { sha256, size }: ItemFile, deep =
 	if (!file) return false;
 	try {
 		if (file.size !== size || !deep) return file.size === size;
-		const hash = await RunningHash.sha256();
-		const step = 4 << 20;
-		for (let at = 0; at < size; at += step) hash.update(file.read(at, Math.min(step, size - at)));
-		return hash.digest() === sha256;
+		return (await sha256Of(file)) === sha256;
 	} finally {
 		file.close();
 	}

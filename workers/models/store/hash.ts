@@ -1,3 +1,4 @@
+import type { ByteSource } from '#workers/bytes.ts';
 import { createSHA1, createSHA256, type IHasher } from 'hash-wasm';
 
 /** A digest that grows with the bytes and whose state can be saved, so that a cut download need not be read again. */
@@ -53,5 +54,19 @@ export class RunningHash {
 export async function sha256Hex(bytes: Uint8Array): Promise<string> {
 	const hash = await RunningHash.sha256();
 	hash.update(bytes);
+	return hash.digest();
+}
+
+/** SHA-256 of a whole file, in lower-case hex; read in pieces. `yieldNow` is awaited between them. */
+export async function sha256Of(
+	source: ByteSource,
+	yieldNow: () => Promise<void> | void = () => undefined
+): Promise<string> {
+	const hash = await RunningHash.sha256();
+	const step = 4 << 20;
+	for (let at = 0; at < source.size; at += step) {
+		hash.update(source.read(at, Math.min(step, source.size - at)));
+		await yieldNow();
+	}
 	return hash.digest();
 }

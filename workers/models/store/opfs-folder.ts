@@ -13,6 +13,8 @@ export class OpfsFolder implements Folder {
 	readonly name: string;
 	readonly lasting = true;
 	readonly #root: FileSystemDirectoryHandle;
+	/** Asking for one goes to the browser's process and back; they are never removed while the app runs. */
+	readonly #directories = new Map<string, FileSystemDirectoryHandle>();
 
 	private constructor(name: string, root: FileSystemDirectoryHandle) {
 		this.name = name;
@@ -93,7 +95,11 @@ export class OpfsFolder implements Folder {
 	#directory(name: string, create: true): Promise<FileSystemDirectoryHandle>;
 	#directory(name: string, create: boolean): Promise<FileSystemDirectoryHandle | undefined>;
 	async #directory(name: string, create: boolean) {
-		return orMissing(this.#root.getDirectoryHandle(name, { create }));
+		const known = this.#directories.get(name);
+		if (known) return known;
+		const directory = await orMissing(this.#root.getDirectoryHandle(name, { create }));
+		if (directory) this.#directories.set(name, directory);
+		return directory;
 	}
 
 	#file(path: string, create: true): Promise<Required<OpfsFile>>;
