@@ -100,6 +100,30 @@ export const targets: Target[] = [
 		anchor: 'one by one = 1'
 	},
 	{
+		bench: 'spans',
+		key: 'build_s',
+		label: 'Span index of 10 M words: building',
+		atMost: 90,
+		unit: 's',
+		anchor: ''
+	},
+	{
+		bench: 'spans',
+		key: 'query_ms',
+		label: 'Spans of a reply of 512 words',
+		atMost: 20,
+		unit: 'ms',
+		anchor: 'OLMoTrace 4.46 s (4.6 T tokens)'
+	},
+	{
+		bench: 'spans',
+		key: 'bytes_per_token',
+		label: 'Span index, bytes a word',
+		atMost: 6,
+		unit: 'B',
+		anchor: 'infini-gram 7'
+	},
+	{
 		bench: 'load',
 		key: 'memory_over_file',
 		label: 'Peak memory while loading over file size',

@@ -29,6 +29,11 @@ export type ErrorCode =
 	| 'import/unsupported'
 	// attribution
 	| 'receipt/malformed'
+	| 'spans/malformed'
+	| 'attribution/unsupported'
+	| 'index/malformed'
+	| 'index/wrong-adapter'
+	| 'index/wrong-root'
 	// training
 	| 'train/no-rows'
 	| 'train/bad-settings'

@@ -100,19 +100,22 @@ describe('shares', () => {
 		}
 	});
 
-	test('what is not attributed stays so: a half, then all', () => {
+	test('lift decides how much is anybody’s: a nat a token is a half; what the base gives anyway is nobody’s', () => {
 		const entries = [{ contributor: 4, row: 9, score: 1000 }];
-		expect(unattributedScore(entries, 1, 2)).toBe(1000);
+		const nats = (lift: number) => lift * 1_000_000;
+		expect(unattributedScore(entries, 0, nats(20), 20)).toBe(1000);
 		expect(sharesOf(entries, 1000)).toEqual([
 			{ id: 0, weight: 32_768 },
 			{ id: 4, weight: 32_767 }
 		]);
-		expect(unattributedScore(entries, 2, 3)).toBe(500);
-		expect(unattributedScore(entries, 3, 7)).toBe(1334);
-		expect(unattributedScore(entries, 7, 7)).toBe(0);
-		expect(unattributedScore(entries, 0, 7)).toBe(2 ** 32 - 1);
+		expect(unattributedScore(entries, 0, nats(60), 20)).toBe(334);
+		expect(unattributedScore(entries, 0, nats(0.5), 20)).toBe(40_000);
+		expect(unattributedScore(entries, 500, nats(20), 20)).toBe(2000);
+		for (const lift of [0, -1, nats(-30)]) expect(unattributedScore(entries, 0, lift, 20)).toBe(2 ** 32 - 1);
+		expect(unattributedScore([], 0, nats(20), 20)).toBe(0);
 		expect(sharesOf(entries, 2 ** 32 - 1)).toEqual([{ id: 0, weight: WHOLE }]);
-		expect(() => unattributedScore(entries, 8, 7)).toThrow(RangeError);
+		expect(() => unattributedScore(entries, 0.5, 7, 7)).toThrow(RangeError);
+		expect(() => unattributedScore(entries, 0, NaN, 7)).toThrow(RangeError);
 	});
 
 	test('two rows of one person are one share', () => {

@@ -54,15 +54,25 @@ export function topEntries(scores: Int32Array, contributors: Uint32Array): Entry
 	return best.sort((a, b) => a.contributor - b.contributor || a.row - b.row);
 }
 
+/** Nats of lift a token at which a half is the adapter's, in millionths. */
+const HALF_LIFT = 1_000_000;
+
 /**
- * What of a reply belongs to no row, in units of score: the entries hold `part` of `whole`, this the rest. Rounded up, so that a doubt
- * is nobody's gain, and at most 2³² − 1.
+ * What of a reply belongs to no row, in units of score, rounded up and at most 2³² − 1. Lift decides how much is the adapter's at all:
+ * L / (L + T) of the reply where the adapter makes its T tokens L nats likelier, nothing where it makes them no likelier. Of that,
+ * `tail` belongs to rows that are not among the entries. So nothing is spread to make 100 %.
+ *
+ * @param tail score of the rows that are not among the entries, 0 or more
+ * @param lift in millionths of a nat, of the whole reply
+ * @param tokens of the reply
  */
-export function unattributedScore(entries: readonly Entry[], part: number, whole: number): number {
-	if (!Number.isSafeInteger(part) || !Number.isSafeInteger(whole) || part < 0 || part > whole || whole < 1)
-		throw new RangeError(`no part of a whole: ${part} of ${whole}`);
-	if (part === 0) return UINT32_MAX;
-	const rest = ceilDivide(total(entries) * BigInt(whole - part), BigInt(part));
+export function unattributedScore(entries: readonly Entry[], tail: number, lift: number, tokens: number): number {
+	if (![tail, tokens].every((value) => Number.isSafeInteger(value) && value >= 0) || !Number.isSafeInteger(lift))
+		throw new RangeError(`no score, lift or tokens: ${tail}, ${lift}, ${tokens}`);
+	if (lift <= 0) return UINT32_MAX;
+	const named = total(entries);
+	const whole = ceilDivide((named + BigInt(tail)) * BigInt(lift + tokens * HALF_LIFT), BigInt(lift));
+	const rest = whole - named;
 	return Number(rest < BigInt(UINT32_MAX) ? rest : BigInt(UINT32_MAX));
 }
 

@@ -1,0 +1,40 @@
+import type { Hex } from '#workers/datanets/hash.ts';
+import type { Projection } from './projection.ts';
+
+export const INDEX_FORMAT = 'openledger-attribution/1';
+
+/** Everything that was chosen when an index was made, so that it can be made again. Its hash stands in receipts. */
+export interface IndexDescription {
+	format: typeof INDEX_FORMAT;
+	/** SHA-256 (hex) of the base's model file, and of the adapter's two files. */
+	base: string;
+	adapter: { config: string; weights: string };
+	/** Shape of a gradient: output features of all adapted modules, times rank; B alone. */
+	features: number;
+	rank: number;
+	/** Count sketch. */
+	seed: number;
+	width: number;
+	/** Bytes of a row; a multiple of 32. */
+	dims: number;
+	/** Rows that span the basis, and rows that have credit. */
+	landmarks: number;
+	credited: number;
+	/** λ in (C + λ·1)⁻¹, where C is the sum over rows of unit length. */
+	damping: number;
+	/** keccak256 of the contributions' ids, joined. */
+	contributions: Hex;
+}
+
+/** An adapter's attribution index: one int8 row for each contribution. */
+export interface AttributionIndex {
+	description: IndexDescription;
+	projection: Projection;
+	/** [rows, dims]; all zero where a row repeats an earlier one. */
+	rows: Int8Array;
+	/** Contributor id of each row, from 1 on. */
+	contributors: Uint32Array;
+	/** Ids of the contributions, in order. */
+	ids: Hex[];
+	root: Hex;
+}

@@ -1,0 +1,248 @@
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { concatBytes } from '@noble/hashes/utils.js';
+import { fromHex, toHex, type Hex } from '#workers/datanets/hash.ts';
+import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
+import type { Sample, SampleGradients } from './gradients.ts';
+import { cholesky, dot, solveLower, symmetricEigen } from './linear-algebra.ts';
+import { IndexTree } from './merkle.ts';
+import { largest, normalise, quantise } from './projection.ts';
+import { Sketch } from './sketch.ts';
+
+/** Bytes of a row at most, and of the basis. */
+const MAX_DIMS = 1024;
+const MAX_BASIS = 16 * 2 ** 20;
+
+/** Tokens that go through the graph at once, and rows at most. */
+const BATCH_TOKENS = 768;
+const BATCH_ROWS = 8;
+
+/** A value beside the largest eigenvalue below which a direction is none. */
+const NOTHING = 1e-7;
+
+/** One contribution as the model learnt it. */
+export interface IndexRow {
+	id: Hex;
+	/** Contributor id, from 1 on. */
+	contributor: number;
+	/** Its token sequences; a long passage has several. */
+	samples: readonly Sample[];
+}
+
+export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'> {
+	/**
+	 * For each row the number of the first row of its group of near-duplicates, or −1 (`NearDuplicates.groups`). A group has one credit, and
+	 * its first row carries it: the order of the rows says who came first.
+	 */
+	groups?: Int32Array;
+	damping?: number;
+	seed?: number;
+	onProgress?: (progress: { phase: 'gradients' | 'basis' | 'root'; done: number; total: number }) => void;
+	signal?: AbortSignal;
+}
+
+/**
+ * Makes an adapter's attribution index. The estimator: gradients of B at the final weights; count-sketched; each bucket divided by the
+ * square root of its RMS (half of Adam's correction); of unit length; preconditioned by the inverse of their damped second
+ * moment, half of it on the rows' side and half on the reply's; both int8. Why each of these: docs/attribution.md.
+ */
+export async function buildIndex(
+	gradients: SampleGradients,
+	rows: readonly IndexRow[],
+	{ base, adapter, groups, damping = 1, seed = 1, onProgress, signal }: BuildOptions
+): Promise<AttributionIndex> {
+	const credited = rows.map((_, i) => i).filter((i) => groups === undefined || (groups[i] ?? -1) < 0 || groups[i] === i);
+	const landmarks = spread(credited, MAX_DIMS);
+	const dims = Math.max(32, Math.ceil(landmarks.length / 32) * 32);
+	const width = Math.min(Math.floor(MAX_BASIS / dims), gradients.size);
+
+	let done = 0;
+	const sketcher = new Sketch(gradients.size, width, seed);
+	const each = async (numbers: readonly number[], take: (row: number, sketch: Float32Array) => void) => {
+		for await (const { row, gradient } of rowGradients(gradients, rows, numbers)) {
+			take(row, sketcher.of(gradient));
+			signal?.throwIfAborted();
+			onProgress?.({ phase: 'gradients', done: ++done, total: credited.length });
+		}
+	};
+	const sketches = new Map<number, Float32Array>();
+	await each(landmarks, (row, sketch) => sketches.set(row, sketch));
+	const scales = bucketScales(sketches.values(), width);
+	for (const sketch of sketches.values()) normalise(multiply(sketch, scales));
+
+	onProgress?.({ phase: 'basis', done: 0, total: 3 });
+	const { basis, rank } = spanOf(landmarks.map((row) => sketches.get(row) as Float32Array), width);
+	onProgress?.({ phase: 'basis', done: 1, total: 3 });
+	// Coordinates of every row in the span: [rank, credited].
+	const count = credited.length;
+	const coordinates = new Float32Array(rank * count);
+	const place = new Map(credited.map((row, i) => [row, i]));
+	const putCoordinates = (row: number, sketch: Float32Array) => {
+		for (let k = 0; k < rank; k++)
+			coordinates[k * count + (place.get(row) as number)] = dot(basis.subarray(k * width, (k + 1) * width), sketch);
+	};
+	for (const [row, sketch] of sketches) putCoordinates(row, sketch);
+	const others = credited.filter((row) => !sketches.has(row));
+	sketches.clear();
+	await each(others, (row, sketch) => putCoordinates(row, normalise(multiply(sketch, scales))));
+
+	signal?.throwIfAborted();
+	onProgress?.({ phase: 'basis', done: 2, total: 3 });
+	// Whitening: L⁻¹ on both sides is (C + λ)⁻¹ between them.
+	const lower = cholesky(secondMoment(coordinates, rank, count, damping), rank);
+	solveLower(lower, rank, coordinates, count);
+	solveLower(lower, rank, basis, width);
+	// The scales go into the basis, so that a reply's sketch needs nothing but it.
+	for (let k = 0; k < rank; k++) multiply(basis.subarray(k * width, (k + 1) * width), scales);
+	const { codes, scales: basisScales } = quantiseBasis(basis, rank, dims, width);
+
+	const unit = largest(coordinates) / 127;
+	const table = new Int8Array(rows.length * dims);
+	const column = new Float32Array(dims);
+	credited.forEach((row, i) => {
+		for (let k = 0; k < rank; k++) column[k] = coordinates[k * count + i] as number;
+		table.set(quantise(column, unit).codes, row * dims);
+	});
+	const contributors = Uint32Array.from(rows, ({ contributor }) => contributor);
+	onProgress?.({ phase: 'root', done: 0, total: rows.length });
+	const { root } = await IndexTree.build(table, contributors, (done) => {
+		signal?.throwIfAborted();
+		onProgress?.({ phase: 'root', done, total: rows.length });
+	});
+	const ids = rows.map(({ id }) => id);
+	return {
+		description: {
+			format: INDEX_FORMAT,
+			base,
+			adapter,
+			features: gradients.features,
+			rank: gradients.rank,
+			seed,
+			width,
+			dims,
+			landmarks: landmarks.length,
+			credited: count,
+			damping,
+			contributions: hashIds(ids)
+		},
+		projection: { seed, width, basis: codes, basisScales, dims },
+		rows: table,
+		contributors,
+		ids,
+		root
+	};
+}
+
+export function hashIds(ids: readonly Hex[]): Hex {
+	return toHex(keccak_256(concatBytes(...ids.map(fromHex))));
+}
+
+/** Gradients of whole contributions, several at a time: of the mean loss of their tokens, samples added up. */
+async function* rowGradients(
+	gradients: SampleGradients,
+	rows: readonly IndexRow[],
+	numbers: readonly number[]
+): AsyncGenerator<{ row: number; gradient: Float32Array }> {
+	let sum: Float32Array | undefined;
+	for (const batch of batches(rows, numbers)) {
+		const found = await gradients.of(batch.map(({ sample }) => sample));
+		for (const [i, { row, sample, last }] of batch.entries()) {
+			const gradient = found[i] as Float32Array;
+			const tokens = Array.from(sample.targets).filter((target) => target >= 0).length;
+			const before = sum;
+			for (let k = 0; k < gradient.length; k++)
+				gradient[k] = (gradient[k] as number) / Math.max(1, tokens) + (before?.[k] ?? 0);
+			sum = last ? undefined : gradient;
+			if (last) yield { row, gradient };
+		}
+	}
+}
+
+function* batches(rows: readonly IndexRow[], numbers: readonly number[]) {
+	let batch: { row: number; sample: Sample; last: boolean }[] = [];
+	let longest = 0;
+	for (const row of numbers) {
+		const samples = rows[row]?.samples ?? [];
+		for (const [i, sample] of samples.entries()) {
+			longest = Math.max(longest, sample.ids.length);
+			if (batch.length > 0 && (batch.length === BATCH_ROWS || longest * (batch.length + 1) > BATCH_TOKENS)) {
+				yield batch;
+				batch = [];
+				longest = sample.ids.length;
+			}
+			batch.push({ row, sample, last: i === samples.length - 1 });
+		}
+	}
+	if (batch.length > 0) yield batch;
+}
+
+/** For each bucket of the sketch 1 / √RMS over the rows. */
+function bucketScales(sketches: Iterable<Float32Array>, width: number): Float32Array {
+	const squares = new Float64Array(width);
+	let count = 0;
+	for (const sketch of sketches) {
+		for (let i = 0; i < width; i++) squares[i] = (squares[i] as number) + (sketch[i] as number) ** 2;
+		count++;
+	}
+	return Float32Array.from(squares, (square) => (square > 0 ? (square / count) ** -0.25 : 0));
+}
+
+/** Coordinate by coordinate, in place. */
+function multiply(values: Float32Array, factors: Float32Array): Float32Array {
+	for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * (factors[i] as number);
+	return values;
+}
+
+/** An orthonormal basis [rank, width] of the span of unit vectors, the directions of most energy first. */
+function spanOf(vectors: readonly Float32Array[], width: number): { basis: Float32Array; rank: number } {
+	const n = vectors.length;
+	const gram = new Float64Array(n * n);
+	for (let i = 0; i < n; i++)
+		for (let j = 0; j <= i; j++)
+			gram[i * n + j] = gram[j * n + i] = dot(vectors[i] as Float32Array, vectors[j] as Float32Array);
+	const { values, vectors: directions } = symmetricEigen(gram, n);
+	const rank = values.filter((value) => value > NOTHING * (values[0] ?? 0) && value > 0).length;
+	const basis = new Float32Array(rank * width);
+	const sum = new Float64Array(width);
+	for (let k = 0; k < rank; k++) {
+		sum.fill(0);
+		const scale = 1 / Math.sqrt(values[k] as number);
+		for (let i = 0; i < n; i++) {
+			const factor = (directions[k * n + i] as number) * scale;
+			const vector = vectors[i] as Float32Array;
+			for (let j = 0; j < width; j++) sum[j] = (sum[j] as number) + factor * (vector[j] as number);
+		}
+		basis.set(sum, k * width);
+	}
+	return { basis, rank };
+}
+
+/** Σ φφᵀ + λ over columns φ of [rank, count]. */
+function secondMoment(coordinates: Float32Array, rank: number, count: number, damping: number): Float64Array {
+	const moment = new Float64Array(rank * rank);
+	for (let i = 0; i < rank; i++) {
+		const a = coordinates.subarray(i * count, (i + 1) * count);
+		for (let j = 0; j <= i; j++) {
+			const value = dot(a, coordinates.subarray(j * count, (j + 1) * count));
+			moment[i * rank + j] = moment[j * rank + i] = value;
+		}
+		moment[i * rank + i] = (moment[i * rank + i] as number) + damping;
+	}
+	return moment;
+}
+
+function quantiseBasis(basis: Float32Array, rank: number, dims: number, width: number) {
+	const codes = new Int8Array(dims * width);
+	const scales = new Float32Array(dims);
+	for (let k = 0; k < rank; k++) {
+		const row = quantise(basis.subarray(k * width, (k + 1) * width));
+		codes.set(row.codes, k * width);
+		scales[k] = row.scale;
+	}
+	return { codes, scales };
+}
+
+/** At most `most` of the items, evenly spread. */
+function spread(items: readonly number[], most: number): number[] {
+	if (items.length <= most) return [...items];
+	return Array.from({ length: most }, (_, i) => items[Math.floor((i * items.length) / most)] as number);
+}

@@ -1,0 +1,215 @@
+import { PEFT_PREFIX, type LoraAdapter } from '#workers/adapters/lora-adapter.ts';
+import type { ReadGraph } from '#workers/engine/serve-graph.ts';
+import { OpenLedgerError } from '#workers/errors.ts';
+import type { ParameterLayout } from '#workers/onnx/train/parameters.ts';
+import { trainGraph, type LossGraph } from '#workers/onnx/train/train-graph.ts';
+import { writeModel } from '#workers/onnx/write.ts';
+import { OrtSession, type OrtModel } from '#workers/runtime/ort-session.ts';
+import type { Ort } from '#workers/runtime/ort.ts';
+import { segmentSource } from '#workers/runtime/segment-source.ts';
+
+/** A token sequence whose loss is taken. */
+export interface Sample {
+	ids: ArrayLike<number>;
+	/** For each position the token that comes next, or a negative number where it does not count. */
+	targets: ArrayLike<number>;
+}
+
+/** One input of the gradient graph. */
+export interface Feed {
+	type: 'int32' | 'int64' | 'float32';
+	data: Int32Array | BigInt64Array | Float32Array;
+	dims: number[];
+}
+
+/** Where the graph runs: WebAssembly in the app, onnxruntime's CPU kernels in Node. */
+export interface GradientRunner {
+	/** @returns a copy of the output `gradient` */
+	run(feeds: ReadonlyMap<string, Feed>): Promise<Float32Array>;
+	dispose(): Promise<void>;
+}
+
+/** Where one module's B lies in the gradient. */
+interface Slice {
+	offset: number;
+	outFeatures: number;
+}
+
+/**
+ * Gradients of single samples with respect to all B of an adapter, at its weights. B alone: on nano A's gradients add 0.002 to
+ * the LDS (docs/attribution.md).
+ */
+export class SampleGradients {
+	readonly rank: number;
+	/** Output features of all adapted modules together, in the graph's order. */
+	readonly features: number;
+	readonly #runner: GradientRunner;
+	readonly #layout: ParameterLayout;
+	readonly #parameters: Float32Array;
+	readonly #scale: number;
+	readonly #slices: Slice[];
+
+	private constructor(runner: GradientRunner, layout: ParameterLayout, adapter: LoraAdapter, settings: Uniform) {
+		this.rank = settings.rank;
+		this.#scale = settings.scale;
+		this.#runner = runner;
+		this.#layout = layout;
+		this.#parameters = parameterVector(adapter, layout);
+		this.#slices = layout.slices
+			.filter(({ name }) => name.endsWith('.lora_B.weight'))
+			.map(({ offset, shape }) => ({ offset, outFeatures: shape[0] ?? 0 }));
+		this.features = this.#slices.reduce((sum, { outFeatures }) => sum + outFeatures, 0);
+	}
+
+	/** Numbers in one gradient. */
+	get size(): number {
+		return this.features * this.rank;
+	}
+
+	/**
+	 * @param start makes the runner of the graph
+	 * @throws OpenLedgerError `onnx/unsupported` for a base without gradients, `attribution/unsupported` for an adapter whose modules
+	 * differ in rank or scale
+	 */
+	static async create(
+		read: ReadGraph,
+		adapter: LoraAdapter,
+		start: (graph: LossGraph) => Promise<GradientRunner>
+	): Promise<SampleGradients> {
+		const settings = uniformSettings(adapter);
+		const { rank, modules, layers } = settings;
+		const graph = trainGraph(read.model, { lora: { rank, modules, layers }, gradient: 'rows' });
+		if (graph.layout.slices.length !== 2 * adapter.modules.size)
+			throw unsupported('it changes other modules in one layer than in another');
+		return new SampleGradients(await start(graph), graph.layout, adapter, settings);
+	}
+
+	/** One gradient a sample: [features, rank] each. */
+	async of(samples: readonly Sample[]): Promise<Float32Array[]> {
+		if (samples.length === 0) return [];
+		const feeds = sampleFeeds(samples);
+		feeds.set('parameters', { type: 'float32', data: this.#parameters, dims: [this.#parameters.length] });
+		feeds.set('scale', { type: 'float32', data: Float32Array.of(this.#scale), dims: [] });
+		const all = await this.#runner.run(feeds);
+		return samples.map((_, row) => {
+			const gradient = new Float32Array(this.size);
+			let at = 0;
+			for (const { offset, outFeatures } of this.#slices) {
+				const from = row * this.#layout.length + offset;
+				gradient.set(all.subarray(from, from + outFeatures * this.rank), at);
+				at += outFeatures * this.rank;
+			}
+			return gradient;
+		});
+	}
+
+	dispose(): Promise<void> {
+		return this.#runner.dispose();
+	}
+}
+
+/** A runner on the wasm kernels. */
+export async function wasmRunner(ort: Ort, { sources }: ReadGraph, graph: LossGraph): Promise<GradientRunner> {
+	const session = await OrtSession.create(ort, ortModel(graph, sources));
+	return {
+		async run(feeds) {
+			const tensors = new Map([...feeds].map(([name, { type, data, dims }]) => [name, ort.tensor(type, data, dims)]));
+			try {
+				const [gradient] = await session.run(tensors, ['gradient']);
+				const values = gradient?.floats().slice() ?? new Float32Array();
+				gradient?.dispose();
+				return values;
+			} finally {
+				for (const tensor of tensors.values()) tensor.dispose();
+			}
+		},
+		dispose: () => session.dispose()
+	};
+}
+
+function ortModel({ model }: LossGraph, sources: ReadGraph['sources']): OrtModel {
+	const { graph, weights, weightsPath } = writeModel(model);
+	return { graph, weights: { path: weightsPath, source: segmentSource(weights, sources) } };
+}
+
+/** A reply after its prompt; the loss counts the tokens [from, to) of the reply, all of them unless told. */
+export function replySample(
+	prompt: readonly number[],
+	reply: readonly number[],
+	from = 0,
+	to = reply.length
+): Sample {
+	const ids = [...prompt, ...reply];
+	const targets = ids.map((_, at) => {
+		const next = at + 1 - prompt.length;
+		return next >= from && next < to ? (reply[next] ?? -1) : -1;
+	});
+	return { ids, targets };
+}
+
+/** Samples side by side, padded at the end to the longest. */
+function sampleFeeds(samples: readonly Sample[]): Map<string, Feed> {
+	const width = Math.max(...samples.map(({ ids }) => ids.length));
+	const dims = [samples.length, width];
+	const size = samples.length * width;
+	const [ids, positions, segments] = [new Int32Array(size), new Int32Array(size), new Int32Array(size)];
+	const labels = new Int32Array(size).fill(-1);
+	samples.forEach((sample, row) => {
+		const start = row * width;
+		ids.set(sample.ids, start);
+		labels.set(sample.targets, start);
+		segments.fill(1, start, start + sample.ids.length);
+		for (let at = 0; at < width; at++) positions[start + at] = at;
+	});
+	const int32 = (data: Int32Array): Feed => ({ type: 'int32', data, dims });
+	const shape = BigInt64Array.of(BigInt(samples.length), BigInt(width), -1n);
+	return new Map<string, Feed>([
+		['input_ids', int32(ids)],
+		['position_ids', int32(positions)],
+		['segment_ids', int32(segments)],
+		['labels', int32(labels)],
+		['weights', { type: 'float32', data: new Float32Array(size).fill(1), dims }],
+		['row_shape', { type: 'int64', data: shape, dims: [3] }]
+	]);
+}
+
+interface Uniform {
+	rank: number;
+	scale: number;
+	modules: string[];
+	layers: number[];
+}
+
+function uniformSettings({ modules }: LoraAdapter): Uniform {
+	const [first] = modules.values();
+	if (!first) throw unsupported('it changes nothing');
+	for (const { rank, scale } of modules.values())
+		if (rank !== first.rank || scale !== first.scale) throw unsupported('its modules differ in rank or scale');
+	const paths = [...modules.keys()];
+	const layers = paths.map((path) => Number(/\.(\d+)\./.exec(path)?.[1]));
+	if (layers.some(Number.isNaN)) throw unsupported('it changes modules outside the layers');
+	return {
+		rank: first.rank,
+		scale: first.scale,
+		modules: [...new Set(paths.map((path) => path.slice(path.lastIndexOf('.') + 1)))],
+		layers: [...new Set(layers)]
+	};
+}
+
+function parameterVector({ modules }: LoraAdapter, layout: ParameterLayout): Float32Array {
+	const vector = new Float32Array(layout.length);
+	for (const { name, offset, shape } of layout.slices) {
+		const [, path = '', letter] = /^(.*)\.lora_([AB])\.weight$/.exec(name) ?? [];
+		const module = modules.get(path.slice(PEFT_PREFIX.length));
+		const values = letter === 'A' ? module?.a : module?.b;
+		if (values?.length !== (shape[0] ?? 0) * (shape[1] ?? 0)) throw unsupported(`it does not fit the base at ${path}`);
+		vector.set(values, offset);
+	}
+	return vector;
+}
+
+function unsupported(reason: string): OpenLedgerError {
+	return new OpenLedgerError('attribution/unsupported', `Replies of this adapter cannot be attributed: ${reason}.`, {
+		remedy: 'Train the adapter again here, or use another one; its replies are paid by static units.'
+	});
+}

@@ -1,0 +1,43 @@
+import type { AttributionIndex } from './attribution-index.ts';
+import { DotProducts } from './dot-products.ts';
+import type { Sample, SampleGradients } from './gradients.ts';
+import { project, quantise } from './projection.ts';
+import { topEntries, type Entry } from './shares.ts';
+import { Sketch } from './sketch.ts';
+
+/** An index ready to be asked. */
+export class AttributionQuery {
+	readonly #index: AttributionIndex;
+	readonly #sketch: Sketch;
+	readonly #rows: DotProducts;
+
+	constructor(index: AttributionIndex) {
+		const { projection, rows, description } = index;
+		this.#index = index;
+		this.#sketch = new Sketch(description.features * description.rank, projection.width, projection.seed);
+		this.#rows = new DotProducts(index.contributors.length, projection.dims);
+		this.#rows.rows.set(rows);
+	}
+
+	/** The int8 query vectors of samples: a reply, and its sentences, in one batch. All zero where nothing pulls at the adapter. */
+	async vectors(gradients: SampleGradients, samples: readonly Sample[]): Promise<Int8Array[]> {
+		const found = await gradients.of(samples);
+		return found.map((gradient) => quantise(project(this.#index.projection, this.#sketch.of(gradient))).codes);
+	}
+
+	/** Score of every row: int32, exact. */
+	scores(query: Int8Array): Int32Array {
+		return this.#rows.score(query);
+	}
+
+	/** What a query vector says of the index: the entries that are paid, and the score of all rows that are not. */
+	evidence(query: Int8Array): { entries: Entry[]; tail: number } {
+		const scores = this.scores(query);
+		const entries = topEntries(scores, this.#index.contributors);
+		let all = 0;
+		for (const score of scores) all += score;
+		// Rows that speak against a reply count as well: what is small and random adds up to little.
+		const named = entries.reduce((sum, { score }) => sum + score, 0);
+		return { entries, tail: Math.max(0, all - named) };
+	}
+}
