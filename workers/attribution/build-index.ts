@@ -2,13 +2,13 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '@noble/hashes/utils.js';
 import { fromHex, toHex, type Hex } from '#workers/datanets/hash.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
-import type { Sample, SampleGradients } from './gradients.ts';
+import { countTargets, type Sample, type SampleGradients } from './gradients.ts';
 import { cholesky, dot, solveLower, symmetricEigen } from './linear-algebra.ts';
 import { IndexTree } from './merkle.ts';
 import { largest, normalise, quantise } from './projection.ts';
 import { Sketch } from './sketch.ts';
 
-/** Bytes of a row at most, and of the basis. */
+/** Bytes of a row at most unless told, and of the basis. */
 const MAX_DIMS = 1024;
 const MAX_BASIS = 16 * 2 ** 20;
 
@@ -34,6 +34,8 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 	 * its first row carries it: the order of the rows says who came first.
 	 */
 	groups?: Int32Array;
+	/** Bytes of a row at most, a multiple of 32; 1,024 unless told. More rows than that share a basis that some of them span. */
+	maxDims?: number;
 	damping?: number;
 	seed?: number;
 	onProgress?: (progress: { phase: 'gradients' | 'basis' | 'root'; done: number; total: number }) => void;
@@ -48,10 +50,12 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 export async function buildIndex(
 	gradients: SampleGradients,
 	rows: readonly IndexRow[],
-	{ base, adapter, groups, damping = 1, seed = 1, onProgress, signal }: BuildOptions
+	{ base, adapter, groups, maxDims = MAX_DIMS, damping = 1, seed = 1, onProgress, signal }: BuildOptions
 ): Promise<AttributionIndex> {
-	const credited = rows.map((_, i) => i).filter((i) => groups === undefined || (groups[i] ?? -1) < 0 || groups[i] === i);
-	const landmarks = spread(credited, MAX_DIMS);
+	const credited = rows
+		.map((_, i) => i)
+		.filter((i) => groups === undefined || (groups[i] ?? -1) < 0 || groups[i] === i);
+	const landmarks = spread(credited, maxDims);
 	const dims = Math.max(32, Math.ceil(landmarks.length / 32) * 32);
 	const width = Math.min(Math.floor(MAX_BASIS / dims), gradients.size);
 
@@ -70,7 +74,10 @@ export async function buildIndex(
 	for (const sketch of sketches.values()) normalise(multiply(sketch, scales));
 
 	onProgress?.({ phase: 'basis', done: 0, total: 3 });
-	const { basis, rank } = spanOf(landmarks.map((row) => sketches.get(row) as Float32Array), width);
+	const { basis, rank } = spanOf(
+		landmarks.map((row) => sketches.get(row) as Float32Array),
+		width
+	);
 	onProgress?.({ phase: 'basis', done: 1, total: 3 });
 	// Coordinates of every row in the span: [rank, credited].
 	const count = credited.length;
@@ -78,7 +85,10 @@ export async function buildIndex(
 	const place = new Map(credited.map((row, i) => [row, i]));
 	const putCoordinates = (row: number, sketch: Float32Array) => {
 		for (let k = 0; k < rank; k++)
-			coordinates[k * count + (place.get(row) as number)] = dot(basis.subarray(k * width, (k + 1) * width), sketch);
+			coordinates[k * count + (place.get(row) as number)] = dot(
+				basis.subarray(k * width, (k + 1) * width),
+				sketch
+			);
 	};
 	for (const [row, sketch] of sketches) putCoordinates(row, sketch);
 	const others = credited.filter((row) => !sketches.has(row));
@@ -147,7 +157,7 @@ async function* rowGradients(
 		const found = await gradients.of(batch.map(({ sample }) => sample));
 		for (const [i, { row, sample, last }] of batch.entries()) {
 			const gradient = found[i] as Float32Array;
-			const tokens = Array.from(sample.targets).filter((target) => target >= 0).length;
+			const tokens = countTargets(sample);
 			const before = sum;
 			for (let k = 0; k < gradient.length; k++)
 				gradient[k] = (gradient[k] as number) / Math.max(1, tokens) + (before?.[k] ?? 0);

@@ -49,7 +49,12 @@ export class SampleGradients {
 	readonly #scale: number;
 	readonly #slices: Slice[];
 
-	private constructor(runner: GradientRunner, layout: ParameterLayout, adapter: LoraAdapter, settings: Uniform) {
+	private constructor(
+		runner: GradientRunner,
+		layout: ParameterLayout,
+		adapter: LoraAdapter,
+		settings: Uniform
+	) {
 		this.rank = settings.rank;
 		this.#scale = settings.scale;
 		this.#runner = runner;
@@ -109,11 +114,17 @@ export class SampleGradients {
 }
 
 /** A runner on the wasm kernels. */
-export async function wasmRunner(ort: Ort, { sources }: ReadGraph, graph: LossGraph): Promise<GradientRunner> {
+export async function wasmRunner(
+	ort: Ort,
+	{ sources }: ReadGraph,
+	graph: LossGraph
+): Promise<GradientRunner> {
 	const session = await OrtSession.create(ort, ortModel(graph, sources));
 	return {
 		async run(feeds) {
-			const tensors = new Map([...feeds].map(([name, { type, data, dims }]) => [name, ort.tensor(type, data, dims)]));
+			const tensors = new Map(
+				[...feeds].map(([name, { type, data, dims }]) => [name, ort.tensor(type, data, dims)])
+			);
 			try {
 				const [gradient] = await session.run(tensors, ['gradient']);
 				const values = gradient?.floats().slice() ?? new Float32Array();
@@ -147,19 +158,21 @@ export function replySample(
 	return { ids, targets };
 }
 
-/** Samples side by side, padded at the end to the longest. */
-function sampleFeeds(samples: readonly Sample[]): Map<string, Feed> {
+/** Samples side by side, padded at the end to the longest. The loss of each is a sum over its tokens, or their mean. */
+export function sampleFeeds(samples: readonly Sample[], mean = false): Map<string, Feed> {
 	const width = Math.max(...samples.map(({ ids }) => ids.length));
 	const dims = [samples.length, width];
 	const size = samples.length * width;
 	const [ids, positions, segments] = [new Int32Array(size), new Int32Array(size), new Int32Array(size)];
 	const labels = new Int32Array(size).fill(-1);
+	const weights = new Float32Array(size).fill(1);
 	samples.forEach((sample, row) => {
 		const start = row * width;
 		ids.set(sample.ids, start);
 		labels.set(sample.targets, start);
 		segments.fill(1, start, start + sample.ids.length);
 		for (let at = 0; at < width; at++) positions[start + at] = at;
+		if (mean) weights.fill(1 / Math.max(1, countTargets(sample)), start, start + width);
 	});
 	const int32 = (data: Int32Array): Feed => ({ type: 'int32', data, dims });
 	const shape = BigInt64Array.of(BigInt(samples.length), BigInt(width), -1n);
@@ -168,9 +181,16 @@ function sampleFeeds(samples: readonly Sample[]): Map<string, Feed> {
 		['position_ids', int32(positions)],
 		['segment_ids', int32(segments)],
 		['labels', int32(labels)],
-		['weights', { type: 'float32', data: new Float32Array(size).fill(1), dims }],
+		['weights', { type: 'float32', data: weights, dims }],
 		['row_shape', { type: 'int64', data: shape, dims: [3] }]
 	]);
+}
+
+/** Tokens of a sample that its loss counts. */
+export function countTargets({ targets }: Sample): number {
+	let count = 0;
+	for (let i = 0; i < targets.length; i++) if ((targets[i] ?? -1) >= 0) count++;
+	return count;
 }
 
 interface Uniform {
@@ -184,7 +204,8 @@ function uniformSettings({ modules }: LoraAdapter): Uniform {
 	const [first] = modules.values();
 	if (!first) throw unsupported('it changes nothing');
 	for (const { rank, scale } of modules.values())
-		if (rank !== first.rank || scale !== first.scale) throw unsupported('its modules differ in rank or scale');
+		if (rank !== first.rank || scale !== first.scale)
+			throw unsupported('its modules differ in rank or scale');
 	const paths = [...modules.keys()];
 	const layers = paths.map((path) => Number(/\.(\d+)\./.exec(path)?.[1]));
 	if (layers.some(Number.isNaN)) throw unsupported('it changes modules outside the layers');
@@ -202,14 +223,19 @@ function parameterVector({ modules }: LoraAdapter, layout: ParameterLayout): Flo
 		const [, path = '', letter] = /^(.*)\.lora_([AB])\.weight$/.exec(name) ?? [];
 		const module = modules.get(path.slice(PEFT_PREFIX.length));
 		const values = letter === 'A' ? module?.a : module?.b;
-		if (values?.length !== (shape[0] ?? 0) * (shape[1] ?? 0)) throw unsupported(`it does not fit the base at ${path}`);
+		if (values?.length !== (shape[0] ?? 0) * (shape[1] ?? 0))
+			throw unsupported(`it does not fit the base at ${path}`);
 		vector.set(values, offset);
 	}
 	return vector;
 }
 
 function unsupported(reason: string): OpenLedgerError {
-	return new OpenLedgerError('attribution/unsupported', `Replies of this adapter cannot be attributed: ${reason}.`, {
-		remedy: 'Train the adapter again here, or use another one; its replies are paid by static units.'
-	});
+	return new OpenLedgerError(
+		'attribution/unsupported',
+		`Replies of this adapter cannot be attributed: ${reason}.`,
+		{
+			remedy: 'Train the adapter again here, or use another one; its replies are paid by static units.'
+		}
+	);
 }

@@ -32,7 +32,10 @@ export function normalise(vector: Float32Array): Float32Array {
 }
 
 /** Rounds to int8 so that the largest value is 127; `scale` is one unit. All zero where there is nothing. */
-export function quantise(values: Float32Array, scale = largest(values) / 127): { codes: Int8Array; scale: number } {
+export function quantise(
+	values: Float32Array,
+	scale = largest(values) / 127
+): { codes: Int8Array; scale: number } {
 	const codes = new Int8Array(values.length);
 	if (scale > 0)
 		for (let i = 0; i < values.length; i++)

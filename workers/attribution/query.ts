@@ -22,7 +22,9 @@ export class AttributionQuery {
 	/** The int8 query vectors of samples: a reply, and its sentences, in one batch. All zero where nothing pulls at the adapter. */
 	async vectors(gradients: SampleGradients, samples: readonly Sample[]): Promise<Int8Array[]> {
 		const found = await gradients.of(samples);
-		return found.map((gradient) => quantise(project(this.#index.projection, this.#sketch.of(gradient))).codes);
+		return found.map(
+			(gradient) => quantise(project(this.#index.projection, this.#sketch.of(gradient))).codes
+		);
 	}
 
 	/** Score of every row: int32, exact. */

@@ -66,8 +66,16 @@ const HALF_LIFT = 1_000_000;
  * @param lift in millionths of a nat, of the whole reply
  * @param tokens of the reply
  */
-export function unattributedScore(entries: readonly Entry[], tail: number, lift: number, tokens: number): number {
-	if (![tail, tokens].every((value) => Number.isSafeInteger(value) && value >= 0) || !Number.isSafeInteger(lift))
+export function unattributedScore(
+	entries: readonly Entry[],
+	tail: number,
+	lift: number,
+	tokens: number
+): number {
+	if (
+		![tail, tokens].every((value) => Number.isSafeInteger(value) && value >= 0) ||
+		!Number.isSafeInteger(lift)
+	)
 		throw new RangeError(`no score, lift or tokens: ${tail}, ${lift}, ${tokens}`);
 	if (lift <= 0) return UINT32_MAX;
 	const named = total(entries);

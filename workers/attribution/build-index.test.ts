@@ -1,0 +1,201 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { randomDecoderConfig, randomIds } from '#test/support/random-decoder.ts';
+import { seededRandom } from '#test/support/random.ts';
+import type { LoraAdapter } from '#workers/adapters/lora-adapter.ts';
+import type { ReadGraph } from '#workers/engine/serve-graph.ts';
+import { buildDecoder } from '#workers/models/builder/decoder.ts';
+import { randomWeights } from '#workers/models/builder/weights.ts';
+import { trainGraph } from '#workers/onnx/train/train-graph.ts';
+import { adapterOf } from '#workers/train/adapter.ts';
+import { Ort } from '#workers/runtime/ort.ts';
+import { nodeRunner } from '../../bench/support/gradients.ts';
+import { buildIndex, type IndexRow } from './build-index.ts';
+import { replySample, SampleGradients, wasmRunner, type Sample } from './gradients.ts';
+import { IndexTree } from './merkle.ts';
+import { AttributionQuery } from './query.ts';
+
+const modules = ['q_proj', 'v_proj', 'down_proj'];
+const files = { base: 'b', adapter: { config: 'c', weights: 'w' } };
+const random = seededRandom(5);
+const config = { ...randomDecoderConfig('llama', random), layers: 2 };
+const read: ReadGraph = {
+	model: buildDecoder(config, randomWeights(config, 3), { dtype: 'fp32' }),
+	sources: new Map()
+};
+
+function randomAdapter(targetModules = modules): LoraAdapter {
+	const { layout } = trainGraph(read.model, { lora: { rank: 2, modules: targetModules } });
+	const parameters = Float32Array.from({ length: layout.length }, () => (random() - 0.5) * 0.4);
+	return adapterOf(parameters, layout, { rank: 2, alpha: 4, rankStabilised: false, targetModules }, 'test');
+}
+
+const sample = (): Sample =>
+	replySample(randomIds(config.vocab, 4, random), randomIds(config.vocab, 5, random));
+const rowsOf = (samples: readonly Sample[]): IndexRow[] =>
+	samples.map((one, i) => ({
+		id: `0x${(i + 1).toString(16).padStart(64, '0')}`,
+		contributor: 1 + i,
+		samples: [one]
+	}));
+
+describe('an index', () => {
+	const adapter = randomAdapter();
+	const samples = Array.from({ length: 40 }, sample);
+	let gradients: SampleGradients;
+	beforeAll(async () => {
+		gradients = await SampleGradients.create(read, adapter, (graph) => nodeRunner(read, graph));
+	});
+
+	test('gives every row the highest score for its own words, and is the same when it is built again', async () => {
+		const index = await buildIndex(gradients, rowsOf(samples), files);
+		expect(index.description).toMatchObject({ dims: 64, landmarks: 40, credited: 40, ...files });
+		expect(index.root).toBe((await IndexTree.build(index.rows, index.contributors)).root);
+		const query = new AttributionQuery(index);
+		const vectors = await query.vectors(gradients, samples);
+		vectors.forEach((vector, i) => {
+			const scores = query.scores(vector);
+			expect(scores.indexOf(Math.max(...scores))).toBe(i);
+			const { entries, tail } = query.evidence(vector);
+			expect(entries.find(({ row }) => row === i)).toMatchObject({ contributor: i + 1, score: scores[i] });
+			expect(tail).toBeGreaterThanOrEqual(0);
+		});
+		expect((await buildIndex(gradients, rowsOf(samples), files)).root).toBe(index.root);
+	});
+
+	test('orders rows as the damped kernel of the whole gradients does', async () => {
+		const index = await buildIndex(gradients, rowsOf(samples), files);
+		const query = new AttributionQuery(index);
+		// A width that holds every coordinate is a signed permutation when no two share a bucket; here some do.
+		const asked = Array.from({ length: 6 }, sample);
+		const expected = kernelScores(await gradients.of(samples), await gradients.of(asked));
+		for (const [i, vector] of (await query.vectors(gradients, asked)).entries())
+			expect(correlation([...query.scores(vector)], expected[i] ?? [])).toBeGreaterThan(0.8);
+	});
+
+	test('copies of a row earn nothing, and take nothing from it', async () => {
+		const alone = await buildIndex(gradients, rowsOf(samples), files);
+		const copied = [...samples, ...Array.from({ length: 10 }, () => samples[7] as Sample)];
+		const groups = Int32Array.from(copied, (_, i) => (i === 7 || i >= samples.length ? 7 : -1));
+		const index = await buildIndex(gradients, rowsOf(copied), { ...files, groups });
+		expect(index.description.credited).toBe(samples.length);
+		const [one, other] = [new AttributionQuery(alone), new AttributionQuery(index)];
+		const [vector = new Int8Array()] = await other.vectors(gradients, [samples[7] as Sample]);
+		expect([...other.scores(vector).subarray(samples.length)]).toEqual(new Array(10).fill(0));
+		expect(other.evidence(vector)).toEqual(one.evidence(vector));
+	});
+
+	test('a contribution of several samples has the gradient of all of them', async () => {
+		const [a, b, ...rest] = samples as [Sample, Sample, ...Sample[]];
+		const rows = rowsOf(rest);
+		rows[3] = { ...(rows[3] as IndexRow), samples: [a, b] };
+		const index = await buildIndex(gradients, rows, files);
+		const query = new AttributionQuery(index);
+		for (const vector of await query.vectors(gradients, [a, b]))
+			expect(query.evidence(vector).entries.map(({ row }) => row)).toContain(3);
+	});
+
+	test('more rows than bytes of a row: the others are told by the span of some', async () => {
+		const many = [...samples, ...Array.from({ length: 40 }, sample)];
+		const index = await buildIndex(gradients, rowsOf(many), { ...files, maxDims: 32 });
+		expect(index.description).toMatchObject({ dims: 32, landmarks: 32, credited: 80 });
+		const query = new AttributionQuery(index);
+		const vectors = await query.vectors(gradients, many);
+		const found = vectors.filter((vector, i) => {
+			const scores = query.scores(vector);
+			return scores.filter((score) => score > (scores[i] ?? NaN)).length < 8;
+		});
+		expect(found.length).toBeGreaterThan(60);
+	});
+
+	test('reports how far it is, and stops when it is told to', async () => {
+		const seen: string[] = [];
+		const controller = new AbortController();
+		const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }) => {
+			seen.push(phase);
+			expect(done).toBeLessThanOrEqual(total);
+			if (seen.length === 10) controller.abort();
+		};
+		const building = buildIndex(gradients, rowsOf(samples), {
+			...files,
+			onProgress,
+			signal: controller.signal
+		});
+		await expect(building).rejects.toThrow('abort');
+		expect(seen).toHaveLength(10);
+	});
+});
+
+test('wasm and Node give the same query vector but for rounding', async () => {
+	const adapter = randomAdapter();
+	const ort = await Ort.start({ build: 'wasm', threads: 1 });
+	const node = await SampleGradients.create(read, adapter, (graph) => nodeRunner(read, graph));
+	const wasm = await SampleGradients.create(read, adapter, (graph) => wasmRunner(ort, read, graph));
+	const samples = Array.from({ length: 33 }, sample);
+	const query = new AttributionQuery(await buildIndex(node, rowsOf(samples), files));
+	const asked = Array.from({ length: 4 }, sample);
+	const [a, b] = [await query.vectors(node, asked), await query.vectors(wasm, asked)];
+	for (const [i, vector] of a.entries())
+		expect(Math.max(...vector.map((value, k) => Math.abs(value - (b[i]?.[k] ?? NaN))))).toBeLessThanOrEqual(
+			1
+		);
+	await wasm.dispose();
+	await node.dispose();
+});
+
+test('an adapter whose modules differ in rank is refused, with what to do', async () => {
+	const adapter = randomAdapter();
+	const [path, module] = [...adapter.modules][0] ?? [];
+	if (!path || !module) throw new Error('no module');
+	adapter.modules.set(path, { ...module, scale: module.scale * 2 });
+	await expect(
+		SampleGradients.create(read, adapter, (graph) => nodeRunner(read, graph))
+	).rejects.toMatchObject({
+		code: 'attribution/unsupported'
+	});
+	const uneven = randomAdapter();
+	uneven.modules.delete(path);
+	await expect(
+		SampleGradients.create(read, uneven, (graph) => nodeRunner(read, graph))
+	).rejects.toMatchObject({
+		code: 'attribution/unsupported'
+	});
+});
+
+/** q Gᵀ (G Gᵀ + 1)⁻¹ over unit rows, each coordinate divided by √RMS: by Gauss and Jordan, in float64. */
+function kernelScores(rows: Float32Array[], asked: Float32Array[]): number[][] {
+	const size = rows[0]?.length ?? 0;
+	const scale = Float64Array.from({ length: size }, (_, k) => {
+		const square = rows.reduce((sum, row) => sum + ((row[k] ?? 0) / 5) ** 2, 0) / rows.length;
+		return square > 0 ? square ** -0.25 : 0;
+	});
+	const scaled = (values: Float32Array) => Float64Array.from(values, (value, k) => value * (scale[k] ?? 0));
+	const unit = rows.map((row) => {
+		const values = scaled(row);
+		const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+		return values.map((value) => value / length);
+	});
+	const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, k) => sum + value * (b[k] ?? 0), 0);
+	const n = rows.length;
+	return asked.map((values) => {
+		const q = scaled(values);
+		// Solve (K + 1) x = K_q.
+		const m = unit.map((a, i) => [...unit.map((b, j) => dot(a, b) + (i === j ? 1 : 0)), dot(a, q)]);
+		for (let i = 0; i < n; i++) {
+			const pivot = m[i]?.[i] ?? 1;
+			for (let j = 0; j < n; j++) {
+				if (j === i) continue;
+				const factor = (m[j]?.[i] ?? 0) / pivot;
+				for (let k = i; k <= n; k++) (m[j] as number[])[k] = (m[j]?.[k] ?? 0) - factor * (m[i]?.[k] ?? 0);
+			}
+		}
+		return m.map((row, i) => (row[n] ?? 0) / (row[i] ?? 1));
+	});
+}
+
+function correlation(a: number[], b: number[]): number {
+	const mean = (x: number[]) => x.reduce((sum, value) => sum + value, 0) / x.length;
+	const [ma, mb] = [mean(a), mean(b)];
+	const product = a.reduce((sum, value, i) => sum + (value - ma) * ((b[i] ?? 0) - mb), 0);
+	const norm = (x: number[], m: number) => Math.sqrt(x.reduce((sum, value) => sum + (value - m) ** 2, 0));
+	return product / (norm(a, ma) * norm(b, mb));
+}
