@@ -18,8 +18,8 @@ export async function nodeRunner({ sources }: ReadGraph, { model }: LossGraph): 
 			const tensors = Object.fromEntries(
 				[...feeds].map(([name, { type, data, dims }]) => [name, new node.Tensor(type, data as never, dims)])
 			);
-			const { gradient } = await session.run(tensors, ['gradient']);
-			return gradient?.data as Float32Array;
+			const { loss, gradient } = await session.run(tensors, ['loss', 'gradient']);
+			return { loss: loss?.data as Float32Array, gradient: gradient?.data as Float32Array };
 		},
 		dispose: () => session.release()
 	};

@@ -12,6 +12,8 @@ export interface IndexDescription {
 	/** Shape of a gradient: output features of all adapted modules, times rank; B alone. */
 	features: number;
 	rank: number;
+	/** Part of the adapter at which gradients were taken. */
+	strength: number;
 	/** Count sketch. */
 	seed: number;
 	width: number;

@@ -2,7 +2,7 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '@noble/hashes/utils.js';
 import { fromHex, toHex, type Hex } from '#workers/datanets/hash.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
-import { countTargets, type Sample, type SampleGradients } from './gradients.ts';
+import { countTargets, STRENGTH, type Sample, type SampleGradients } from './gradients.ts';
 import { cholesky, dot, solveLower, symmetricEigen } from './linear-algebra.ts';
 import { IndexTree } from './merkle.ts';
 import { largest, normalise, quantise } from './projection.ts';
@@ -43,7 +43,7 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 }
 
 /**
- * Makes an adapter's attribution index. The estimator: gradients of B at the final weights; count-sketched; each bucket divided by the
+ * Makes an adapter's attribution index. The estimator: gradients of B at half of the adapter; count-sketched; each bucket divided by the
  * square root of its RMS (half of Adam's correction); of unit length; preconditioned by the inverse of their damped second
  * moment, half of it on the rows' side and half on the reply's; both int8. Why each of these: docs/attribution.md.
  */
@@ -126,6 +126,7 @@ export async function buildIndex(
 			adapter,
 			features: gradients.features,
 			rank: gradients.rank,
+			strength: STRENGTH,
 			seed,
 			width,
 			dims,

@@ -1,0 +1,76 @@
+import type { AttributionIndex } from './attribution-index.ts';
+import { replySample, type SampleGradients } from './gradients.ts';
+import { checkIndexOf, hashDescription } from './index-file.ts';
+import { AttributionQuery } from './query.ts';
+import {
+	makeReceipt,
+	newSalt,
+	type Receipt,
+	type ReceiptFacts,
+	type Transcript,
+	type Unmeasured
+} from './receipt.ts';
+import { unattributedScore } from './shares.ts';
+
+/** A finished reply, and what computed it. */
+export interface Reply extends Pick<ReceiptFacts, 'base' | 'adapter' | 'host' | 'price' | 'time'> {
+	/** Token ids. */
+	prompt: readonly number[];
+	reply: readonly number[];
+	/** Most tokens that the base takes. */
+	contextLength: number;
+}
+
+/** What the adapter has to be asked with; absent where it is not at hand. */
+export interface Instruments {
+	gradients: SampleGradients;
+	index: AttributionIndex;
+}
+
+/** Nothing is known of the reply's rows, so all of it is unattributed. */
+const NOTHING = { index: null, lift: 0, unattributed: 2 ** 32 - 1 };
+
+/**
+ * Measures a reply and writes its receipt. What cannot be measured is not guessed: the receipt then says why, attributes nothing,
+ * and is paid by static units.
+ */
+export async function attributeReply(
+	{ prompt, reply, contextLength, ...served }: Reply,
+	instruments: Partial<Instruments>
+): Promise<{ receipt: Receipt; transcript: Transcript }> {
+	const opened = { salt: newSalt(), prompt: [...prompt], reply: [...reply] };
+	const write = (
+		facts: Omit<ReceiptFacts, keyof typeof served>,
+		rest: Pick<Transcript, 'query' | 'entries'>
+	) => {
+		const transcript = { ...opened, ...rest };
+		return { receipt: makeReceipt({ ...served, ...facts }, transcript), transcript };
+	};
+	const nothing = (unmeasured: Unmeasured) =>
+		write({ ...NOTHING, unmeasured }, { query: new Int8Array(32), entries: [] });
+
+	const { gradients, index } = instruments;
+	if (!served.adapter) return nothing('no-adapter');
+	if (reply.length === 0 || prompt.length === 0) return nothing('empty-reply');
+	if (prompt.length + reply.length > contextLength) return nothing('too-long');
+	if (!gradients || !index) return nothing('no-index');
+	try {
+		checkIndexOf(index, { base: served.base, adapter: served.adapter });
+	} catch {
+		return nothing('wrong-index');
+	}
+	try {
+		const asked = new AttributionQuery(index);
+		const [query = new Int8Array(index.projection.dims)] = await asked.vectors(gradients, [
+			replySample(prompt, reply)
+		]);
+		const lift = Math.round((await gradients.lift(prompt, reply)) * 1e6);
+		if (!Number.isSafeInteger(lift)) return nothing('failed');
+		const { entries, tail } = asked.evidence(query);
+		const unattributed = unattributedScore(entries, tail, lift, reply.length);
+		const named = { root: index.root, description: hashDescription(index.description) };
+		return write({ index: named, unmeasured: null, lift, unattributed }, { query, entries });
+	} catch {
+		return nothing('failed');
+	}
+}
