@@ -132,6 +132,30 @@ export const targets: Target[] = [
 		anchor: 'BM25 0.35; our PyTorch prototype 0.73'
 	},
 	{
+		bench: 'attribution',
+		key: 'time_over_generation_wasm',
+		label: 'Attribution after a reply over generating it, wasm',
+		atMost: 0.5,
+		unit: '×',
+		anchor: 'DataInf 26 s a query'
+	},
+	{
+		bench: 'attribution',
+		key: 'score_100k_ms',
+		label: 'Scoring 100,000 contributions of 1 KB',
+		atMost: 60,
+		unit: 'ms',
+		anchor: ''
+	},
+	{
+		bench: 'attribution',
+		key: 'bytes_per_contribution',
+		label: 'Attribution index, bytes a contribution',
+		atMost: 1024,
+		unit: 'B',
+		anchor: ''
+	},
+	{
 		bench: 'load',
 		key: 'memory_over_file',
 		label: 'Peak memory while loading over file size',

@@ -1,8 +1,7 @@
 /**
  * Scores of a whole index: int8 rows × int8 query, exact int32 sums, in WebAssembly SIMD. The module is 208 bytes and written here
  * by hand (WebAssembly core specification 2.0, §5: binary format), so there is nothing to build and nothing to fetch.
- * ORT's own builds need SIMD as well, so no browser that gets here lacks it. Measured against plain loops and ORT's MatMulInteger in
- * docs/decisions/scoring.md.
+ * ORT's own builds need SIMD as well, so no browser that gets here lacks it. Measured against plain loops in docs/decisions/scoring.md.
  */
 
 const PAGE = 65_536;

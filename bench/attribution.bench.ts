@@ -1,0 +1,105 @@
+import { DotProducts } from '#workers/attribution/dot-products.ts';
+import type { AttributionIndex } from '#workers/attribution/attribution-index.ts';
+import { replySample, SampleGradients, STRENGTH, wasmRunner } from '#workers/attribution/gradients.ts';
+import { writeIndex } from '#workers/attribution/index-file.ts';
+import { AttributionQuery } from '#workers/attribution/query.ts';
+import { seededRandom } from '#test/support/random.ts';
+import { Ort } from '#workers/runtime/ort.ts';
+import { randomAdapter, randomInputs } from './support/adapter.ts';
+import { openShape, readShapeGraph } from './support/models.ts';
+import { median, spread, time } from './support/statistics.ts';
+
+const PROMPT = 24;
+const REPLY = 128;
+const CONTRIBUTIONS = 10_000;
+const ROUNDS = 5;
+
+/**
+ * What attribution costs: after a reply of 128 tokens (nano, one adapter of rank 8, wasm on one thread) lift, query vector and the
+ * scores of 10,000 contributions, against the time the reply took; and the scoring of 100,000 rows of 1 KB by itself.
+ */
+export async function run(): Promise<object> {
+	const { decoder, slots } = await openShape('nano');
+	const adapter = decoder.upload(randomInputs(slots, 8, 1));
+	const prompt = Array.from({ length: PROMPT }, (_, i) => 5 + i * 37);
+	const reply = Array.from({ length: REPLY }, (_, i) => 9 + ((i * 53) % 3000));
+	const generate = async () => {
+		const state = decoder.createState();
+		await decoder.run(state, [prompt], { adapters: [adapter] });
+		for (const token of reply) await decoder.run(state, [[token]], { adapters: [adapter] });
+		state.dispose();
+	};
+	const { read } = readShapeGraph('nano');
+	const ort = await Ort.start({ build: 'wasm', threads: 1 });
+	const gradients = await SampleGradients.create(read, randomAdapter(slots, 8, 1), (graph) =>
+		wasmRunner(ort, read, graph)
+	);
+	const index = madeUpIndex(gradients);
+	const query = new AttributionQuery(index);
+	const attribute = async () => {
+		await gradients.lift(prompt, reply);
+		const [vector = new Int8Array()] = await query.vectors(gradients, [replySample(prompt, reply)]);
+		query.evidence(vector);
+	};
+	await generate();
+	await attribute();
+	const [generating, attributing]: [number[], number[]] = [[], []];
+	for (let round = 0; round < ROUNDS; round++) {
+		generating.push(await time(generate));
+		attributing.push(await time(attribute));
+	}
+	const ratios = attributing.map((value, i) => value / (generating[i] ?? NaN));
+
+	const many = new DotProducts(100_000, 1024);
+	many.rows.set(index.rows.subarray(0, index.rows.length));
+	const scoring: number[] = [];
+	for (let round = 0; round < 12; round++)
+		scoring.push(await time(() => many.score(index.rows.slice(0, 1024))));
+	return {
+		time_over_generation_wasm: median(ratios),
+		score_100k_ms: median(scoring),
+		bytes_per_contribution: index.projection.dims,
+		generation_ms: median(generating),
+		attribution_ms: median(attributing),
+		index_mb: writeIndex(index).length / 1e6,
+		contributions: CONTRIBUTIONS,
+		time_over_generation_spread: spread(ratios),
+		score_100k_spread: spread(scoring)
+	};
+}
+
+/** An index of the largest size, with random numbers: how long it takes does not depend on them. */
+function madeUpIndex({ features, rank }: SampleGradients): AttributionIndex {
+	const random = seededRandom(4);
+	const [dims, width] = [1024, 16_384];
+	const int8 = (length: number) => Int8Array.from({ length }, () => random() * 254 - 127);
+	const zero = `0x${'0'.repeat(64)}` as const;
+	return {
+		description: {
+			format: 'openledger-attribution/1',
+			base: '',
+			adapter: { config: '', weights: '' },
+			features,
+			rank,
+			strength: STRENGTH,
+			seed: 1,
+			width,
+			dims,
+			landmarks: dims,
+			credited: CONTRIBUTIONS,
+			damping: 1,
+			contributions: zero
+		},
+		projection: {
+			seed: 1,
+			width,
+			dims,
+			basis: int8(dims * width),
+			basisScales: new Float32Array(dims).fill(0.01)
+		},
+		rows: int8(CONTRIBUTIONS * dims),
+		contributors: Uint32Array.from({ length: CONTRIBUTIONS }, (_, i) => 1 + (i % 300)),
+		ids: new Array<typeof zero>(CONTRIBUTIONS).fill(zero),
+		root: zero
+	};
+}
