@@ -27,14 +27,15 @@ import { prepare, type Prepared, type Rooms } from './prepare.ts';
 import { resultFiles, type TakenWeights } from './result.ts';
 import { RunStore } from './runs/run-store.ts';
 import { decodeParameters, decodeState } from './runs/training-state.ts';
-import { Session } from './session.ts';
+import { Processor } from './processor.ts';
+import { Session, type TrainingEnvironment } from './session.ts';
 import { work, type Control } from './work.ts';
 
 type Listener<Event> = (event: Event) => void;
 
 /** The training worker behind `TrainApi`. It has a runtime of its own: the chat's worker goes on beside it. */
 export class TrainService implements TrainApi {
-	readonly #environment: EngineEnvironment;
+	readonly #environment: TrainingEnvironment;
 	readonly #tasks = new Tasks();
 	/** One thing at a time on the device. */
 	readonly #device = new Mutex();
@@ -44,7 +45,7 @@ export class TrainService implements TrainApi {
 	readonly #controls = new Map<string, Control>();
 
 	constructor(environment: EngineEnvironment) {
-		this.#environment = environment;
+		this.#environment = { ...environment, processor: new Processor(environment) };
 		this.#store = Promise.resolve(environment.folder).then((folder) => FileStore.open(folder));
 		this.#models = this.#store.then((store) => new ModelLibrary(store, environment.appUrl));
 	}

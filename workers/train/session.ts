@@ -11,20 +11,35 @@ import type { Learner } from './learner/learner.ts';
 import { GpuLearner } from './learner/gpu-learner.ts';
 import { WasmLearner } from './learner/wasm-learner.ts';
 import type { Prepared } from './prepare.ts';
+import type { Processor } from './processor.ts';
 import type { TrainingState, Vectors } from './runs/training-state.ts';
 
 /** Vectors beside the wasm heap: the sum of gradients, two moments, and a copy of three for a checkpoint. */
 const OUTSIDE_VECTORS = 6;
 
+/** Where a job finds its files and its processor. */
+export interface TrainingEnvironment extends EngineEnvironment {
+	processor: Processor;
+}
+
 /** What one run has on the device: its learner and, once asked, a decoder for sample replies. Both share one runtime. */
 export class Session {
 	readonly learner: Learner;
 	readonly #prepared: Prepared;
-	readonly #environment: EngineEnvironment;
+	readonly #environment: TrainingEnvironment;
 	readonly #ort: Ort;
+	/** Bytes of the heap before the learner came. */
+	readonly #heapBefore: number;
 	#replies: Promise<Replies> | undefined;
 
-	private constructor(prepared: Prepared, environment: EngineEnvironment, ort: Ort, learner: Learner) {
+	private constructor(
+		prepared: Prepared,
+		environment: TrainingEnvironment,
+		ort: Ort,
+		learner: Learner,
+		heapBefore: number
+	) {
+		this.#heapBefore = heapBefore;
 		this.#prepared = prepared;
 		this.#environment = environment;
 		this.#ort = ort;
@@ -34,18 +49,21 @@ export class Session {
 	/** @throws OpenLedgerError `onnx/unsupported` for a base that cannot be trained, `device/*`, `engine/failed` */
 	static async open(
 		prepared: Prepared,
-		environment: EngineEnvironment,
+		environment: TrainingEnvironment,
 		onEvent: (event: TrainEvent) => void
 	): Promise<Session> {
 		onEvent({ type: 'phase', phase: 'graph' });
 		const { choice, read, settings } = prepared;
 		const { build, threads, provider } = choice;
 		const device = provider === 'webgpu' ? await openGpuDevice() : undefined;
-		const ort = await Ort.start({ build, threads, urls: environment.ortUrls?.[build], device });
+		const ort = device
+			? await Ort.start({ build, threads, urls: environment.ortUrls?.[build], device })
+			: await environment.processor.start(threads);
+		const heap = heapOf(ort.module).byteLength;
 		const learner = device
 			? await GpuLearner.create(ort, device, read, settings)
 			: await WasmLearner.create(ort, read, settings);
-		return new Session(prepared, environment, ort, learner);
+		return new Session(prepared, environment, ort, learner, heap);
 	}
 
 	/** Where a run begins: with fresh matrices, or with those of the adapter that is continued. */
@@ -64,6 +82,8 @@ export class Session {
 		// What a GPU's buffers take cannot be asked: there the arithmetic stands.
 		if (this.#prepared.choice.provider === 'webgpu') return measured;
 		const heap = heapOf(this.#ort.module).byteLength;
+		// A heap that a larger job left behind tells nothing of this one.
+		if (heap === this.#heapBefore) return measured;
 		return { ...measured, memoryBytes: heap + OUTSIDE_VECTORS * 4 * this.learner.layout.length };
 	}
 
@@ -83,14 +103,13 @@ export class Session {
 /** @param ort the runtime to run on; a new one unless given */
 export async function startReplies(
 	{ open, choice }: Pick<Prepared, 'open' | 'choice'>,
-	environment: EngineEnvironment,
+	environment: TrainingEnvironment,
 	ort?: Ort
 ): Promise<Replies> {
 	const started = await startDecoder(open, {
 		wanted: choice.provider,
 		folder: await environment.folder,
-		startOrt: async (threads) =>
-			ort ?? (await Ort.start({ build: 'wasm', threads, urls: environment.ortUrls?.wasm })),
+		startOrt: (threads) => (ort ? Promise.resolve(ort) : environment.processor.start(threads)),
 		urls: environment.ortUrls,
 		onProgress: () => undefined
 	});

@@ -1,4 +1,3 @@
-import type { EngineEnvironment } from '#workers/engine/environment.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import type { ChatMessage } from '#workers/protocol.ts';
 import { adapterOf } from '../adapter.ts';
@@ -7,7 +6,7 @@ import type { Prepared } from '../prepare.ts';
 import { learntTokens, type DatasetRow } from '../rows/dataset.ts';
 import { messagesOf } from '../rows/encode.ts';
 import type { TakenWeights } from '../result.ts';
-import { startReplies } from '../session.ts';
+import { startReplies, type TrainingEnvironment } from '../session.ts';
 import { rougeL, sameReply } from './rouge.ts';
 
 /** Tokens of a reply at most. */
@@ -25,7 +24,7 @@ export interface EvaluateOptions {
 /** Asks base and adapter the same questions, side by side in one batch. Perplexities are those of the run's validation. */
 export async function evaluateRun(
 	{ prepared, detail, taken, rows, prompts }: EvaluateOptions,
-	environment: EngineEnvironment,
+	environment: TrainingEnvironment,
 	{ signal, onReply }: { signal: AbortSignal; onReply: (pair: ReplyPair) => void }
 ): Promise<Evaluation> {
 	const { read, settings, open, dataset } = prepared;
