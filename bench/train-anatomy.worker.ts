@@ -7,7 +7,7 @@ import { TrainService } from '#workers/train/service.ts';
 
 export interface AnatomyInput {
 	rows: TrainingRow[];
-	/** Asked of the adapter once it is trained. */
+	/** Asked of the last weights. */
 	questions: string[];
 	seed: number;
 }
@@ -19,8 +19,9 @@ export interface AnatomyResult {
 	/** Seconds of the steps and validations alone. */
 	trainingSeconds: number;
 	baseLoss: number;
-	/** Of the adapter that is saved. */
-	loss: number;
+	/** Of the weights best at the held-back rows, and of the last. */
+	bestLoss: number;
+	lastLoss: number;
 	replies: string[];
 	validationShare: number;
 }
@@ -60,10 +61,11 @@ async function train({ rows, questions, seed }: AnatomyInput): Promise<AnatomyRe
 	const replies: string[] = [];
 	await service.evaluate(
 		'anatomy',
-		{ rows: 0, prompts: questions },
+		{ rows: 0, prompts: questions, weights: 'last' },
 		'ask',
 		({ adapter }) => void replies.push(adapter)
 	);
+	const { validation } = await service.run('anatomy');
 	if (!estimate) throw new Error('the run told no estimate');
 	const { seconds: expected, memoryBytes, tokensPerSecond, steps } = estimate;
 	return {
@@ -71,7 +73,8 @@ async function train({ rows, questions, seed }: AnatomyInput): Promise<AnatomyRe
 		seconds,
 		trainingSeconds: run.seconds,
 		baseLoss: run.baseLoss ?? NaN,
-		loss: run.bestLoss ?? NaN,
+		bestLoss: run.bestLoss ?? NaN,
+		lastLoss: validation.at(-1)?.loss ?? NaN,
 		replies,
 		validationShare: run.hyperparameters.validationShare
 	};

@@ -2,6 +2,7 @@ import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { Estimate } from './api.ts';
 import { memoryLimit, type Calibration } from './calibrate.ts';
+import { trainOptions } from './learner/graph-options.ts';
 import { peakBytes } from './memory.ts';
 import type { Prepared } from './prepare.ts';
 import { paddedTokens } from './rows/batches.ts';
@@ -16,7 +17,20 @@ const ARENA = 1.1;
 const SAMPLE_TOKENS = 48;
 const DECODE_OVER_TRAIN = 6;
 
-/** What a run needs, by arithmetic alone: nothing has been started yet. */
+/**
+ * What a run needs, by arithmetic alone: nothing has been started yet. A run that would not fit is made to compute its layers
+ * twice, unless its settings say no.
+ */
+export function fitMemory(prepared: Prepared): ReturnType<typeof predictMemory> {
+	const predicted = predictMemory(prepared);
+	const { settings, choice, memoryBytes } = prepared;
+	if (predicted.bytes <= memoryLimit(choice.provider, memoryBytes) || settings.recompute !== undefined)
+		return predicted;
+	settings.recompute = true;
+	return predictMemory(prepared);
+}
+
+/** The same for the settings as they are. */
 export function predictMemory({
 	read,
 	open,
@@ -27,10 +41,7 @@ export function predictMemory({
 	bytes: number;
 	parameters: number;
 } {
-	const { model, layout } = trainGraph(read.model, {
-		lora: { rank: settings.rank, modules: settings.targetModules },
-		dropout: settings.dropout > 0
-	});
+	const { model, layout } = trainGraph(read.model, trainOptions(settings));
 	const { width, sequences } = [...steps.example].sort((a, b) => paddedTokens(b) - paddedTokens(a))[0] ?? {
 		width: settings.maxLength,
 		sequences: [[]]

@@ -44,6 +44,7 @@ test.each([
 	['schedule', 'zigzag'],
 	['optimiser', 'lion'],
 	['packing', 1],
+	['recompute', 1],
 	['targetModules', []],
 	['targetModules', ['lm_head']],
 	['targetModules', 'q_proj']

@@ -6,7 +6,7 @@ import { readGraph } from '#workers/engine/serve-graph.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import { heapOf } from '#workers/runtime/ort-module.ts';
 import { Ort } from '#workers/runtime/ort.ts';
-import { predictMemory } from './estimate.ts';
+import { fitMemory, predictMemory } from './estimate.ts';
 import { MODULES } from './hyperparameters.ts';
 import { WasmLearner } from './learner/wasm-learner.ts';
 import { peakBytes } from './memory.ts';
@@ -58,4 +58,25 @@ test('memory grows with the tokens of a batch', () => {
 	expect((four - two) / (two - one)).toBeCloseTo(2, 1);
 	// Attention grows with the square of a row.
 	expect(peakBytes(graph.model, 1, 1024)).toBeGreaterThan(peakBytes(graph.model, 4, 256));
+});
+
+test('a run that would not fit computes its layers twice, if then it does', () => {
+	const steps = { example: [{ width: 512, sequences: Array.from({ length: 8 }, (_, i) => [i]) }] };
+	const prepared = (memoryBytes: number, recompute?: boolean) =>
+		({
+			read,
+			settings: { ...settings, recompute },
+			open: { files },
+			steps,
+			choice: { provider: 'wasm' },
+			memoryBytes
+		}) as unknown as Prepared;
+	const roomy = prepared(8 * 2 ** 30);
+	const whole = fitMemory(roomy).bytes;
+	expect(roomy.settings.recompute).toBeUndefined();
+	// Half of a device's memory is a page's.
+	const tight = prepared(2 * 0.9 * whole);
+	expect(fitMemory(tight).bytes / whole).toBeLessThan(0.6);
+	expect(tight.settings.recompute).toBe(true);
+	expect(fitMemory(prepared(2 * 0.9 * whole, false)).bytes).toBe(whole);
 });

@@ -23,14 +23,13 @@ interface Recipe {
 	epochs: readonly [few: number, many: number];
 	learningRate: number;
 	dropout: number;
-	validateTimes: number;
 }
 
 /** Found by experiment on the bundled model, which is 256 wide (docs/decisions/training-presets.md). */
 const RECIPES: Record<Preset, Recipe> = {
-	quick: { rank: 16, epochs: [8, 1], learningRate: 2e-3, dropout: 0, validateTimes: 8 },
-	balanced: { rank: 16, epochs: [16, 2], learningRate: 1.5e-3, dropout: 0.1, validateTimes: 16 },
-	thorough: { rank: 32, epochs: [30, 4], learningRate: 1e-3, dropout: 0.1, validateTimes: 30 }
+	quick: { rank: 16, epochs: [18, 1], learningRate: 3e-3, dropout: 0 },
+	balanced: { rank: 32, epochs: [24, 2], learningRate: 3e-3, dropout: 0.2 },
+	thorough: { rank: 32, epochs: [40, 4], learningRate: 2e-3, dropout: 0.3 }
 };
 const REFERENCE_WIDTH = 256;
 const [FEW, MANY] = [300, 30_000];

@@ -21,8 +21,9 @@ import type {
 	TrainingPlan,
 	Weights
 } from './api.ts';
-import { estimateOf, predictMemory, tooLarge } from './estimate.ts';
+import { estimateOf, fitMemory, tooLarge } from './estimate.ts';
 import { evaluateRun } from './evaluate/evaluate.ts';
+import { trainOptions } from './learner/graph-options.ts';
 import { prepare, type Prepared, type Rooms } from './prepare.ts';
 import { resultFiles, type TakenWeights } from './result.ts';
 import { RunStore } from './runs/run-store.ts';
@@ -65,7 +66,7 @@ export class TrainService implements TrainApi {
 				signal.throwIfAborted();
 				const prepared = await prepare(plan, await this.#rooms(), { signal, onEvent });
 				try {
-					const predicted = predictMemory(prepared);
+					const predicted = fitMemory(prepared);
 					const estimate = estimateOf(prepared, predicted, plan.prompts.length);
 					if (!estimate.fits) return estimate;
 					const session = await Session.open(prepared, this.#environment, onEvent);
@@ -88,7 +89,7 @@ export class TrainService implements TrainApi {
 				const { signal } = control;
 				const prepared = await prepare(plan, await this.#rooms(), { signal, onEvent });
 				try {
-					const predicted = predictMemory(prepared);
+					const predicted = fitMemory(prepared);
 					this.#requireFit(estimateOf(prepared, predicted, plan.prompts.length));
 					const session = await Session.open(prepared, this.#environment, onEvent);
 					try {

@@ -2,6 +2,7 @@ import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import type { ChatMessage } from '#workers/protocol.ts';
 import { adapterOf } from '../adapter.ts';
 import type { Evaluation, ReplyPair, RunDetail } from '../api.ts';
+import { trainOptions } from '../learner/graph-options.ts';
 import type { Prepared } from '../prepare.ts';
 import { learntTokens, type DatasetRow } from '../rows/dataset.ts';
 import { messagesOf } from '../rows/encode.ts';

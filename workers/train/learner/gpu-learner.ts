@@ -15,6 +15,7 @@ import type { Hyperparameters } from '../hyperparameters.ts';
 import type { BatchArrays } from '../rows/collate.ts';
 import type { Vectors } from '../runs/training-state.ts';
 import { batchFeeds, dropoutMask } from './feeds.ts';
+import { evaluateOptions, trainOptions } from './graph-options.ts';
 import type { BatchLoss, Learner, Update } from './learner.ts';
 
 const MAP_READ_AND_COPY_DST = 0x0001 | 0x0008;
@@ -89,7 +90,7 @@ export class GpuLearner implements Learner {
 		read: ReadGraph,
 		settings: Hyperparameters
 	): Promise<GpuLearner> {
-		const graph = trainGraph(read.model, { lora: loraOf(settings), dropout: settings.dropout > 0 });
+		const graph = trainGraph(read.model, trainOptions(settings));
 		const kind = settings.optimiser;
 		return ort.exclusive(async () => {
 			const sessions: Sessions = {
@@ -187,7 +188,7 @@ export class GpuLearner implements Learner {
 			this.#evaluate ??= await open(
 				this.#ort,
 				this.#device,
-				evaluateGraph(this.#read.model, { lora: loraOf(this.#settings) }).model,
+				evaluateGraph(this.#read.model, evaluateOptions(this.#settings)).model,
 				this.#read
 			);
 			const nll = this.#tensor([batch.rows, batch.width]);
@@ -271,10 +272,6 @@ export class GpuLearner implements Learner {
 			staging.destroy();
 		}
 	}
-}
-
-function loraOf({ rank, targetModules }: Hyperparameters) {
-	return { rank, modules: targetModules };
 }
 
 function swap(pair: Pair): void {

@@ -11,6 +11,7 @@ import type { Hyperparameters } from '../hyperparameters.ts';
 import type { BatchArrays } from '../rows/collate.ts';
 import type { Vectors } from '../runs/training-state.ts';
 import { batchFeeds, dropoutMask } from './feeds.ts';
+import { evaluateOptions, trainOptions } from './graph-options.ts';
 import type { BatchLoss, Learner, Update } from './learner.ts';
 import { optimise } from './optimiser.ts';
 
@@ -51,7 +52,7 @@ export class WasmLearner implements Learner {
 
 	/** @throws OpenLedgerError `onnx/unsupported` for a base that cannot be trained, `device/out-of-memory`, `engine/failed` */
 	static async create(ort: Ort, read: ReadGraph, settings: Hyperparameters): Promise<WasmLearner> {
-		const graph = trainGraph(read.model, { lora: loraOf(settings), dropout: settings.dropout > 0 });
+		const graph = trainGraph(read.model, trainOptions(settings));
 		return new WasmLearner(ort, read, settings, graph, await open(ort, read, graph));
 	}
 
@@ -108,7 +109,7 @@ export class WasmLearner implements Learner {
 		this.#evaluate ??= open(
 			this.#ort,
 			this.#read,
-			evaluateGraph(this.#read.model, { lora: loraOf(this.#settings) })
+			evaluateGraph(this.#read.model, evaluateOptions(this.#settings))
 		);
 		const [loss] = await this.#run(await this.#evaluate, batchFeeds(this.#ort, batch), ['loss']);
 		const sum = total(loss);
@@ -135,10 +136,6 @@ export class WasmLearner implements Learner {
 			for (const tensor of feeds.values()) tensor.dispose();
 		}
 	}
-}
-
-function loraOf({ rank, targetModules }: Hyperparameters) {
-	return { rank, modules: targetModules };
 }
 
 function total(loss: OrtTensor | undefined): number {
