@@ -216,9 +216,7 @@ export class TrainService implements TrainApi {
 		const { plan, prepared, detail, taken } = await this.#taught(run, options.weights);
 		try {
 			const { settings, open, read, dataset } = prepared;
-			const { layout } = trainGraph(read.model, {
-				lora: { rank: settings.rank, modules: settings.targetModules }
-			});
+			const { layout } = trainGraph(read.model, trainOptions(settings));
 			const base = { id: open.item.source || open.item.name, hashes: open.hashes };
 			const adapter = adapterOf(taken.parameters, layout, settings, base.id);
 			const continued = plan.continueFrom === undefined ? undefined : await this.#parent(plan.continueFrom);

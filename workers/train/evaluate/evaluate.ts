@@ -29,9 +29,7 @@ export async function evaluateRun(
 	{ signal, onReply }: { signal: AbortSignal; onReply: (pair: ReplyPair) => void }
 ): Promise<Evaluation> {
 	const { read, settings, open, dataset } = prepared;
-	const { layout } = trainGraph(read.model, {
-		lora: { rank: settings.rank, modules: settings.targetModules }
-	});
+	const { layout } = trainGraph(read.model, trainOptions(settings));
 	const replies = await startReplies(prepared, environment);
 	const pairs: ReplyPair[] = [];
 	try {
