@@ -19,13 +19,12 @@ const DECODE_OVER_TRAIN = 6;
 
 /**
  * What a run needs, by arithmetic alone: nothing has been started yet. A run that would not fit is made to compute its layers
- * twice, unless its settings say no.
+ * twice.
  */
 export function fitMemory(prepared: Prepared): ReturnType<typeof predictMemory> {
 	const predicted = predictMemory(prepared);
 	const { settings, choice, memoryBytes } = prepared;
-	if (predicted.bytes <= memoryLimit(choice.provider, memoryBytes) || settings.recompute !== undefined)
-		return predicted;
+	if (predicted.bytes <= memoryLimit(choice.provider, memoryBytes) || settings.recompute) return predicted;
 	settings.recompute = true;
 	return predictMemory(prepared);
 }

@@ -18,6 +18,7 @@ const sound: Hyperparameters = {
 	accumulation: 1,
 	maxLength: 256,
 	packing: true,
+	recompute: false,
 	reword: true,
 	weightDecay: 0,
 	clip: 1,

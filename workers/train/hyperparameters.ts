@@ -38,7 +38,7 @@ export interface Hyperparameters {
 	 * Each layer is computed again on the way back instead of kept: less memory, about 1.4 times the time. Chosen where the run
 	 * would not fit otherwise.
 	 */
-	recompute?: boolean;
+	recompute: boolean;
 	/** Short questions for what something is are also asked in other words (English). */
 	reword: boolean;
 	/** Decoupled (AdamW). */
@@ -103,10 +103,8 @@ export function checkHyperparameters(given: Hyperparameters): void {
 	}
 	if (!['constant', 'linear', 'cosine'].includes(given.schedule)) throw bad('schedule', 'is not known');
 	if (!['adamw', 'sgd'].includes(given.optimiser)) throw bad('optimiser', 'is not known');
-	for (const name of ['rankStabilised', 'packing', 'reword'] as const)
+	for (const name of ['rankStabilised', 'packing', 'recompute', 'reword'] as const)
 		if (typeof given[name] !== 'boolean') throw bad(name, 'must be true or false');
-	if (given.recompute !== undefined && typeof given.recompute !== 'boolean')
-		throw bad('recompute', 'must be true or false');
 	const { targetModules } = given;
 	if (!Array.isArray(targetModules) || targetModules.length === 0)
 		throw bad('targetModules', 'must name at least one module');

@@ -41,7 +41,7 @@ export interface PrepareOptions {
 	signal?: AbortSignal;
 	onEvent: (event: TrainEvent) => void;
 	/** As decided when the run began; else they follow from plan, rows and device. */
-	decided?: { settings: Hyperparameters; provider: Provider };
+	decided?: { settings: Hyperparameters; provider: Provider | 'auto' };
 }
 
 /** The caller closes `open`. @throws OpenLedgerError `train/no-rows`, `train/bad-settings`, `train/unsupported`, `adapter/*` */

@@ -56,6 +56,7 @@ export function presetFor(preset: Preset, facts: PresetFacts): Hyperparameters {
 		accumulation: 1,
 		maxLength,
 		packing: true,
+		recompute: false,
 		reword: true,
 		weightDecay: 0,
 		clip: 1,

@@ -236,10 +236,11 @@ export class TrainService implements TrainApi {
 	/** A run with what it has learnt. The caller closes `prepared.open`. */
 	async #taught(run: string, weights: Weights = 'best') {
 		const runs = await this.#runs();
-		const { plan, hyperparameters: settings, provider } = await runs.file(run);
+		const { plan, hyperparameters: settings } = await runs.file(run);
 		const detail = await runs.detail(run);
 		const taken = await takeWeights(runs, detail, weights);
-		const decided = { settings, provider };
+		// What was learnt on a graphics card can be saved and asked without it.
+		const decided = { settings, provider: 'auto' as const };
 		const prepared = await prepare(plan, await this.#rooms(), { onEvent: () => undefined, decided });
 		return { plan, prepared, detail, taken };
 	}
