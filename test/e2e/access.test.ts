@@ -118,6 +118,22 @@ test('on a phone the bar below leads to every room, and nothing is wider than th
 	expect(small).toEqual([]);
 });
 
+test('on the narrowest phones one can still write, send and read', async () => {
+	const app = await App.open({ phone: true, preferences: { reply: { maxNewTokens: 12 } } });
+	await app.page.setViewportSize({ width: 320, height: 568 });
+	const inView = (name: string) =>
+		app.page.getByRole('button', { name }).evaluate((element) => {
+			const { left, right, top, bottom } = element.getBoundingClientRect();
+			return left >= 0 && right <= innerWidth && top >= 0 && bottom <= innerHeight;
+		});
+	await app.page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
+	await app.message.fill('What is a cell?');
+	for (const name of ['Send', 'How replies are written']) expect(await inView(name)).toBe(true);
+	await app.page.getByRole('button', { name: 'Send' }).tap();
+	await app.settled();
+	expect(await app.page.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
+});
+
 test('the dark theme is there before the first paint, and the choice is kept', async () => {
 	const app = await App.open({ dark: true, path: '/settings' });
 	const background = () =>
