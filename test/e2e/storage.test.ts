@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { peftFiles } from '#test/support/peft.ts';
 import { App } from './app.ts';
 import { nanoRepo, startHub } from './hub.ts';
 
@@ -36,6 +37,16 @@ test('a stored model and an adapter are deleted, after the chance to undo it, an
 	await app.page.getByRole('button', { name: 'Use Nano' }).click();
 	await app.page.getByText('Nano is ready.').waitFor();
 
+	const chooser = app.page.waitForEvent('filechooser');
+	await app.page.getByRole('button', { name: 'Import', exact: true }).click();
+	const files = Object.entries(peftFiles());
+	await (
+		await chooser
+	).setFiles(
+		files.map(([name, bytes]) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) }))
+	);
+	await app.page.getByText(/^Adapter [0-9a-f]{8} is ready to use\.$/).waitFor();
+
 	await app.page.getByRole('link', { name: 'Device & storage' }).click();
 	const storage = app.page.getByRole('region', { name: 'Storage' });
 	const used = async () => {
@@ -54,7 +65,9 @@ test('a stored model and an adapter are deleted, after the chance to undo it, an
 	expect(await used()).toBe(before);
 
 	await storage.getByRole('button', { name: 'Delete tiny' }).click();
-	await storage.getByRole('button', { name: 'Delete Finance' }).click();
+	await storage.getByRole('button', { name: /^Delete Adapter [0-9a-f]{8}$/ }).click();
+	// The examples belong to the app.
+	expect(await storage.getByRole('button', { name: 'Comes with the app' }).first().isDisabled()).toBe(true);
 	expect(await tiny.count()).toBe(0);
 	// The deletions are carried out when their messages leave.
 	await expect.poll(used, { timeout: 20_000 }).toBeLessThan(before - 6);
