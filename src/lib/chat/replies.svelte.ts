@@ -44,13 +44,14 @@ export class Replies {
 				} finally {
 					clearInterval(timer);
 				}
-				await updateReply(reply.id, outcome(generation));
+				// The receipt first: a reply that counts as written must not lack it when the tab ends now.
 				const base = this.#engine.models.loaded?.sha256;
 				if (ledger && generation.completion && base) {
 					const { id, conversation, adapters } = reply;
 					const shown = { id, conversation, adapter: adapters.map(({ name }) => name).join(' + ') };
 					await ledger.keepReceipt(shown, request, generation.completion, base).catch(() => undefined);
 				}
+				await updateReply(reply.id, outcome(generation));
 				await db.conversations.update(reply.conversation, { updatedAt: Date.now() });
 			});
 			announcer.say(spoken(generation));
