@@ -85,6 +85,8 @@ export interface AdapterEntry {
 	reason?: string;
 	rank: number;
 	targetModules: string[];
+	/** SHA-256 of its two PEFT files, hex: what a registry and a receipt name it by. */
+	files: { weights: string; config: string };
 	bytes: number;
 	/** True while its packed weights are in memory. */
 	resident: boolean;

@@ -71,6 +71,10 @@ describe('adapter library', () => {
 				fits: true,
 				rank: 2,
 				targetModules: ['q'],
+				files: {
+					weights: await hash('adapter_model.safetensors'),
+					config: await hash('adapter_config.json')
+				},
 				resident: false,
 				examples: ['What is q?']
 			}

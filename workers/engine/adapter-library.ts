@@ -149,6 +149,7 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 	const { bundled, config, manifest, bytes, modules } = item.about as About;
 	const id = item.id.slice(itemId('').length);
 	const evaluation = manifest?.evaluation;
+	const hashOf = (path: string) => item.files.find((file) => file.path === path)?.sha256 ?? '';
 	return {
 		id,
 		name: item.name,
@@ -160,6 +161,7 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 		...fit(config, manifest, modules, base),
 		rank: config.rank,
 		targetModules: [...new Set(modules.map(([path]) => path.slice(path.lastIndexOf('.') + 1)))],
+		files: { weights: hashOf(WEIGHTS_FILE), config: hashOf(CONFIG_FILE) },
 		bytes,
 		resident: resident(id),
 		examples: manifest?.examples,

@@ -36,8 +36,12 @@ export class Replies {
 					void updateReply(reply.id, { text: saved });
 				}, saveEvery);
 				// Adapters may have a price: the ledger says whether a reply may be written, and keeps its receipt.
-				const ledger = request.adapters.length > 0 ? await import('../ledger/replies.ts') : undefined;
-				const refusal = await ledger?.whyNot(request);
+				const files = request.adapters.flatMap(({ id, weight }) => {
+					const entry = this.#engine.adapters.find(id);
+					return entry ? [{ weight, files: entry.files }] : [];
+				});
+				const ledger = files.length > 0 ? await import('../ledger/replies.ts') : undefined;
+				const refusal = await ledger?.whyNot(files, request.maxNewTokens);
 				try {
 					if (refusal) generation.refuse(refusal);
 					else await generation.run();
@@ -48,7 +52,8 @@ export class Replies {
 				const base = this.#engine.models.loaded?.sha256;
 				if (ledger && generation.completion && base) {
 					const { id, conversation, adapters } = reply;
-					const shown = { id, conversation, adapter: adapters.map(({ name }) => name).join(' + ') };
+					const adapter = adapters.map(({ name }) => name).join(' + ');
+					const shown = { id, conversation, adapter, files };
 					await ledger.keepReceipt(shown, request, generation.completion, base).catch(() => undefined);
 				}
 				await updateReply(reply.id, outcome(generation));

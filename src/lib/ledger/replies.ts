@@ -7,7 +7,7 @@ import {
 } from '#workers/attribution/receipt.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { readBlock } from '#workers/ledger/rpc.ts';
-import type { Completion, GenerateRequest } from '#workers/protocol.ts';
+import type { AdapterEntry, Completion, GenerateRequest } from '#workers/protocol.ts';
 import { settlementAbi } from '../../../contracts-abi/abi/Settlement.ts';
 import { open } from './amounts.ts';
 import { books } from './connection.ts';
@@ -30,16 +30,25 @@ interface Registered {
 	network: Network;
 	registry: RegistryRecord;
 	model: RegistryRecord['models'][number];
+	files: AdapterEntry['files'];
+}
+
+/** An adapter of a reply, by the files that registries name it by. */
+export interface UsedFiles {
+	weight: number;
+	files: AdapterEntry['files'];
 }
 
 /** The model that a reply pays: that of its heaviest adapter; undefined where none is registered on this chain. */
-async function registered(adapters: GenerateRequest['adapters']): Promise<Registered | undefined> {
+async function registered(adapters: readonly UsedFiles[]): Promise<Registered | undefined> {
 	const heaviest = [...adapters].sort((a, b) => b.weight - a.weight)[0];
 	if (!heaviest) return undefined;
 	const network = await currentNetwork();
 	const registry = await readRegistry(network);
-	const model = registry?.models.find(({ hash, status }) => hash.slice(2) === heaviest.id && status === 0);
-	return registry && model && { network, registry, model };
+	const model = registry?.models.find(
+		({ hash, status }) => hash.slice(2) === heaviest.files.weights && status === 0
+	);
+	return registry && model && { network, registry, model, files: heaviest.files };
 }
 
 /** From the books where they come in time, else as they were last known. */
@@ -85,10 +94,10 @@ function usedToday(chain: number, model: number): Promise<number> {
  * balance covers the reply beside what is owed. A network that cannot be read and was never read keeps nobody from chatting.
  * @returns why not; undefined where it may
  */
-export async function whyNot({
-	adapters,
-	maxNewTokens
-}: GenerateRequest): Promise<OpenLedgerError | undefined> {
+export async function whyNot(
+	adapters: readonly UsedFiles[],
+	maxNewTokens: number
+): Promise<OpenLedgerError | undefined> {
 	const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 2 * PATIENCE));
 	const found = await Promise.race([registered(adapters).catch(() => undefined), late]);
 	if (!found) return undefined;
@@ -120,18 +129,18 @@ export async function whyNot({
 
 /** Writes the receipt of a finished reply down. @param base SHA-256 of the base model's file */
 export async function keepReceipt(
-	reply: { id: string; conversation: string; adapter: string },
+	reply: { id: string; conversation: string; adapter: string; files: readonly UsedFiles[] },
 	request: GenerateRequest,
 	completion: Completion,
 	base: string
 ): Promise<void> {
-	const found = await registered(request.adapters);
+	const found = await registered(reply.files);
 	if (!found || completion.tokens.completion === 0) return;
-	const { network, model } = found;
+	const { network, model, files } = found;
 	const chain = network.chain.id;
 	const tokens = completion.tokens.completion;
 	const used = await usedToday(chain, model.id);
-	const { receipt, transcript } = unmeasuredReceipt(request, completion, base, model);
+	const { receipt, transcript } = unmeasuredReceipt(request, completion, base, files, model.price);
 	await db.receipts.put({
 		id: receipt.id,
 		chain,
@@ -175,7 +184,8 @@ function unmeasuredReceipt(
 	{ messages, adapters }: GenerateRequest,
 	{ text, tokens }: Completion,
 	base: string,
-	{ hash, price }: Registered['model']
+	adapter: AdapterEntry['files'],
+	price: bigint
 ): { receipt: Receipt; transcript: Transcript } {
 	const bytes = (words: string) => [...new TextEncoder().encode(words)];
 	const transcript: Transcript = {
@@ -188,7 +198,7 @@ function unmeasuredReceipt(
 	const made = makeReceipt(
 		{
 			base,
-			adapter: { config: '0'.repeat(64), weights: hash.slice(2) },
+			adapter,
 			index: null,
 			unmeasured: 'no-index',
 			lift: 0,
