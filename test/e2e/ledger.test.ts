@@ -1,0 +1,303 @@
+import 'fake-indexeddb/auto';
+import { encodeFunctionData, parseEther, type Abi, type Address, type Hex } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { datanetsAbi } from '../../contracts-abi/abi/Datanets.ts';
+import { modelsAbi } from '../../contracts-abi/abi/Models.ts';
+import { settlementAbi } from '../../contracts-abi/abi/Settlement.ts';
+import { rewardKey } from '../../contracts/client/keys.ts';
+import { RewardTree } from '../../contracts/client/tree.ts';
+import { launchRules } from '../../contracts/deploy/params.ts';
+import { someone, startLocalChain, type LocalChain } from '../../contracts/tools/local.ts';
+import { seed } from '../../contracts/tools/seed.ts';
+import { people, personKey } from '#workers/chain/people.ts';
+import { LedgerService, type ChainSource } from '#workers/ledger/service.ts';
+import { BookStore } from '#workers/ledger/store.ts';
+import { App } from './app.ts';
+
+let chain: LocalChain;
+const user = someone('the user of the page');
+const addressOf = (name: (typeof people)[number]['name']): Address =>
+	privateKeyToAccount(personKey(name)).address;
+
+beforeAll(async () => {
+	chain = await startLocalChain();
+	for (const { name } of people)
+		await rpc('anvil_setBalance', [addressOf(name), `0x${parseEther('10000').toString(16)}`]);
+	await rpc('anvil_setBalance', [user, `0x${parseEther('1000').toString(16)}`]);
+	await seed(chain.addresses, async (key, to, abi, functionName, args, value) => {
+		await chain.write(privateKeyToAccount(key).address, to, abi, functionName, args, value);
+	});
+	// Finance costs from the first token on.
+	const terms = [2, parseEther('0.5'), 0n, 0, 'sample:'];
+	await chain.write(addressOf('Amara Obi'), chain.addresses.models, modelsAbi as Abi, 'setTerms', terms);
+	await rpc('evm_setIntervalMining', [1]);
+});
+afterAll(() => chain.stop());
+
+const rpc = (method: string, params: unknown[] = []) =>
+	chain.publicClient.request({ method, params } as never) as Promise<unknown>;
+
+/** A wallet as an extension would announce it (EIP-6963); anvil signs. */
+async function openWithWallet(path: string): Promise<App> {
+	const app = await App.open({ path: '/settings', preferences: { reply: { maxNewTokens: 24 } } });
+	await app.context.addInitScript(
+		({ url, account }) => {
+			if (location.protocol === 'about:') return;
+			localStorage.setItem('openledger-local-rpc', url);
+			const request = async ({ method, params }: { method: string; params?: unknown }) => {
+				if (method === 'eth_requestAccounts') localStorage.setItem('test-wallet', 'shared');
+				if (method === 'eth_accounts' || method === 'eth_requestAccounts')
+					return localStorage.getItem('test-wallet') ? [account] : [];
+				if (method === 'wallet_requestPermissions') return [{ parentCapability: 'eth_accounts' }];
+				const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: params ?? [] });
+				const headers = { 'content-type': 'application/json' };
+				const answer = await (await fetch(url, { method: 'POST', headers, body })).json();
+				if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error);
+				return answer.result;
+			};
+			const provider = { request, on: () => undefined, removeListener: () => undefined };
+			const info = {
+				uuid: '9a1f…',
+				name: 'Test wallet',
+				icon: 'data:image/svg+xml,<svg/>',
+				rdns: 'org.example'
+			};
+			const announce = () =>
+				dispatchEvent(
+					new CustomEvent('eip6963:announceProvider', { detail: Object.freeze({ info, provider }) })
+				);
+			addEventListener('eip6963:requestProvider', announce);
+			announce();
+		},
+		{ url: chain.url, account: user }
+	);
+	await app.page.goto(new URL(path, app.page.url()).href);
+	return app;
+}
+
+async function accountOf(address: Address) {
+	const args = [address] as const;
+	const core = { address: chain.addresses.settlement, abi: settlementAbi } as const;
+	const [balance, free, nonce] = await chain.publicClient.readContract({
+		...core,
+		functionName: 'accountOf',
+		args
+	});
+	return { balance, free, nonce };
+}
+
+/** The wei of an amount on the page, by what stands before it. */
+async function shown(app: App, name: string): Promise<bigint> {
+	const row = app.page.locator('dl > div', { has: app.page.getByText(name, { exact: true }) });
+	return BigInt((await row.locator('.amount').first().getAttribute('data-wei')) ?? '-1');
+}
+
+const source = (): ChainSource => ({
+	id: 31337,
+	addresses: chain.addresses,
+	fromBlock: 0,
+	depth: 0,
+	rpc: ({ method, params }) => rpc(method, params as unknown[])
+});
+
+test('contribute, register, reply, settle, post, finalise, claim; and a root that lies by one wei is refuted', async () => {
+	const app = await openWithWallet('/ledger');
+	const { page } = app;
+	const button = (name: string | RegExp) => page.getByRole('button', { name });
+	await connect(app);
+
+	// Register, and be named by the curator of the Datanet that Finance was trained on.
+	await button('Register as a contributor').click();
+	await expect
+		.poll(
+			() =>
+				chain.publicClient.readContract({
+					address: chain.addresses.settlement,
+					abi: settlementAbi,
+					functionName: 'people'
+				}),
+			{ timeout: 30_000 }
+		)
+		.toBe(9);
+	await chain.write(addressOf('Amara Obi'), chain.addresses.datanets, datanetsAbi as Abi, 'grant', [
+		1,
+		[9],
+		[364n]
+	]);
+
+	// An adapter that costs something waits for a deposit.
+	await page.goto(new URL('/', page.url()).href);
+	await chooseFinance(app);
+	await app.ask('What is capital?');
+	await page.getByText('free replies for today are used up').first().waitFor({ timeout: 60_000 });
+	await page.goto(new URL('/ledger', page.url()).href);
+	await button('Deposit').first().click();
+	await page.getByLabel('Amount in OPEN').fill('300');
+	await page.getByRole('dialog').getByRole('button', { name: 'Deposit' }).click();
+	await expect.poll(async () => (await accountOf(user)).balance, { timeout: 30_000 }).toBe(parseEther('300'));
+	await page.getByRole('dialog').waitFor({ state: 'detached' });
+	expect(await shown(app, 'Prepaid')).toBe(parseEther('300'));
+
+	// Reply, and settle what it cost.
+	await page.goto(new URL('/', page.url()).href);
+	await chooseFinance(app);
+	await app.ask('What is capital?');
+	await app.settled();
+	await expect.poll(() => page.evaluate(countReceipts), { timeout: 60_000 }).toBe(1);
+	await page.goto(new URL('/ledger', page.url()).href);
+	await button('Pay now').and(page.locator(':enabled')).waitFor({ timeout: 60_000 });
+	const owed = await shown(app, 'Owed');
+	expect(owed).toBeGreaterThan(0n);
+	await button('Pay now').click();
+	await expect.poll(async () => (await accountOf(user)).nonce, { timeout: 30_000 }).toBe(1);
+	expect((await accountOf(user)).balance).toBe(parseEther('300') - owed);
+	await expect.poll(() => shown(app, 'Prepaid'), { timeout: 30_000 }).toBe(parseEther('300') - owed);
+	expect(await shown(app, 'Owed')).toBe(0n);
+
+	// Post, wait, finalise.
+	await button('Post a root').click();
+	await page.getByText('Payment 1: right').waitFor({ timeout: 60_000 });
+	await rpc('evm_increaseTime', [launchRules.window]);
+	await button('Make final').click({ timeout: 60_000 });
+	await expect.poll(async () => (await progress())[2], { timeout: 30_000 }).toBe(1n);
+
+	// Claim: the user's part of the Datanet's, by units, to the wei.
+	await button(/^Claim all/)
+		.and(page.locator(':enabled'))
+		.click({ timeout: 60_000 });
+	const income = rewardKey('datanet', 1);
+	await expect
+		.poll(
+			() =>
+				chain.publicClient.readContract({
+					address: chain.addresses.settlement,
+					abi: settlementAbi,
+					functionName: 'claimed',
+					args: [income]
+				}),
+			{ timeout: 30_000 }
+		)
+		.toBeGreaterThan(0n);
+	// 364 of 728 units are the user's; fractions of a wei wait in the contract.
+	const due = await cumulative(income);
+	const collected = async () => (await accountOf(user)).balance - (parseEther('300') - owed);
+	await expect.poll(collected, { timeout: 30_000 }).toBeGreaterThan(0n);
+	const mine = await collected();
+	expect(due * 364n - mine * 728n).toBeLessThan(2n * 728n);
+	expect(due * 364n - mine * 728n).toBeGreaterThanOrEqual(0n);
+	// And the poster's part of what the user paid.
+	const posted = (owed * BigInt(launchRules.poster)) / 10_000n;
+	await expect.poll(() => shown(app, 'Claimed so far'), { timeout: 30_000 }).toBe(mine + posted);
+
+	// Another payment, and a poster who gives himself one wei.
+	await settleAs(addressOf('Chiara Longo'), parseEther('1'));
+	await lie(addressOf('Grace Mwangi'));
+	await page.reload();
+	await page.getByText('this root lies').waitFor({ timeout: 60_000 });
+	// First it is announced, ten minutes later refuted.
+	await button('Refute').click();
+	await button(/^Refute in/).waitFor({ timeout: 60_000 });
+	await rpc('evm_increaseTime', [600]);
+	await rpc('evm_mine');
+	const before = (await accountOf(user)).balance;
+	await button('Refute').and(page.locator(':enabled')).click({ timeout: 60_000 });
+	await expect
+		.poll(async () => (await accountOf(user)).balance - before, { timeout: 60_000 })
+		.toBe(launchRules.bond / 2n);
+	await page.getByText('this root lies').waitFor({ state: 'detached', timeout: 60_000 });
+}, 600_000);
+
+/** In the page: receipts on this device. */
+function countReceipts(): Promise<number> {
+	return new Promise((resolve, reject) => {
+		const opening = indexedDB.open('openledger-ledger');
+		opening.onerror = () => reject(opening.error);
+		opening.onsuccess = () => {
+			const counting = opening.result.transaction('receipts').objectStore('receipts').count();
+			counting.onsuccess = () => {
+				opening.result.close();
+				resolve(counting.result);
+			};
+		};
+	});
+}
+
+async function connect(app: App): Promise<void> {
+	const { page } = app;
+	await page
+		.getByRole('button', { name: /Sandbox/ })
+		.first()
+		.click();
+	await page
+		.getByRole('dialog')
+		.getByRole('button', { name: /Test wallet/ })
+		.click();
+	await page
+		.getByRole('button', { name: /Test wallet/ })
+		.first()
+		.waitFor({ timeout: 30_000 });
+	await page.keyboard.press('Escape');
+	await page.getByText('Your account').waitFor({ timeout: 60_000 });
+}
+
+async function chooseFinance(app: App): Promise<void> {
+	await app.page.getByRole('button', { name: /^Adapter:/ }).click();
+	await app.page
+		.getByRole('option', { name: /Finance/i })
+		.first()
+		.click();
+	await app.page.getByRole('button', { name: /^Adapter: .*Finance/i }).waitFor();
+}
+
+const progress = () =>
+	chain.publicClient.readContract({
+		address: chain.addresses.settlement,
+		abi: settlementAbi,
+		functionName: 'progress'
+	});
+
+async function cumulative(key: number): Promise<bigint> {
+	const service = new LedgerService(new BookStore());
+	await service.sync('sync', source(), 0);
+	return (await service.claims(source(), [key]))[0]?.cumulative ?? 0n;
+}
+
+async function settleAs(payer: Address, amount: bigint): Promise<void> {
+	await chain.write(payer, chain.addresses.settlement, settlementAbi as Abi, 'deposit', [], amount);
+	const args = [2, 0, amount, 0, `0x${'11'.repeat(32)}`, '0x'];
+	await chain.write(payer, chain.addresses.settlement, settlementAbi as Abi, 'settle', args);
+}
+
+/** Posts the root of the last payment with one wei too much for the poster. */
+async function lie(poster: Address): Promise<void> {
+	const service = new LedgerService(new BookStore('liar'));
+	await service.sync('sync', source(), 0);
+	const honest = await service.posting('post', source(), 7);
+	if (!honest) throw new Error('nothing to post');
+	const keys = [
+		...Array.from({ length: 9 }, (_, i) => i + 1),
+		...['model', 'modelPool'].flatMap((kind) => [1, 2].map((id) => rewardKey(kind as 'model', id)))
+	];
+	keys.push(rewardKey('datanet', 1), rewardKey('auditors'), rewardKey('treasury'));
+	const tree = new RewardTree();
+	tree.add(
+		(await service.claims(source(), keys)).map(
+			({ key, cumulative: wei, pending }) => [key, wei + pending] as const
+		)
+	);
+	// The poster's part moves from the treasury to the poster, and one wei comes from nowhere.
+	const part = (parseEther('1') * BigInt(launchRules.poster)) / 10_000n;
+	tree.add([
+		[7, part],
+		[rewardKey('treasury'), -part]
+	]);
+	expect(tree.root()).toBe(honest.roots[0]);
+	tree.add([[7, 1n]]);
+	const encode = (functionName: string, args: readonly unknown[]): Hex =>
+		encodeFunctionData({ abi: settlementAbi as Abi, functionName, args });
+	const post = encode('post', [BigInt(honest.parent), 7, honest.batches, [tree.root()]]);
+	await chain.write(poster, chain.addresses.settlement, settlementAbi as Abi, 'multicall', [
+		[encode('mark', []), post]
+	]);
+}
