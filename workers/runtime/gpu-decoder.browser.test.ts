@@ -12,9 +12,11 @@ import { decomposeAttention } from '#workers/onnx/decompose-attention.ts';
 import type { Model } from '#workers/onnx/model.ts';
 import type { LoraSlot } from '#workers/onnx/slots.ts';
 import type { Decoder, DeviceAdapter, KvState } from './decoder.ts';
+import { BufferRanges } from './gpu-buffers.ts';
 import { GpuDecoder } from './gpu-decoder.ts';
 import { openGpuDevice } from './gpu-device.ts';
 import { gpuGraphs } from './gpu-graphs.ts';
+import { GpuWeights } from './gpu-weights.ts';
 import { Ort } from './ort.ts';
 import { probeDevice } from './probe.ts';
 import { selfTest } from './self-test.ts';
@@ -166,6 +168,26 @@ test('attention made of primitives is right for long prompts, with a cache that 
 	expect(report).toMatchObject({ plan: 'decomposed' });
 	expect(report.prefillChunk).toBeUndefined();
 	await decomposed.dispose();
+});
+
+test('a weight beyond the device’s limits is one typed error, and the device goes on', async () => {
+	const device = await openGpuDevice();
+	const ort = await Ort.start({ build: 'wasm', threads: 1, urls: { mjs: wasmMjs, wasm: wasmBinary } });
+	const upload = (length: number) => {
+		const data = [{ location: 'f', offset: 0, length }];
+		const weight = { name: 'w', dataType: 'uint8' as const, dims: [length], data };
+		const source = { size: length, read: (_: number, count: number) => new Uint8Array(count) };
+		return ort.exclusive(() =>
+			GpuWeights.upload(device, new BufferRanges(device), [weight], new Map([['f', source]]))
+		);
+	};
+	const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+	const tooMuch = Math.min(maxBufferSize, maxStorageBufferBindingSize) + 16;
+	await expect(upload(tooMuch)).rejects.toMatchObject({ code: 'device/out-of-memory' });
+	const small = await upload(1000);
+	expect(small.byteLength).toBeGreaterThanOrEqual(1000);
+	small.dispose();
+	device.destroy();
 });
 
 test('a lost device keeps the reply so far, and another goes on from it', async () => {

@@ -40,23 +40,28 @@ export class GpuWeights {
 	): Promise<GpuWeights> {
 		const held = new GpuWeights(device, ranges);
 		const longestFirst = weights.toSorted((a, b) => totalLength(b.data) - totalLength(a.data));
-		let inFlight = 0;
-		for (const { data } of longestFirst) {
-			if (held.#find(rangesOf(data))) continue;
-			const source = segmentSource(data, sources);
-			const buffer = createStorage(device, source.size);
-			held.#regions.push({ buffer, ranges: rangesOf(data) });
-			held.#byteLength += buffer.size;
-			for (let at = 0; at < source.size; at += CHUNK) {
-				const bytes = source.read(at, Math.min(CHUNK, source.size - at));
-				device.queue.writeBuffer(buffer, at, padded(bytes));
-				inFlight += bytes.length;
-				if (inFlight < IN_FLIGHT) continue;
-				await device.queue.onSubmittedWorkDone();
-				inFlight = 0;
+		try {
+			let inFlight = 0;
+			for (const { data } of longestFirst) {
+				if (held.#find(rangesOf(data))) continue;
+				const source = segmentSource(data, sources);
+				const buffer = createStorage(device, source.size);
+				held.#regions.push({ buffer, ranges: rangesOf(data) });
+				held.#byteLength += buffer.size;
+				for (let at = 0; at < source.size; at += CHUNK) {
+					const bytes = source.read(at, Math.min(CHUNK, source.size - at));
+					device.queue.writeBuffer(buffer, at, padded(bytes));
+					inFlight += bytes.length;
+					if (inFlight < IN_FLIGHT) continue;
+					await device.queue.onSubmittedWorkDone();
+					inFlight = 0;
+				}
 			}
+			return held;
+		} catch (error) {
+			held.dispose();
+			throw error;
 		}
-		return held;
 	}
 
 	/** Bytes on the device. */
