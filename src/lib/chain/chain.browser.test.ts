@@ -43,7 +43,7 @@ let counter = 0;
 beforeAll(async () => {
 	rpc = await (await fetch(inject('chainUrl'))).text();
 	storeNode(rpc);
-});
+}, 60_000);
 
 beforeEach(async () => {
 	await db.transactions.clear();

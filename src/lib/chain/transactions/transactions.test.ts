@@ -19,7 +19,7 @@ beforeAll(async () => {
 	chain = await startLocalChain();
 	const { publicClient } = chain;
 	node = ({ method, params }) => publicClient.request({ method, params } as never);
-});
+}, 60_000);
 afterAll(() => chain.stop());
 
 beforeEach(async () => {
