@@ -16,6 +16,9 @@ const site: typeof pages = {
 	}
 };
 
+/** Found too late by vite, in a worker: it would reload the page for them. */
+const ethereum = ['block', 'common', 'tx', 'util', 'vm'].map((part) => `@ethereumjs/${part}`);
+
 /** Node tests stand beside the file they test; `*.browser.test.ts` runs in Chromium; `test/e2e` drives the built app. */
 export default defineConfig({
 	plugins: [
@@ -28,7 +31,7 @@ export default defineConfig({
 	server: { headers: isolationHeaders },
 	worker: { format: 'es' },
 	build: { target: 'es2023', chunkSizeWarningLimit: 2000 },
-	optimizeDeps: { exclude: ['onnxruntime-web'], include: ['hash-wasm'] },
+	optimizeDeps: { exclude: ['onnxruntime-web'], include: ['hash-wasm', ...ethereum] },
 	test: {
 		expect: { requireAssertions: true },
 		projects: [

@@ -42,7 +42,7 @@ export function provider(sandbox: Sandbox) {
 	});
 }
 
-/** Deploys and seeds a sandbox from nothing: what contracts-abi/sandbox.json holds. Needs an IndexedDB. */
+/** Deploys and seeds a sandbox from nothing: what contracts-abi/sandbox.ts holds. Needs an IndexedDB. */
 export async function buildSnapshot(): Promise<{ snapshot: Snapshot; addresses: Addresses }> {
 	const db = new ChainDb('sandbox-genesis');
 	await db.delete();

@@ -6,7 +6,7 @@ export const appGenesis: Genesis = {
 	hash: head.hash as Genesis['hash'],
 	// Half a megabyte, read only when a sandbox begins.
 	load: async () => {
-		const file = await import('../../contracts-abi/sandbox.json', { with: { type: 'json' } });
-		return fromFile(file.default as unknown as SnapshotFile);
+		const { file } = await import('../../contracts-abi/sandbox.ts');
+		return fromFile(file as SnapshotFile);
 	}
 };

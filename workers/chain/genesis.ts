@@ -17,7 +17,7 @@ type Json<T> = T extends bigint
 			? { [K in keyof T]: Json<T[K]> }
 			: T;
 
-/** contracts-abi/sandbox.json: a snapshot with wei and gas in decimal strings and code in hex. */
+/** contracts-abi/sandbox.ts: a snapshot with wei and gas in decimal strings and code in hex. */
 export interface SnapshotFile {
 	blocks: Json<BlockRecord>[];
 	accounts: [address: Hex, account: Json<AccountRecord>][];

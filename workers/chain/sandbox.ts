@@ -76,7 +76,8 @@ export class Sandbox implements SandboxApi {
 		} catch (error) {
 			if (error instanceof RpcError)
 				return { error: { code: error.code, message: error.message, data: error.data } };
-			const { message } = failed(error);
+			// Nothing that a request can bring about: the technical words are all there is.
+			const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 			return { error: { code: rpcCodes.refused, message } };
 		}
 	}

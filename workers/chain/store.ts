@@ -62,7 +62,7 @@ export interface HeadRecord {
 	keys: Hex[];
 }
 
-/** Everything in a sandbox, as it is exported, and as it begins (contracts-abi/sandbox.json). */
+/** Everything in a sandbox, as it is exported, and as it begins (contracts-abi/sandbox.ts). */
 export interface Snapshot {
 	blocks: BlockRecord[];
 	state: StateChanges;
