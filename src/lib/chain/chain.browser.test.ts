@@ -100,7 +100,6 @@ test('a wallet in the page is found, connected and asked; the same code pays on 
 	expect(session.choices.map(({ id }) => id)).toContain(wallet.id);
 	expect(session.place).toBe('Local test network');
 	const record = await session.complete(wish('deposit', deposit(at, 5n)));
-	// The network's depth of two is reached by what others do.
 	expect(record.state).toBe('confirmed');
 	expect((await readBalances(node, at, account)).prepaid).toBe(5n);
 	expect(wallet.asked).toEqual(['eth_sendTransaction']);

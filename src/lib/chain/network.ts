@@ -48,7 +48,7 @@ export function localNetwork(rpc: string): Network {
 		chain,
 		addresses: typed(local),
 		fromBlock: 0,
-		depth: 2,
+		depth: 0,
 		play: true,
 		rpc
 	};

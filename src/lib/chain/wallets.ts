@@ -77,9 +77,10 @@ export class Wallets {
 
 	/** Connects what was connected last, or else the sandbox. */
 	async start(): Promise<Connected> {
-		const before = await reconnect(this.#config, {
-			connectors: getConnectors(this.#config).filter(({ id }) => id !== 'sandbox')
-		}).catch(() => []);
+		// Only that one: a wallet that trusts this page from earlier is not the one that a person chose.
+		const last = await this.#config.storage?.getItem('recentConnectorId');
+		const connectors = getConnectors(this.#config).filter(({ id }) => id === last && id !== 'sandbox');
+		const before = await (connectors.length ? reconnect(this.#config, { connectors }) : []);
 		if (before.length === 0) return this.connect('sandbox');
 		return this.current();
 	}
