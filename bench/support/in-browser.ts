@@ -3,6 +3,12 @@ import { chromium, type Browser } from 'playwright';
 import { createServer } from 'vite';
 import { chromiumArguments, findChromium } from '../../.ci/chromium.mjs';
 
+/** Those that vite must bundle first: no ES modules, or many small ones. */
+const packages = [
+	...['viem', 'viem/accounts', 'dexie'],
+	...['block', 'common', 'tx', 'util', 'vm'].map((part) => `@ethereumjs/${part}`)
+];
+
 /**
  * Runs a worker of bench/ in Chromium and returns what it posts: for what only a browser has (OPFS).
  * @param worker path below the repository's root
@@ -26,7 +32,7 @@ export async function measureInBrowser<T>(
 		configFile: false,
 		logLevel: 'error',
 		server: { host: '127.0.0.1', port: 0 },
-		optimizeDeps: { noDiscovery: true, include: ['viem', 'dexie'] },
+		optimizeDeps: { noDiscovery: true, include: packages },
 		plugins: [
 			{
 				name: 'blank page',
