@@ -112,6 +112,8 @@ export class Machine {
 		} finally {
 			evm.journal.cleanJournal();
 			await this.state.revert();
+			// Touched and put back is not changed: a block must not commit to what was only asked.
+			this.state.takeChanges();
 			this.state.clearCaches();
 		}
 	}

@@ -334,10 +334,12 @@ test('a block that does not reach the disk did not happen', async () => {
 });
 
 test('a history carries a sandbox to another device; a changed one is refused and changes nothing', async () => {
-	const { walletClient } = clientsOf(sandbox);
+	const { publicClient, walletClient } = clientsOf(sandbox);
 	const account = await me();
 	const other = '0x00000000000000000000000000000000000000cc';
 	await walletClient.sendTransaction(transfer(other, 3n, account));
+	// What is only asked leaves no trace in the blocks.
+	await publicClient.estimateGas({ account, to: settlement, data: '0xd0e30db0', value: 5n });
 	await sandbox.advance(3600);
 	await sandbox.fund(account);
 	const text = await sandbox.exportHistory();
