@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { relativeError } from '#test/support/decoders.ts';
 import { engines } from '#test/support/engines.ts';
 import { graphTensors } from '#test/support/graph-tensors.ts';
-import { openModel } from '#test/support/onnx/run-decoder.ts';
+import { decoderModel } from '#test/support/onnx/decoder-model.ts';
+import { decode, openModel } from '#test/support/onnx/run-decoder.ts';
 import { trainingFeeds, type TrainingRow } from '#test/support/onnx/training.ts';
 import { randomDecoderConfig, randomIds } from '#test/support/random-decoder.ts';
 import { seededRandom } from '#test/support/random.ts';
@@ -57,5 +58,59 @@ describe.each(BUILD_DTYPES)('a built decoder in %s', (dtype) => {
 				});
 			}
 		}
+	);
+});
+
+/** Largest difference between a lowered decoder's logits and those it serves with, relative to the largest. */
+async function apart(
+	options: Parameters<typeof decoderModel>[0],
+	tokens: readonly number[]
+): Promise<number> {
+	const model = decoderModel({ headDim: 16, kvHeads: 2, ...options });
+	const session = await openModel(model, engines.cpu);
+	const { logits } = await decode(session, [[...tokens]], 0, { layers: 2, kvHeads: 2, headDim: 16 });
+	await session.close();
+	const [found] = await lowered(model, 'cpu', [{ sequences: [[9, 8, 7], tokens] }]);
+	const wanted = logits[0]?.data as Float32Array;
+	return relativeError((found ?? new Float32Array()).slice(-wanted.length), wanted);
+}
+
+describe('another exporter’s decoder gives the logits that it serves with', () => {
+	const tokens = [3, 14, 15, 92, 6, 53, 58, 9, 79, 32];
+
+	test.each([
+		['q, k and v packed, gate and up packed', { packed: true, linear: 'q4' }],
+		['a bias and QK norms', { qkvBias: true, qkNorm: true }],
+		['rotary before the attention', { rotary: 'node', linear: 'q4' }],
+		['packed, rotary before the attention', { rotary: 'node', packed: true, qkNorm: true }],
+		['a count of logits to keep', { numLogitsToKeep: true }],
+		['Gemm', { linear: 'gemm' }],
+		['attention in primitives', { layout: 'decomposed' }],
+		['attention in primitives, Gemm, packed', { layout: 'decomposed', linear: 'gemm', packed: true }],
+		[
+			'attention in primitives, QK norms, bias',
+			{ layout: 'decomposed', qkNorm: true, qkvBias: true, linear: 'q4' }
+		],
+		['attention in primitives, logits to keep', { layout: 'decomposed', numLogitsToKeep: true }]
+	] as const)('%s', async (_, options) => {
+		expect(await apart(options, tokens)).toBeLessThan(1e-5);
+	});
+
+	test('8-bit products of activations rounded on the way: nearly', async () => {
+		expect(await apart({ linear: 'dynamic' }, tokens)).toBeLessThan(0.05);
+		expect(await apart({ linear: 'dynamic', layout: 'decomposed', packed: true }, tokens)).toBeLessThan(0.05);
+	});
+});
+
+test('a decoder with an operator that cannot be taken apart is refused by its name', () => {
+	const model = decoderModel({ layers: 1 });
+	const { graph } = model;
+	const operator = [...graph.nodes].find(({ opType }) => opType === 'GroupQueryAttention');
+	if (!operator) throw new Error('no attention');
+	graph.update(operator, {
+		attributes: new Map([...operator.attributes, ['smooth_softmax', { type: 'int', value: 1n }]])
+	});
+	expect(() => lowerDecoder(model)).toThrow(
+		"This model cannot be trained: com.microsoft.GroupQueryAttention '/model/layers.0/attn/GroupQueryAttention' has attention sinks or a quantised cache."
 	);
 });

@@ -14,6 +14,7 @@ import { AttentionLowering } from './attention.ts';
 import { INPUT_IDS, POSITION_IDS, ROW_SHAPE, SEGMENT_IDS, TOKENS } from './inputs.ts';
 import { lowerLinear, type LoweredLinear } from './linear.ts';
 import { lowerNorm, lowerSkipNorm } from './norm.ts';
+import { lowerPrimitiveAttention } from './primitive-attention.ts';
 import { foldShapes } from './shapes.ts';
 import { widen } from './widen.ts';
 
@@ -50,7 +51,15 @@ export function lowerDecoder(given: Model): LoweredDecoder {
 	const head = structure.head && linears.get(structure.head.node);
 	if (!head)
 		throw unsupported('This model cannot be trained: the linear that gives the logits cannot be told.');
-	lowerOperators(graph, write, structure);
+	const attention = new AttentionLowering(graph, write);
+	if (structure.layers.some((layer) => layer.attention && !layer.attention.operator))
+		lowerPrimitiveAttention(
+			graph,
+			structure.info.cache,
+			Array.from(linears.values(), ({ y }) => y),
+			() => attention.bias(1)
+		);
+	lowerOperators(graph, write, structure, attention);
 	// The operator sets that the primitives are written for.
 	model.opsets.set('', Math.max(21, model.opsets.get('') ?? 0));
 	graph.valueInfos.clear();
@@ -76,8 +85,12 @@ function replaceInputs(graph: Graph, { info }: DecoderStructure): void {
 	graph.input(ROW_SHAPE, 'int64', [3]);
 }
 
-function lowerOperators(graph: Graph, write: GraphWriter, structure: DecoderStructure): void {
-	const attention = new AttentionLowering(graph, write);
+function lowerOperators(
+	graph: Graph,
+	write: GraphWriter,
+	structure: DecoderStructure,
+	attention: AttentionLowering
+): void {
 	const { headDim } = structure.info;
 	for (const node of [...graph.nodes])
 		switch (node.opType) {
