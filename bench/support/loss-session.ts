@@ -28,7 +28,7 @@ export async function openLoss(
 	const { graph, weights, weightsPath } = writeModel(model);
 	const data = joinSegments(weights, sources);
 	const session = await InferenceSession.create(graph, {
-		externalData: [{ path: weightsPath, data }],
+		externalData: data.length > 0 ? [{ path: weightsPath, data }] : [],
 		logSeverityLevel: 3,
 		intraOpNumThreads: 1,
 		...options
