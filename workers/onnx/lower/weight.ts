@@ -55,7 +55,12 @@ function expandBlocks(graph: Graph, write: GraphWriter, node: Node): string {
 	const uneven = zeros && type === 'uint4' && blocks % 2 !== 0 ? zeros : undefined;
 	const zero =
 		zeros && !uneven ? viewed(graph, zeros, type, [rows, blocks]) : middle(graph, type, rows, blocks);
-	let value = write.op('DequantizeLinear', [matrix, perRow, zero], { axis: 1, block_size: block });
+	// Read by its products directly: onnxruntime then expands it for each anew and keeps no float32 copy from the way there
+	// to the way back. An Identity between would make it keep one.
+	const plain = !uneven && padded === columns;
+	const attributes = { axis: 1, block_size: block };
+	let value = write.op('DequantizeLinear', [matrix, perRow, zero], attributes, plain ? name : undefined);
+	if (plain) return name;
 	if (uneven) {
 		const shift = write.op('Mul', [zeroShift(write, uneven, blocks), perRow]);
 		const byBlock = write.op('Reshape', [value, write.integers(rows, blocks, block)]);
