@@ -1,4 +1,4 @@
-import type { GradientRunner } from '#workers/attribution/gradients.ts';
+import type { GraphRunner } from '#workers/attribution/gradients.ts';
 import type { LossGraph } from '#workers/onnx/train/train-graph.ts';
 import type { ReadGraph } from '#workers/engine/serve-graph.ts';
 import { joinSegments } from '#workers/onnx/segments.ts';
@@ -6,7 +6,7 @@ import { writeModel } from '#workers/onnx/write.ts';
 import * as node from 'onnxruntime-node';
 
 /** Runs a gradient graph on onnxruntime's CPU kernels for Node. */
-export async function nodeRunner({ sources }: ReadGraph, { model }: LossGraph): Promise<GradientRunner> {
+export async function nodeRunner({ sources }: ReadGraph, { model }: LossGraph): Promise<GraphRunner> {
 	const { graph, weights, weightsPath } = writeModel(model);
 	const data = joinSegments(weights, sources);
 	const session = await node.InferenceSession.create(graph, {
@@ -14,12 +14,11 @@ export async function nodeRunner({ sources }: ReadGraph, { model }: LossGraph): 
 		logSeverityLevel: 3
 	});
 	return {
-		async run(feeds) {
+		async run(feeds, name) {
 			const tensors = Object.fromEntries(
 				[...feeds].map(([name, { type, data, dims }]) => [name, new node.Tensor(type, data as never, dims)])
 			);
-			const { loss, gradient } = await session.run(tensors, ['loss', 'gradient']);
-			return { loss: loss?.data as Float32Array, gradient: gradient?.data as Float32Array };
+			return (await session.run(tensors, [name]))[name]?.data as Float32Array;
 		},
 		dispose: () => session.release()
 	};

@@ -60,7 +60,7 @@ export async function trainLora(
 				data: Float32Array.of(SETTINGS.alpha / SETTINGS.rank),
 				dims: []
 			});
-			const { gradient } = await runner.run(feeds);
+			const gradient = await runner.run(feeds, 'gradient');
 			const learningRate = rate * Math.min(1, (step + 1) / 5) * (1 - step / steps);
 			optimise(vectors, gradient, chosen.length, { step: step + 1, learningRate }, plain);
 		}

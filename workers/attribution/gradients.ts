@@ -2,7 +2,7 @@ import { PEFT_PREFIX, type LoraAdapter } from '#workers/adapters/lora-adapter.ts
 import type { ReadGraph } from '#workers/engine/serve-graph.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { ParameterLayout } from '#workers/onnx/train/parameters.ts';
-import { trainGraph, type LossGraph } from '#workers/onnx/train/train-graph.ts';
+import { evaluateGraph, trainGraph, type LossGraph } from '#workers/onnx/train/train-graph.ts';
 import { writeModel } from '#workers/onnx/write.ts';
 import { OrtSession, type OrtModel } from '#workers/runtime/ort-session.ts';
 import type { Ort } from '#workers/runtime/ort.ts';
@@ -22,12 +22,15 @@ export interface Feed {
 	dims: number[];
 }
 
-/** Where the graph runs: WebAssembly in the app, onnxruntime's CPU kernels in Node. */
-export interface GradientRunner {
-	/** @returns copies of the graph's outputs: `loss` [batch] and `gradient` */
-	run(feeds: ReadonlyMap<string, Feed>): Promise<{ loss: Float32Array; gradient: Float32Array }>;
+/** Where a graph runs: WebAssembly in the app, onnxruntime's CPU kernels in Node. */
+export interface GraphRunner {
+	/** @returns a copy of the output asked for */
+	run(feeds: ReadonlyMap<string, Feed>, output: 'loss' | 'gradient'): Promise<Float32Array>;
 	dispose(): Promise<void>;
 }
+
+/** Makes the runner of a graph. */
+type StartRunner = (graph: LossGraph) => Promise<GraphRunner>;
 
 /** Where one module's B lies in the gradient. */
 interface Slice {
@@ -49,20 +52,28 @@ export class SampleGradients {
 	readonly rank: number;
 	/** Output features of all adapted modules together, in the graph's order. */
 	readonly features: number;
-	readonly #runner: GradientRunner;
+	readonly #read: ReadGraph;
+	readonly #start: StartRunner;
+	readonly #settings: Uniform;
+	readonly #runner: GraphRunner;
+	/** Of the forward pass alone, made when it is first needed. */
+	#forward: Promise<GraphRunner> | undefined;
 	readonly #layout: ParameterLayout;
 	readonly #parameters: Float32Array;
-	readonly #scale: number;
 	readonly #slices: Slice[];
 
 	private constructor(
-		runner: GradientRunner,
+		read: ReadGraph,
+		start: StartRunner,
+		runner: GraphRunner,
 		layout: ParameterLayout,
 		adapter: LoraAdapter,
 		settings: Uniform
 	) {
+		this.#read = read;
+		this.#start = start;
+		this.#settings = settings;
 		this.rank = settings.rank;
-		this.#scale = settings.scale;
 		this.#runner = runner;
 		this.#layout = layout;
 		this.#parameters = parameterVector(adapter, layout);
@@ -78,27 +89,23 @@ export class SampleGradients {
 	}
 
 	/**
-	 * @param start makes the runner of the graph
 	 * @throws OpenLedgerError `onnx/unsupported` for a base without gradients, `attribution/unsupported` for an adapter whose modules
 	 * differ in rank or scale
 	 */
-	static async create(
-		read: ReadGraph,
-		adapter: LoraAdapter,
-		start: (graph: LossGraph) => Promise<GradientRunner>
-	): Promise<SampleGradients> {
+	static async create(read: ReadGraph, adapter: LoraAdapter, start: StartRunner): Promise<SampleGradients> {
 		const settings = uniformSettings(adapter);
 		const { rank, modules, layers } = settings;
 		const graph = trainGraph(read.model, { lora: { rank, modules, layers }, gradient: 'rows' });
 		if (graph.layout.slices.length !== 2 * adapter.modules.size)
 			throw unsupported('it changes other modules in one layer than in another');
-		return new SampleGradients(await start(graph), graph.layout, adapter, settings);
+		return new SampleGradients(read, start, await start(graph), graph.layout, adapter, settings);
 	}
 
 	/** One gradient a sample: [features, rank] each. */
 	async of(samples: readonly Sample[]): Promise<Float32Array[]> {
 		if (samples.length === 0) return [];
-		const { gradient: all } = await this.#run(samples, this.#scale * STRENGTH);
+		const { scale } = this.#settings;
+		const all = await this.#runner.run(this.#feeds(samples, scale * STRENGTH), 'gradient');
 		return samples.map((_, row) => {
 			const gradient = new Float32Array(this.size);
 			let at = 0;
@@ -113,42 +120,41 @@ export class SampleGradients {
 
 	/** ln p(reply | prompt) with the adapter less without it, in nats. */
 	async lift(prompt: readonly number[], reply: readonly number[]): Promise<number> {
+		const { rank, modules, layers, scale } = this.#settings;
 		const samples = [replySample(prompt, reply)];
-		const [base, adapted] = [await this.#run(samples, 0), await this.#run(samples, this.#scale)];
-		return (base.loss[0] ?? NaN) - (adapted.loss[0] ?? NaN);
+		this.#forward ??= this.#start(evaluateGraph(this.#read.model, { lora: { rank, modules, layers } }));
+		const forward = await this.#forward;
+		const [base] = await forward.run(this.#feeds(samples, 0), 'loss');
+		const [adapted] = await forward.run(this.#feeds(samples, scale), 'loss');
+		return (base ?? NaN) - (adapted ?? NaN);
 	}
 
-	#run(samples: readonly Sample[], scale: number) {
+	async dispose(): Promise<void> {
+		await (await this.#forward)?.dispose();
+		await this.#runner.dispose();
+	}
+
+	#feeds(samples: readonly Sample[], scale: number): Map<string, Feed> {
 		const feeds = sampleFeeds(samples);
 		feeds.set('parameters', { type: 'float32', data: this.#parameters, dims: [this.#parameters.length] });
 		feeds.set('scale', { type: 'float32', data: Float32Array.of(scale), dims: [] });
-		return this.#runner.run(feeds);
-	}
-
-	dispose(): Promise<void> {
-		return this.#runner.dispose();
+		return feeds;
 	}
 }
 
 /** A runner on the wasm kernels. */
-export async function wasmRunner(
-	ort: Ort,
-	{ sources }: ReadGraph,
-	graph: LossGraph
-): Promise<GradientRunner> {
+export async function wasmRunner(ort: Ort, { sources }: ReadGraph, graph: LossGraph): Promise<GraphRunner> {
 	const session = await OrtSession.create(ort, ortModel(graph, sources));
 	return {
-		async run(feeds) {
+		async run(feeds, name) {
 			const tensors = new Map(
 				[...feeds].map(([name, { type, data, dims }]) => [name, ort.tensor(type, data, dims)])
 			);
 			try {
-				const outputs = await session.run(tensors, ['loss', 'gradient']);
-				const [loss = new Float32Array(), gradient = new Float32Array()] = outputs.map((output) =>
-					output.floats().slice()
-				);
-				for (const output of outputs) output.dispose();
-				return { loss, gradient };
+				const [output] = await session.run(tensors, [name]);
+				const values = output?.floats().slice() ?? new Float32Array();
+				output?.dispose();
+				return values;
 			} finally {
 				for (const tensor of tensors.values()) tensor.dispose();
 			}
