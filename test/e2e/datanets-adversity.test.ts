@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, inject, test } from 'vitest';
 import { datanetFile } from '#test/support/bundles.ts';
@@ -143,7 +144,12 @@ test('a full disk in the middle of an import is said, leaves nothing, and the im
 	const origin = new URL(url()).origin;
 	const { usage } = await session.send('Storage.getUsageAndQuota', { origin });
 	await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: usage + 1_500_000 });
-	const file = fileArgument('large.jsonl', numbered('large', 4_500));
+	// Nothing that the browser could store smaller than it is.
+	const rows = Array.from({ length: 5_000 }, (_, i) => ({
+		prompt: `large ${i}`,
+		response: randomBytes(900).toString('base64')
+	}));
+	const file = fileArgument('large.jsonl', jsonl(rows));
 	await expect(importInto(tab, datanet, file)).rejects.toThrow('storage/full');
 	await session.send('Storage.overrideQuotaForOrigin', { origin });
 	const state = await dump(tab.page);
