@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, inject, test } from 'vitest';
 import { datanetFile } from '#test/support/bundles.ts';
@@ -136,27 +135,6 @@ test('a newer version of the app in another tab is not kept waiting, and the old
 	);
 	expect(upgraded).toBe('1 row');
 	await old.page.getByText('A newer version of this app is open in another tab.').waitFor();
-});
-
-test('a full disk in the middle of an import is said, leaves nothing, and the import works once there is room', async () => {
-	const { context, tab, datanet } = await worker();
-	const session = await context.newCDPSession(tab.page);
-	const origin = new URL(url()).origin;
-	const { usage } = await session.send('Storage.getUsageAndQuota', { origin });
-	await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: usage + 1_500_000 });
-	// Nothing that the browser could store smaller than it is.
-	const rows = Array.from({ length: 5_000 }, (_, i) => ({
-		prompt: `large ${i}`,
-		response: randomBytes(900).toString('base64')
-	}));
-	const file = fileArgument('large.jsonl', jsonl(rows));
-	await expect(importInto(tab, datanet, file)).rejects.toThrow('storage/full');
-	await session.send('Storage.overrideQuotaForOrigin', { origin });
-	const state = await dump(tab.page);
-	expect(violations(state)).toEqual([]);
-	expect(state.rows).toEqual([]);
-	const small = fileArgument('small.jsonl', numbered('small', 500));
-	expect((await importInto(tab, datanet, small)).value.added).toBe(500);
 });
 
 test('files made to do harm cost a sentence each, and the good file beside them goes in', async () => {

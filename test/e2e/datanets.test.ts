@@ -1,6 +1,5 @@
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { expect, onTestFinished, test } from 'vitest';
-import { HubServer } from '#test/support/hub-server.ts';
+import { expect, test } from 'vitest';
 import { DatanetsApp, textFile } from './datanets-app.ts';
 
 const CSV = [
@@ -205,50 +204,6 @@ test('a locked Datanet travels in a backup, asks for its passphrase on the new d
 	await second.tab('Rows');
 	await second.row('secret answer').waitFor();
 	expect(await second.page.getByRole('row').count()).toBe(2);
-});
-
-test('a Datanet is published on the Hub with a token, and comes back from there as it was', async () => {
-	const hub = await HubServer.start({
-		'ada/drafts': { 'rows.csv': Buffer.from('prompt,response\nold,row\n') }
-	});
-	onTestFinished(() => hub.close());
-	hub.token = 'hf_secret';
-	const person = await DatanetsApp.open({ preferences: { hubUrl: hub.url } });
-	await person.create('Bones');
-	await person.preview(
-		textFile('rows.jsonl', '{"prompt":"What is a joint?","response":"Where two bones meet. 🦴"}\n')
-	);
-	await person.page.getByRole('textbox', { name: 'Licence' }).fill('CC-BY-4.0');
-	await person.import();
-	const dialog = await person.share('Publish on Hugging Face');
-	await dialog.getByRole('textbox', { name: 'Dataset' }).fill('ada/bones');
-	await dialog.getByLabel('Access token').fill('hf_wrong');
-	await person.button('Publish', dialog).click();
-	await dialog.getByText('The Hub does not let you use “ada/bones”.').waitFor();
-	await dialog.getByLabel('Access token').fill('hf_secret');
-	await person.button('Publish', dialog).click();
-	await person.toast('Published as ada/bones.').waitFor();
-	const published = hub.files('ada/bones');
-	expect(Object.keys(published).join(' ')).toMatch(/README\.md/);
-	expect(Buffer.from(published['README.md'] ?? []).toString()).toMatch(/license: cc-by-4\.0/i);
-
-	await person.page.goto(new URL('/datanets', person.page.url()).href);
-	await person.create('From the Hub');
-	await person.page.goto(person.page.url().replace('/rows', '/import'));
-	await person.page.getByRole('radio', { name: 'Hugging Face' }).click();
-	await person.page.getByRole('textbox', { name: 'Dataset on Hugging Face' }).fill('ada/bones');
-	await person.page.getByLabel('Token, for a private one').fill('hf_secret');
-	await person.button('List its files').click();
-	await person.page
-		.getByRole('listitem')
-		.filter({ hasText: '.parquet' })
-		.getByRole('button', { name: 'Fetch' })
-		.click();
-	await person.page.getByText('Saved by this app: rows keep their contributors, dates and ids.').waitFor();
-	expect(await person.import()).toBe('1 row added');
-	await person.tab('Rows');
-	await person.row('Where two bones meet. 🦴').waitFor();
-	expect(hub.requests.every(({ authorization }) => authorization?.startsWith('Bearer hf_'))).toBe(true);
 });
 
 test('this device’s key is linked to a wallet, when both sign and not when the person declines', async () => {
