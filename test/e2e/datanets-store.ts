@@ -14,6 +14,24 @@ export interface Dump {
 	staging: number;
 }
 
+/** A record of any of the stores, as far as it is looked at. */
+interface Stored {
+	id: Hex;
+	name: string;
+	datanet: string;
+	count: number;
+	revision: number;
+	contributor: Hex;
+	kind: string;
+	content?: { prompt?: string };
+	segment: number;
+	root: Hex;
+	ids: Uint8Array;
+	lengths: Uint32Array;
+	places: Uint32Array;
+	states: Uint8Array;
+}
+
 /** Reads it once nothing is being swept any more. */
 export async function dump(page: Page): Promise<Dump> {
 	return page.evaluate(async () => {
@@ -23,16 +41,16 @@ export async function dump(page: Page): Promise<Dump> {
 			request.onerror = () => reject(request.error);
 		});
 		const all = (store: string) =>
-			new Promise<Record<string, never>[]>((resolve, reject) => {
+			new Promise<Stored[]>((resolve, reject) => {
 				const request = database.transaction(store).objectStore(store).getAll();
 				request.onsuccess = () => resolve(request.result);
 				request.onerror = () => reject(request.error);
 			});
-		const split = (bytes: Uint8Array): string[] =>
+		const split = (bytes: Uint8Array): Hex[] =>
 			Array.from(
 				{ length: bytes.length / 32 },
 				(_, i) =>
-					`0x${[...bytes.subarray(i * 32, i * 32 + 32)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`
+					`0x${[...bytes.subarray(i * 32, i * 32 + 32)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}` as Hex
 			);
 		// The sweep of a dead import runs when a worker starts.
 		for (let tries = 0; tries < 100 && (await all('staging')).length > 0; tries++)
@@ -49,25 +67,25 @@ export async function dump(page: Page): Promise<Dump> {
 				id,
 				contributor,
 				kind,
-				prompt: (content as { prompt?: string } | undefined)?.prompt ?? ''
+				prompt: content?.prompt ?? ''
 			})),
 			segments: (await all('segments')).map(({ datanet, segment, ids, lengths, places }) => ({
 				datanet,
 				segment,
 				ids: split(ids),
-				lengths: [...(lengths as number[])],
-				places: [...(places as number[])]
+				lengths: [...lengths],
+				places: [...places]
 			})),
 			reviews: (await all('reviews')).map(({ datanet, ids, states }) => ({
 				datanet,
 				ids: split(ids),
-				states: [...(states as number[])]
+				states: [...states]
 			})),
 			versions: (await all('versions')).map(({ datanet, root, ids }) => ({ datanet, root, ids: split(ids) })),
 			staging: (await all('staging')).length
 		};
 		database.close();
-		return result as never;
+		return result;
 	});
 }
 
