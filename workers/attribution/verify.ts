@@ -6,8 +6,8 @@ import { hashEntries, hashQuery, hashTokens, receiptId, type Receipt, type Trans
 import { RULES, sharesOf, unattributedScore, type Entry } from './shares.ts';
 
 /**
- * How far a query vector may be from one computed on another device, as 1 − cosine, and a lift, in nats a token. Measured between
- * wasm and Node's CPU kernels over 40 replies on nano (docs/attribution.md), with room for fp16 devices.
+ * How far a query vector may be from one computed on another device, as 1 − cosine, and a lift, in nats a token. Chosen with room
+ * for fp16 devices; between wasm and Node's CPU kernels the vectors differ by one unit of int8 at most (docs/attribution.md).
  */
 export const TOLERANCE = { query: 0.01, liftPerToken: 0.02 };
 
