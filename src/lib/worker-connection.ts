@@ -1,4 +1,5 @@
 import { wrap, type Remote } from '#workers/comlink.ts';
+import { OpenLedgerError } from '#workers/errors.ts';
 import { lifelineCut } from '#workers/lifeline.ts';
 
 /** A running worker. `gone` resolves with the reason when it has crashed; never after `close()`. */
@@ -29,5 +30,34 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 			closed.abort();
 			worker.terminate();
 		}
+	};
+}
+
+/** A worker for the asking. */
+export interface Standby<Api> {
+	api: Remote<Api>;
+	/** Rejects when the worker is gone. */
+	gone: Promise<never>;
+}
+
+/**
+ * A worker whose state rests in a database: started when it is first asked for, and again after it died.
+ * @param message what a call that was under way says then
+ */
+export function standby<Api>(
+	kind: string,
+	start: (options: { name: string }) => Worker,
+	{ message, remedy }: { message: string; remedy: string }
+): () => Standby<Api> {
+	let current: Standby<Api> | undefined;
+	return () => {
+		if (current) return current;
+		const { api, gone } = connect<Api>(kind, start);
+		const lost = gone.then((cause): never => {
+			current = undefined;
+			throw new OpenLedgerError('engine/failed', message, { remedy, cause });
+		});
+		lost.catch(() => undefined);
+		return (current = { api, gone: lost });
 	};
 }
