@@ -1,0 +1,28 @@
+import Dexie, { type EntityTable } from 'dexie';
+import type { Hex } from '#workers/datanets/hash.ts';
+import type { AttributionRecord } from './records.ts';
+
+/** What was measured of replies, on this device. */
+class AttributionDatabase extends Dexie {
+	declare attributions: EntityTable<AttributionRecord, 'id'>;
+
+	constructor() {
+		super('openledger-attribution');
+		this.version(1).stores({
+			attributions: 'id, conversation, state, time, *contributions'
+		});
+	}
+}
+
+export const db = new AttributionDatabase();
+
+/** A reply's record; undefined where no adapter wrote it. Read it in a `Live` query to see it grow. */
+export function attributionOf(reply: string): Promise<AttributionRecord | undefined> {
+	return db.attributions.get(reply);
+}
+
+/** Replies that a row influenced, the newest first. */
+export async function influencedBy(contribution: Hex): Promise<AttributionRecord[]> {
+	const found = await db.attributions.where('contributions').equals(contribution).sortBy('time');
+	return found.reverse();
+}
