@@ -28,3 +28,23 @@ export function memorySource(bytes: Uint8Array): ByteSource {
 		}
 	};
 }
+
+/**
+ * A source that reads `window` bytes at a time and answers from them: for many small reads in the file's order, each of which
+ * would cost a call to the browser's file system. Longer reads go through. `read` returns views.
+ */
+export function readAhead(source: ByteSource, window = 4 * 2 ** 20): ByteSource {
+	let start = 0;
+	let held: Uint8Array = new Uint8Array(0);
+	return {
+		size: source.size,
+		read(offset, length) {
+			if (offset < start || offset + length > start + held.length) {
+				if (length > window || offset < 0 || offset >= source.size) return source.read(offset, length);
+				[start, held] = [offset, source.read(offset, Math.min(window, source.size - offset))];
+				if (length > held.length) return source.read(offset, length);
+			}
+			return held.subarray(offset - start, offset - start + length);
+		}
+	};
+}

@@ -158,12 +158,16 @@ export interface Completion {
 
 export interface StoredItem {
 	id: string;
-	kind: 'model' | 'adapter';
+	/** `run`: what training keeps of a run, to go on from and to compare. */
+	kind: 'model' | 'adapter' | 'run';
 	name: string;
 	bytes: number;
-	/** Milliseconds since the epoch. */
+	/** Milliseconds since the epoch; of a run, when it began. */
 	lastUsed?: number;
+	/** False for a download that goes on, and for a run too damaged to be listed. */
 	complete: boolean;
+	/** A run that is worked on now: `remove` refuses it with `engine/busy`. */
+	inUse?: boolean;
 	/** True for the app's example adapters, which it brings along each time: `remove` refuses them with `adapter/bundled`. */
 	bundled?: boolean;
 }
@@ -219,7 +223,7 @@ export interface EngineApi {
 	generate(request: GenerateRequest, onEvent: Listener<GenerateEvent>): Promise<Completion>;
 	cancel(id: string): Promise<void>;
 	storage(): Promise<StorageReport>;
-	/** Deletes a stored model or an imported adapter. Throws `adapter/bundled` for the examples. */
+	/** Deletes a stored item. Throws `adapter/bundled` for the examples, `engine/busy` for what is being written. */
 	remove(id: string): Promise<void>;
 	/** Frees the files that nothing names. Returns the bytes freed. */
 	cleanUp(): Promise<number>;

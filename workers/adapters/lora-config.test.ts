@@ -161,6 +161,7 @@ describe('PEFT configuration', () => {
 		}
 		expect(outcomes.read).toBeGreaterThan(2_000);
 		expect(outcomes.refused).toBeGreaterThan(2_000);
+		expect(outcomes.read + outcomes.refused).toBeGreaterThanOrEqual(10_000);
 	});
 
 	const folder = sharedPath('data/lora-peft');

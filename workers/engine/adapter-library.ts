@@ -8,7 +8,7 @@ import {
 import { parseAdapterConfig, type LoraConfig } from '#workers/adapters/lora-config.ts';
 import { checkBase, parseManifest, type AdapterManifest } from '#workers/adapters/manifest.ts';
 import { readAdapter } from '#workers/adapters/read-adapter.ts';
-import { memorySource } from '#workers/bytes.ts';
+import { memorySource, readAhead } from '#workers/bytes.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { FileStore } from '#workers/models/store/file-store.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
@@ -110,7 +110,7 @@ export class AdapterLibrary {
 		try {
 			const about = open.item.about as About;
 			if (about.manifest) checkBase(about.manifest, { id: base.name, hashes: base.hashes });
-			const adapter = readAdapter(about.config, await open.file(WEIGHTS_FILE));
+			const adapter = readAdapter(about.config, readAhead(await open.file(WEIGHTS_FILE)));
 			checkFit(adapter, base.slots);
 			return adapter;
 		} finally {

@@ -3,6 +3,8 @@ import { serve } from '../../.ci/serve.mjs';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { MemoryFolder } from '#workers/models/store/memory-folder.ts';
 import type { GenerateEvent, GenerateRequest, Sampling } from '#workers/protocol.ts';
+import type { RunFile } from '#workers/train/runs/records.ts';
+import { RunStore } from '#workers/train/runs/run-store.ts';
 import { sharedPath } from '#test/support/shared.ts';
 import { readFileSync } from 'node:fs';
 import { Engine } from './engine.ts';
@@ -174,6 +176,33 @@ test('the app’s own adapters cannot be deleted, and the storage page knows whi
 	expect(items.find(({ id }) => id === 'bundled:nano')?.bundled).toBeUndefined();
 	expect({ unclaimedBytes, lasting }).toEqual({ unclaimedBytes: 0, lasting: false });
 	expect(await engine.cleanUp()).toBe(0);
+});
+
+test('what training keeps counts as stored, is deleted like the rest, and not while it is worked on', async () => {
+	const folder = new MemoryFolder();
+	const trained = new Engine({ folder, appUrl: `${host.url}/` });
+	const runs = new RunStore(folder);
+	const checkpoint = new Uint8Array(5000);
+	for (const id of ['one', 'two']) {
+		await runs.create({ plan: { id, name: 'Bones', sources: [] }, started: 7 } as unknown as RunFile);
+		await runs.writeCheckpoint(id, 'state', 3, checkpoint);
+	}
+	const damaged = await folder.openToWrite('runs/two.plan');
+	damaged.write(0, Uint8Array.of(0));
+	damaged.close();
+	const stored = async () => (await trained.storage()).items.filter(({ kind }) => kind === 'run');
+	const [one, two] = await stored();
+	expect(one).toMatchObject({ id: 'run:one', name: 'Bones', lastUsed: 7, complete: true });
+	expect(two).toMatchObject({ id: 'run:two', name: 'two', complete: false });
+	expect(Math.min(one?.bytes ?? 0, two?.bytes ?? 0)).toBeGreaterThan(5000);
+
+	const release = await runs.lock('one');
+	await expect(trained.remove('run:one')).rejects.toMatchObject({ code: 'engine/busy' });
+	await release?.();
+	await trained.remove('run:one');
+	await trained.remove('run:two');
+	expect(await stored()).toEqual([]);
+	expect(await folder.names('runs')).toEqual([]);
 });
 
 const peft = sharedPath('models/nano/reference_adapter');

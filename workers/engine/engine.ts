@@ -20,6 +20,7 @@ import type {
 import { chooseProvider, type ModelNeeds } from '#workers/runtime/choose-provider.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import { probeDevice } from '#workers/runtime/probe.ts';
+import { RunStore } from '#workers/train/runs/run-store.ts';
 import { adapterFiles } from './adapter-files.ts';
 import { AdapterLibrary } from './adapter-library.ts';
 import type { Base } from './base.ts';
@@ -27,6 +28,9 @@ import { bundledAdapters } from './bundled.ts';
 import type { EngineEnvironment } from './environment.ts';
 import { startBase } from './start-base.ts';
 import { Tasks } from './tasks.ts';
+
+/** What the ids of training runs begin with among stored items. */
+const RUN = 'run:';
 
 /** What `probe` chooses for: larger than what is faster on the processor anyway. */
 const TYPICAL_MODEL: ModelNeeds = { weightBytes: 2 ** 28, features: [] };
@@ -238,7 +242,7 @@ export class Engine implements EngineApi {
 			complete: false
 		}));
 		return {
-			items: [...complete, ...partial],
+			items: [...complete, ...partial, ...(await this.#storedRuns())],
 			usageBytes: space?.used,
 			quotaBytes: space?.quota,
 			unclaimedBytes: unclaimed,
@@ -251,11 +255,31 @@ export class Engine implements EngineApi {
 	}
 
 	async remove(id: string): Promise<void> {
+		if (id.startsWith(RUN)) return new RunStore((await this.#store).folder).remove(id.slice(RUN.length));
 		const library = await this.#library();
-		if (await library.has(id)) {
-			await library.remove(id);
-			this.#base?.forgetAdapter(id);
+		const adapter = id.replace(/^adapter:/, '');
+		if (await library.has(adapter)) {
+			await library.remove(adapter);
+			this.#base?.forgetAdapter(adapter);
 		} else await (await this.#store).remove(id);
+	}
+
+	/** What training keeps: a run's rows, log and checkpoints. A damaged one goes by its id. */
+	async #storedRuns(): Promise<StoredItem[]> {
+		const runs = new RunStore((await this.#store).folder);
+		const [sizes, list] = await Promise.all([runs.sizes(), runs.list()]);
+		return [...sizes].map(([id, bytes]) => {
+			const run = list.find((listed) => listed.id === id);
+			return {
+				id: RUN + id,
+				kind: 'run',
+				name: run?.name ?? id,
+				bytes,
+				lastUsed: run?.started,
+				complete: run !== undefined,
+				...(run?.state === 'running' && { inUse: true })
+			};
+		});
 	}
 
 	async #library(): Promise<AdapterLibrary> {

@@ -39,19 +39,25 @@ const PART = 8 * 2 ** 20;
  * into the wasm heap as they are stored (docs/decisions/wasm-weights.md).
  */
 export function wasmGraph(read: ReadGraph, expandLimit = 0): { model: WasmModel; slots: LoraSlot[] } {
-	const serving = rewriteForServing(read.model, { lora: 'matmul', fuse: true });
-	// After the rewrite: joined 4-bit weights lie one after another, joined float32 ones would be interleaved.
-	const sliced = sliceLinears(serving.model, PART);
+	const { sliced, slots } = slicedGraph(read);
 	if (expandedBytes(sliced) <= expandLimit) {
 		const { model, sources } = expandQuantised(sliced, read.sources);
-		return { model: withConstants(model, sources), slots: serving.slots };
+		return { model: withConstants(model, sources), slots };
 	}
 	const { model, weights } = liftWeights(sliced, QUANTISED_READERS);
 	const lifted = { weights, sources: read.sources };
-	return { model: { ...withConstants(model, read.sources), lifted }, slots: serving.slots };
+	return { model: { ...withConstants(model, read.sources), lifted }, slots };
 }
 
-function withConstants(model: Model, sources: ReadonlyMap<string, ByteSource>): OrtModel {
+/** The serve graph with its large products in parts, all weights constants of it. */
+export function slicedGraph({ model }: ReadGraph): { sliced: Model; slots: LoraSlot[] } {
+	const serving = rewriteForServing(model, { lora: 'matmul', fuse: true });
+	// After the rewrite: joined 4-bit weights lie one after another, joined float32 ones would be interleaved.
+	return { sliced: sliceLinears(serving.model, PART), slots: serving.slots };
+}
+
+/** A graph as bytes, its constants read from where they lie. */
+export function withConstants(model: Model, sources: ReadonlyMap<string, ByteSource>): OrtModel {
 	const { graph, weights, weightsPath } = writeModel(model);
 	return { graph, weights: { path: weightsPath, source: segmentSource(weights, sources) } };
 }

@@ -149,7 +149,7 @@ describe('safetensors', () => {
 			'\u0000',
 			'"a"'
 		];
-		let refused = 0;
+		let [accepted, refused] = [0, 0];
 		for (let i = 0; i < 20_000; i++) {
 			let bytes = original.slice();
 			const edits = 1 + pick(3);
@@ -165,6 +165,7 @@ describe('safetensors', () => {
 			}
 			try {
 				const parsed = read(bytes);
+				accepted++;
 				for (const [name, info] of parsed.tensors) {
 					if (info.offset < 8 || info.offset + info.length > bytes.length)
 						throw new Error(`${name} lies outside`);
@@ -177,7 +178,8 @@ describe('safetensors', () => {
 			}
 		}
 		expect(refused).toBeGreaterThan(5_000);
-		expect(refused).toBeLessThan(20_000);
+		expect(accepted).toBeGreaterThan(0);
+		expect(accepted + refused).toBeGreaterThanOrEqual(10_000);
 	});
 
 	const nano = sharedPath('models/nano/model.safetensors');

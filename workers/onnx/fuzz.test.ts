@@ -104,6 +104,10 @@ function joined(...parts: Uint8Array[]): Uint8Array {
 
 const CASES = 1500;
 
+test('the kinds of change make at least 10,000 cases in all', () => {
+	expect(CASES * Object.keys(CHANGES).length).toBeGreaterThanOrEqual(10_000);
+});
+
 test.each(Object.entries(CHANGES))(
 	'%s gives a model or a typed error, 1,500 times',
 	(_, change) => {

@@ -26,7 +26,7 @@ import { evaluateRun } from './evaluate/evaluate.ts';
 import { trainOptions } from './learner/graph-options.ts';
 import { prepare, type Prepared, type Rooms } from './prepare.ts';
 import { resultFiles, type TakenWeights } from './result.ts';
-import { RunStore } from './runs/run-store.ts';
+import { runBusy, RunStore } from './runs/run-store.ts';
 import { decodeParameters, decodeState } from './runs/training-state.ts';
 import { Processor } from './processor.ts';
 import { Session, type TrainingEnvironment } from './session.ts';
@@ -168,14 +168,7 @@ export class TrainService implements TrainApi {
 	}
 
 	async remove(run: string): Promise<void> {
-		const runs = await this.#runs();
-		const release = await runs.lock(run);
-		if (!release) throw busy(run);
-		try {
-			await runs.remove(run);
-		} finally {
-			await release();
-		}
+		await (await this.#runs()).remove(run);
 	}
 
 	async save(run: string, options: SaveOptions): Promise<string> {
@@ -263,7 +256,7 @@ export class TrainService implements TrainApi {
 		const release = this.#controls.has(id) ? undefined : await (await this.#runs()).lock(id);
 		if (!release || this.#controls.has(id)) {
 			await release?.();
-			throw busy(id);
+			throw runBusy(id);
 		}
 		const controller = new AbortController();
 		const control: Control = {
@@ -323,11 +316,4 @@ function summaryOf(detail: RunDetail): RunSummary {
 	const summary: Partial<RunDetail> = { ...detail };
 	for (const key of ['rows', 'curve', 'validation', 'samples'] as const) delete summary[key];
 	return summary as RunSummary;
-}
-
-function busy(run: string): OpenLedgerError {
-	return new OpenLedgerError('engine/busy', 'This run is under way, here or in another tab.', {
-		remedy: 'Pause it first, or go to the tab in which it runs.',
-		details: { run }
-	});
 }

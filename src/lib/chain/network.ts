@@ -72,6 +72,6 @@ export function storeNode(rpc: string): void {
 	else localStorage.removeItem(STORED);
 }
 
-export function isNodeAddress(text: string): boolean {
+function isNodeAddress(text: string): boolean {
 	return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }

@@ -27,6 +27,13 @@ export class Stored {
 		return this.persisted;
 	}
 
+	/** Frees files that nothing names, left by damage. Returns their bytes. */
+	async cleanUp(): Promise<number> {
+		const freed = await this.#engine.call((api) => api.cleanUp());
+		await this.refresh();
+		return freed;
+	}
+
 	async remove(id: string): Promise<void> {
 		await this.#engine.call((api) => api.remove(id));
 		await Promise.all([this.refresh(), this.#engine.models.refresh(), this.#engine.adapters.refresh()]);

@@ -1,4 +1,5 @@
 import { OpenLedgerError } from '#workers/errors.ts';
+import { sizeOf } from '#workers/models/store/blobs.ts';
 import type { Folder } from '#workers/models/store/folder.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import { takeLock, type Release } from '#workers/models/store/lock.ts';
@@ -120,10 +121,27 @@ export class RunStore {
 		return undefined;
 	}
 
+	/** @throws OpenLedgerError `engine/busy` while it is worked on */
 	async remove(id: string): Promise<void> {
-		// Without its plan a run is gone; what is left of it is removed by the next attempt.
-		const names = (await this.#names(id)).sort((name) => (name.endsWith('.plan') ? -1 : 1));
-		for (const name of names) await this.#folder.remove(`${DIRECTORY}/${name}`);
+		const release = await this.lock(id);
+		if (!release) throw runBusy(id);
+		try {
+			// Without its plan a run is gone; what is left of it is removed by the next attempt.
+			const names = (await this.#names(id)).sort((name) => (name.endsWith('.plan') ? -1 : 1));
+			for (const name of names) await this.#folder.remove(`${DIRECTORY}/${name}`);
+		} finally {
+			await release();
+		}
+	}
+
+	/** Bytes of each run: rows, log and checkpoints. Also of those too damaged to be listed. */
+	async sizes(): Promise<Map<string, number>> {
+		const sizes = new Map<string, number>();
+		for (const name of await this.#folder.names(DIRECTORY)) {
+			const id = name.slice(0, name.indexOf('.'));
+			sizes.set(id, (sizes.get(id) ?? 0) + ((await sizeOf(this.#folder, `${DIRECTORY}/${name}`)) ?? 0));
+		}
+		return sizes;
 	}
 
 	/** Newest first. */
@@ -176,4 +194,11 @@ export class RunStore {
 		const { held } = await navigator.locks.query();
 		return held?.some(({ name }) => name === this.#lockName(id)) ?? false;
 	}
+}
+
+export function runBusy(run: string): OpenLedgerError {
+	return new OpenLedgerError('engine/busy', 'This run is under way, here or in another tab.', {
+		remedy: 'Pause it first, or go to the tab in which it runs.',
+		details: { run }
+	});
 }
