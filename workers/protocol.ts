@@ -95,6 +95,8 @@ export interface AdapterEntry {
 	examples?: string[];
 	/** Held-out loss of base and adapter, from the manifest. */
 	evaluation?: { baseLoss: number; adapterLoss: number; rows: number };
+	/** Datanets that it was trained on, from the manifest: id where they were made, Merkle root of the version. */
+	datanets: { name: string; rows: number; id?: string; root?: string }[];
 }
 
 export interface ChatMessage {

@@ -169,7 +169,8 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 			baseLoss: evaluation.lossBefore,
 			adapterLoss: evaluation.lossAfter,
 			rows: evaluation.heldOutRows
-		}
+		},
+		datanets: manifest?.datanets.map(({ name, rows, id, root }) => ({ name, rows, id, root })) ?? []
 	};
 }
 
