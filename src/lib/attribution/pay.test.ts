@@ -18,7 +18,7 @@ const kept = {
 	host: 0,
 	reply: 'r',
 	amount: parseEther('0.05')
-} as ReceiptRecord;
+} as Partial<ReceiptRecord> as ReceiptRecord;
 const pay = () => payOf({ id: 'r', receipt });
 
 beforeEach(async () => {
