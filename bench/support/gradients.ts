@@ -1,20 +1,21 @@
-import type { GraphRunner } from '#workers/attribution/gradients.ts';
+import type { Feed } from '#workers/attribution/gradients.ts';
 import type { LossGraph } from '#workers/onnx/train/train-graph.ts';
 import type { ReadGraph } from '#workers/engine/serve-graph.ts';
 import { joinSegments } from '#workers/onnx/segments.ts';
 import { writeModel } from '#workers/onnx/write.ts';
 import * as node from 'onnxruntime-node';
 
-/** Runs a gradient graph on onnxruntime's CPU kernels for Node. */
-export async function nodeRunner({ sources }: ReadGraph, { model }: LossGraph): Promise<GraphRunner> {
+/** Runs a gradient graph on onnxruntime's CPU kernels for Node; on all cores unless told. */
+export async function nodeRunner({ sources }: ReadGraph, { model }: Pick<LossGraph, 'model'>, threads = 0) {
 	const { graph, weights, weightsPath } = writeModel(model);
 	const data = joinSegments(weights, sources);
 	const session = await node.InferenceSession.create(graph, {
 		externalData: data.length ? [{ path: weightsPath, data }] : [],
+		intraOpNumThreads: threads,
 		logSeverityLevel: 3
 	});
 	return {
-		async run(feeds, name) {
+		async run(feeds: ReadonlyMap<string, Feed>, name: string) {
 			const tensors = Object.fromEntries(
 				[...feeds].map(([name, { type, data, dims }]) => [name, new node.Tensor(type, data as never, dims)])
 			);

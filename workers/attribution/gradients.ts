@@ -120,13 +120,18 @@ export class SampleGradients {
 
 	/** ln p(reply | prompt) with the adapter less without it, in nats. */
 	async lift(prompt: readonly number[], reply: readonly number[]): Promise<number> {
-		const { rank, modules, layers, scale } = this.#settings;
 		const samples = [replySample(prompt, reply)];
-		this.#forward ??= this.#start(evaluateGraph(this.#read.model, { lora: { rank, modules, layers } }));
-		const forward = await this.#forward;
-		const [base] = await forward.run(this.#feeds(samples, 0), 'loss');
-		const [adapted] = await forward.run(this.#feeds(samples, scale), 'loss');
+		const [base] = await this.losses(samples, 0);
+		const [adapted] = await this.losses(samples, 1);
 		return (base ?? NaN) - (adapted ?? NaN);
+	}
+
+	/** Loss of each sample, summed over its tokens, in nats: of the base (strength 0), of the adapter (1), or between them. */
+	async losses(samples: readonly Sample[], strength: number): Promise<Float32Array> {
+		if (samples.length === 0) return new Float32Array();
+		const { rank, modules, layers, scale } = this.#settings;
+		this.#forward ??= this.#start(evaluateGraph(this.#read.model, { lora: { rank, modules, layers } }));
+		return (await this.#forward).run(this.#feeds(samples, scale * strength), 'loss');
 	}
 
 	async dispose(): Promise<void> {
