@@ -16,6 +16,25 @@ const site: typeof pages = {
 	}
 };
 
+/**
+ * What the page may load and do (docs/decisions/content-security.md). Workers, which compute, are files of the app itself.
+ * The node of a chain, the Hub and a wallet's relay are what a person configures, so any secure address may be asked.
+ */
+const csp = {
+	'default-src': ['none'],
+	'script-src': ['self', 'wasm-unsafe-eval'],
+	'worker-src': ['self'],
+	'style-src': ['self', 'unsafe-inline'],
+	'img-src': ['self', 'data:', 'blob:'],
+	'font-src': ['self'],
+	'manifest-src': ['self'],
+	'connect-src': ['self', 'https:', 'wss:', 'http://127.0.0.1:*', 'http://localhost:*'],
+	'base-uri': ['none'],
+	'form-action': ['self'],
+	'require-trusted-types-for': ['script'],
+	'trusted-types': ['svelte-trusted-html', 'default']
+} satisfies NonNullable<NonNullable<Parameters<typeof sveltekit>[0]>['csp']>['directives'];
+
 /** Found too late by vite, in a worker: it would reload the page for them. */
 const ethereum = ['block', 'common', 'tx', 'util', 'vm'].map((part) => `@ethereumjs/${part}`);
 
@@ -24,6 +43,7 @@ export default defineConfig({
 	plugins: [
 		sveltekit({
 			adapter: site,
+			csp: { mode: 'hash', directives: csp },
 			// The app registers it itself, to offer an update instead of taking it.
 			serviceWorker: { register: false }
 		})

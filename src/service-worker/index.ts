@@ -1,6 +1,7 @@
 import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from 'workbox-precaching';
 import { NavigationRoute, registerRoute } from 'workbox-routing';
 import { CacheFirst } from 'workbox-strategies';
+import { answerApi } from './api.ts';
 
 /** Written into the built file by `.ci/precache.mjs`. */
 declare const self: ServiceWorkerGlobalScope & {
@@ -20,6 +21,15 @@ registerRoute(
 		denylist: [/\/[^/]+\.[^/]+$/]
 	})
 );
+
+/** Programs of this origin ask the models here as they would ask OpenAI. */
+const api = new URL('v1/', self.registration.scope);
+for (const method of ['GET', 'POST', 'PUT', 'DELETE'] as const)
+	registerRoute(
+		({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith(api.pathname),
+		({ event, url }) => answerApi(event as FetchEvent, `v1/${url.pathname.slice(api.pathname.length)}`),
+		method
+	);
 
 /** ONNX Runtime comes in three builds of 14 to 27 MB, of which a device uses one or two. */
 const runtimes = 'onnxruntime';

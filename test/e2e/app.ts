@@ -18,6 +18,8 @@ export interface AppOptions {
 	path?: string;
 	/** With the service worker, which would otherwise answer what a test means to come from the server. */
 	offline?: boolean;
+	/** The test itself does what the content security policy forbids. */
+	lawless?: boolean;
 	/** Where the app is served; the built app unless told. */
 	url?: string;
 	/** A browser of its own, started with these instead of the usual arguments. */
@@ -32,6 +34,9 @@ export const endless = {
 /** With that seed the bundled model answers this for as long as it may. */
 export const endlessQuestion = 'What is a comet?';
 
+/** How Chromium says that a page broke its content security policy. */
+const broken = /Content Security Policy|TrustedScript|TrustedHTML/;
+
 /** The built app in a fresh profile. Errors that nobody caught fail the test. */
 export class App {
 	readonly page: Page;
@@ -43,7 +48,7 @@ export class App {
 	}
 
 	static async open(options: AppOptions = {}): Promise<App> {
-		const { phone, dark, preferences, path = '/', offline, url = inject('appUrl'), args } = options;
+		const { phone, dark, preferences, path = '/', offline, lawless, url = inject('appUrl'), args } = options;
 		const own = args && (await chromium.launch({ executablePath: findChromium(), args }));
 		if (own) onTestFinished(() => own.close());
 		const context = await (own ?? (await browser())).newContext({
@@ -56,6 +61,9 @@ export class App {
 		});
 		const errors: Error[] = [];
 		context.on('weberror', (error) => errors.push(error.error()));
+		context.on('console', (message) => {
+			if (!lawless && broken.test(message.text())) errors.push(new Error(message.text()));
+		});
 		onTestFinished(async () => {
 			await context.close();
 			if (errors.length) throw new AggregateError(errors, errors.map(String).join('\n'));

@@ -2,7 +2,7 @@ import { preferences } from '../preferences.svelte.ts';
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
-/** Keeps the page in the chosen theme. `static/theme.js` does the same before the first paint. */
+/** Keeps the page in the chosen theme. `static/first.js` does the same before the first paint. */
 export function followTheme(): void {
 	let system = $state(dark.matches);
 	$effect(() => {

@@ -1,0 +1,192 @@
+import type { OpenAI as Client } from 'openai';
+import type { Page } from 'playwright';
+import { build } from 'vite';
+import { beforeAll, expect, inject, test } from 'vitest';
+import { App } from './app.ts';
+
+/** The client as it comes from npm, as one script. */
+let client: string;
+
+beforeAll(async () => {
+	const entry = 'virtual:openai-client';
+	const result = await build({
+		configFile: false,
+		logLevel: 'error',
+		plugins: [
+			{
+				name: 'entry',
+				resolveId: (id) => (id === entry ? id : undefined),
+				load: (id) => (id === entry ? "import OpenAI from 'openai'; globalThis.OpenAI = OpenAI;" : undefined)
+			}
+		],
+		build: { write: false, minify: false, rolldownOptions: { input: entry, output: { format: 'iife' } } }
+	});
+	const [output] = [result].flat();
+	if (!output || !('output' in output)) throw new Error('The client was not built.');
+	client = output.output[0].code;
+});
+
+declare global {
+	var OpenAI: new (options: object) => Client;
+	var openai: Client;
+}
+
+/** A page of the same origin that is not the app, with the client in it. */
+async function program({ context }: App): Promise<Page> {
+	const page = await context.newPage();
+	await page.goto(`${inject('appUrl')}/manifest.webmanifest`);
+	await page.evaluate(client);
+	await page.evaluate(() => {
+		globalThis.openai = new OpenAI({
+			baseURL: `${location.origin}/v1`,
+			apiKey: 'none',
+			dangerouslyAllowBrowser: true,
+			maxRetries: 0
+		});
+	});
+	return page;
+}
+
+/** The app, from the second visit on: with its service worker. */
+async function installed(): Promise<App> {
+	const app = await App.open({ offline: true });
+	await app.page.evaluate(() => navigator.serviceWorker.ready);
+	await app.page.getByRole('button', { name: /^Model:/ }).waitFor();
+	return app;
+}
+
+test('the openai client lists models, asks, streams, stops and repeats, as with OpenAI', async () => {
+	const page = await program(await installed());
+
+	const models = await page.evaluate(async () => (await openai.models.list()).data.map(({ id }) => id));
+	expect(models).toEqual(expect.arrayContaining(['bundled:nano', 'bundled:nano+Anatomy']));
+
+	const [first, again, other] = await page.evaluate(async () => {
+		const ask = (seed: number) =>
+			openai.chat.completions.create({
+				model: 'bundled:nano',
+				messages: [
+					{ role: 'developer', content: 'Answer in one sentence.' },
+					{ role: 'user', content: [{ type: 'text', text: 'What is a comet?' }] }
+				],
+				max_completion_tokens: 24,
+				temperature: 1,
+				seed
+			});
+		return [await ask(7), await ask(7), await ask(8)];
+	});
+	expect(first?.choices[0]?.message.content).toMatch(/\w+ \w+/);
+	expect(again?.choices[0]?.message.content).toBe(first?.choices[0]?.message.content);
+	expect(other?.choices[0]?.message.content).not.toBe(first?.choices[0]?.message.content);
+	expect(first?.usage?.total_tokens).toBe(
+		(first?.usage?.prompt_tokens ?? 0) + (first?.usage?.completion_tokens ?? 0)
+	);
+
+	const streamed = await page.evaluate(async () => {
+		const stream = openai.chat.completions.stream({
+			model: 'Anatomy',
+			messages: [{ role: 'user', content: 'What is the heart?' }],
+			max_tokens: 24,
+			temperature: 0,
+			stream_options: { include_usage: true }
+		});
+		let deltas = 0;
+		for await (const { choices } of stream) if (choices[0]?.delta.content) deltas++;
+		const { model, usage, choices } = await stream.finalChatCompletion();
+		return { deltas, model, usage, text: choices[0]?.message.content };
+	});
+	expect(streamed.deltas).toBeGreaterThan(3);
+	expect(streamed.model).toBe('bundled:nano+Anatomy');
+	expect(streamed.usage?.completion_tokens).toBeGreaterThan(3);
+
+	const stopped = await page.evaluate(async (text) => {
+		const stop = text.split(' ')[2] ?? '';
+		const { choices } = await openai.chat.completions.create({
+			model: 'Anatomy',
+			messages: [{ role: 'user', content: 'What is the heart?' }],
+			max_tokens: 24,
+			temperature: 0,
+			n: 2,
+			stop
+		});
+		return { stop, choices };
+	}, streamed.text ?? '');
+	for (const { message, finish_reason } of stopped.choices) {
+		expect(streamed.text).toContain(message.content);
+		expect(message.content).not.toContain(stopped.stop);
+		expect(finish_reason).toBe('stop');
+	}
+
+	const errors = await page.evaluate(async () => {
+		const messages = [{ role: 'user' as const, content: 'Hello' }];
+		const failure = (work: Promise<unknown>) =>
+			work.then(
+				() => undefined,
+				(error: Client['chat'] & { status: number; code: string; constructor: { name: string } }) => [
+					error.constructor.name,
+					error.code
+				]
+			);
+		return [
+			await failure(openai.chat.completions.create({ model: 'gpt-9', messages })),
+			await failure(openai.chat.completions.create({ model: 'Anatomy', messages, logprobs: true })),
+			await failure(openai.embeddings.create({ model: 'Anatomy', input: 'x' }))
+		];
+	});
+	expect(errors).toEqual([
+		['NotFoundError', 'model_not_found'],
+		['BadRequestError', 'unsupported_parameter'],
+		['NotFoundError', 'unknown_url']
+	]);
+});
+
+const longAnswer = () => ({
+	model: 'bundled:nano',
+	messages: [{ role: 'user' as const, content: 'What is a comet?' }],
+	temperature: 2,
+	seed: 9,
+	max_tokens: 480
+});
+
+test('a call that is broken off stops the model; the next one is answered at once', async () => {
+	const page = await program(await installed());
+	const tokens = await page.evaluate(async (body) => {
+		const stream = await openai.chat.completions.create({ ...body, stream: true });
+		let seen = 0;
+		for await (const { choices } of stream) if (choices[0] && ++seen === 5) stream.controller.abort();
+		const { usage } = await openai.chat.completions.create({ ...body, max_tokens: 4 });
+		return { seen, usage };
+	}, longAnswer());
+	expect(tokens.seen).toBeLessThan(100);
+	expect(tokens.usage?.completion_tokens).toBe(4);
+});
+
+test('of two tabs one answers; when it is closed in mid-reply the caller is told, and the other takes over; without any the answer says so', async () => {
+	const app = await installed();
+	const second = await app.tab();
+	await second.page.getByRole('button', { name: /^Model:/ }).waitFor();
+	const page = await program(app);
+	const broken = page.evaluate(async (body) => {
+		const stream = await openai.chat.completions.create({ ...body, stream: true });
+		let seen = 0;
+		try {
+			for await (const { choices } of stream) if (choices[0] && ++seen === 3) document.title = 'begun';
+			return 'whole';
+		} catch {
+			return 'told';
+		}
+	}, longAnswer());
+	await page.waitForFunction(() => document.title === 'begun');
+	await app.page.close();
+	expect(await broken).toBe('told');
+
+	const ask = () =>
+		page.evaluate(async (body) => {
+			const { choices } = await openai.chat.completions.create({ ...body, max_tokens: 4 });
+			return choices.length;
+		}, longAnswer());
+	expect(await ask()).toBe(1);
+
+	await second.page.close();
+	await expect(ask()).rejects.toThrow('No tab of OpenLedger is open');
+});

@@ -1,0 +1,252 @@
+import { describe, expect, test } from 'vitest';
+import { OpenLedgerError } from '#workers/errors.ts';
+import type { AdapterEntry, Completion, GenerateRequest, LoadedModel } from '#workers/protocol.ts';
+import { answer, type ApiEngine } from './answer.ts';
+
+/** Says the words of its script, and remembers what it was asked. */
+class ScriptedEngine implements ApiEngine {
+	asked: GenerateRequest[] = [];
+	cancelled: string[] = [];
+	script = ['The ', 'heart ', 'pumps.'];
+	failure: OpenLedgerError | undefined;
+	/** Hangs until cancelled, after the first word. */
+	endless = false;
+	model: LoadedModel | undefined = {
+		id: 'bundled:nano',
+		name: 'nano',
+		sha256: 'aa',
+		dtype: 'q4',
+		provider: 'wasm',
+		contextLength: 512,
+		vocabSize: 8192
+	};
+	#stops = new Map<string, () => void>();
+
+	loaded() {
+		return Promise.resolve(this.model);
+	}
+
+	adapters() {
+		const entry = (id: string, name: string, fits = true) =>
+			({ id, name, fits, author: 'Ada' }) as AdapterEntry;
+		return Promise.resolve([
+			entry('a1', 'Anatomy'),
+			entry('b2', 'Finance'),
+			entry('c3', 'Finance'),
+			entry('d4', 'Other base', false)
+		]);
+	}
+
+	async generate(
+		request: GenerateRequest,
+		onEvent: Parameters<ApiEngine['generate']>[1]
+	): Promise<Completion> {
+		this.asked.push(request);
+		await Promise.resolve();
+		if (this.failure) throw this.failure;
+		let text = '';
+		let finish: Completion['finish'] = 'stop';
+		for (const delta of this.script) {
+			onEvent({ type: 'text', delta });
+			text += delta;
+			if (!this.endless) continue;
+			await new Promise<void>((resolve) => this.#stops.set(request.id, resolve));
+			finish = 'cancelled';
+			break;
+		}
+		return {
+			text,
+			finish,
+			model: 'bundled:nano',
+			provider: 'wasm',
+			adapters: request.adapters,
+			tokens: { prompt: 7, reused: 2, completion: 3 },
+			firstTokenMs: 1,
+			tokensPerSecond: 100,
+			seed: request.sampling.seed ?? 5
+		};
+	}
+
+	cancel(id: string) {
+		this.cancelled.push(id);
+		this.#stops.get(id)?.();
+		return Promise.resolve();
+	}
+}
+
+const hello = { model: 'bundled:nano', messages: [{ role: 'user', content: 'What is a heart?' }] };
+
+async function call(engine: ApiEngine, path: string, body?: unknown, signal = new AbortController().signal) {
+	const request = {
+		method: body === undefined ? 'GET' : 'POST',
+		path,
+		body: typeof body === 'string' ? body : JSON.stringify(body ?? '')
+	};
+	const { status, type, body: pieces } = await answer(engine, request, signal);
+	let text = '';
+	for await (const piece of pieces) text += piece;
+	return { status, type, text };
+}
+
+async function complete(engine: ApiEngine, body: object) {
+	const { status, text } = await call(engine, 'v1/chat/completions', body);
+	return { status, json: JSON.parse(text) as Record<string, never> };
+}
+
+async function events(engine: ApiEngine, body: object) {
+	const { text } = await call(engine, 'v1/chat/completions', { ...body, stream: true });
+	return text
+		.split('\n\n')
+		.filter(Boolean)
+		.map((line) => line.replace(/^data: /, ''));
+}
+
+test('models are the loaded one and every adapter that fits it; a name that two share gives way to the id', async () => {
+	const { status, text } = await call(new ScriptedEngine(), 'v1/models');
+	const { data } = JSON.parse(text) as { data: { id: string; owned_by: string }[] };
+	expect(status).toBe(200);
+	expect(data.map(({ id }) => id)).toEqual([
+		'bundled:nano',
+		'bundled:nano+Anatomy',
+		'bundled:nano+b2',
+		'bundled:nano+c3'
+	]);
+	expect(data[1]?.owned_by).toBe('Ada');
+	const one = await call(new ScriptedEngine(), 'v1/models/bundled%3Anano%2BAnatomy');
+	expect(JSON.parse(one.text)).toMatchObject({ id: 'bundled:nano+Anatomy', object: 'model' });
+});
+
+test('a reply has the text, why it ended and what it took', async () => {
+	const engine = new ScriptedEngine();
+	const { status, json } = await complete(engine, { ...hello, seed: 3, stop: '!', max_tokens: 20 });
+	expect(status).toBe(200);
+	expect(json).toMatchObject({
+		object: 'chat.completion',
+		model: 'bundled:nano',
+		choices: [
+			{ index: 0, message: { role: 'assistant', content: 'The heart pumps.' }, finish_reason: 'stop' }
+		],
+		usage: { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 },
+		openledger: { base: 'bundled:nano', adapters: [], seed: 3 }
+	});
+	expect(engine.asked[0]).toMatchObject({ maxNewTokens: 20, stop: ['!'], sampling: { seed: 3 } });
+});
+
+test.each(['bundled:nano+Anatomy', 'Anatomy', 'a1'])(
+	'the model %s is the base with that adapter',
+	async (model) => {
+		const engine = new ScriptedEngine();
+		const { json } = await complete(engine, { ...hello, model });
+		expect(json.model).toBe('bundled:nano+Anatomy');
+		expect(engine.asked[0]?.adapters).toEqual([{ id: 'a1', weight: 1 }]);
+	}
+);
+
+test('a stream is chunks of one reply, then its end, its usage when asked for, and [DONE]', async () => {
+	const all = await events(new ScriptedEngine(), { ...hello, stream_options: { include_usage: true } });
+	expect(all.pop()).toBe('[DONE]');
+	const chunks = all.map((text) => JSON.parse(text) as Record<string, never>);
+	expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
+	expect(chunks.map(({ choices }) => choices)).toMatchObject([
+		[{ delta: { role: 'assistant', content: 'The ' }, finish_reason: null }],
+		[{ delta: { content: 'heart ' } }],
+		[{ delta: { content: 'pumps.' } }],
+		[{ delta: {}, finish_reason: 'stop' }],
+		[]
+	]);
+	expect(chunks.at(-1)?.usage).toMatchObject({ total_tokens: 10 });
+	const plain = await events(new ScriptedEngine(), hello);
+	expect(plain.some((text) => text.includes('usage'))).toBe(false);
+});
+
+test('several replies to one question differ by seed, and their tokens add up', async () => {
+	const engine = new ScriptedEngine();
+	const { json } = await complete(engine, { ...hello, n: 3, seed: 10 });
+	expect(engine.asked.map(({ sampling }) => sampling.seed)).toEqual([10, 11, 12]);
+	expect(json.choices).toHaveLength(3);
+	expect(json.usage).toMatchObject({ prompt_tokens: 7, completion_tokens: 9, total_tokens: 16 });
+});
+
+test('a caller who goes stops every reply', async () => {
+	const engine = new ScriptedEngine();
+	engine.endless = true;
+	const caller = new AbortController();
+	const response = call(engine, 'v1/chat/completions', { ...hello, n: 2, stream: true }, caller.signal);
+	await expect.poll(() => engine.asked.length).toBe(2);
+	caller.abort();
+	await response;
+	expect(engine.cancelled).toEqual(expect.arrayContaining(engine.asked.map(({ id }) => id)));
+});
+
+describe('refusals have OpenAI’s shape and say what to do', () => {
+	const bad: [string, unknown, number, string | null][] = [
+		['not JSON', '{', 400, null],
+		['not an object', '[]', 400, null],
+		['no model', { messages: hello.messages }, 400, 'model'],
+		['an unknown model', { ...hello, model: 'gpt-9' }, 404, 'model'],
+		['no messages', { model: 'bundled:nano' }, 400, 'messages'],
+		['nobody asks', { ...hello, messages: [{ role: 'system', content: 'x' }] }, 400, 'messages'],
+		['a tool speaks', { ...hello, messages: [{ role: 'tool', content: 'x' }] }, 400, 'messages[0].role'],
+		[
+			'a picture',
+			{ ...hello, messages: [{ role: 'user', content: [{ type: 'image_url' }] }] },
+			400,
+			'messages[0].content[0]'
+		],
+		['too hot', { ...hello, temperature: 3 }, 400, 'temperature'],
+		['half a reply', { ...hello, n: 1.5 }, 400, 'n'],
+		['tools', { ...hello, tools: [{ type: 'function' }] }, 400, 'tools'],
+		['probabilities', { ...hello, logprobs: true }, 400, 'logprobs'],
+		['JSON mode', { ...hello, response_format: { type: 'json_object' } }, 400, 'response_format'],
+		['five stops', { ...hello, stop: ['a', 'b', 'c', 'd', 'e'] }, 400, 'stop']
+	];
+	test.each(bad)('%s', async (_, body, status, param) => {
+		const engine = new ScriptedEngine();
+		const { status: found, text } = await call(engine, 'v1/chat/completions', body);
+		const { error } = JSON.parse(text) as { error: { message: string; type: string; param: string | null } };
+		expect(found).toBe(status);
+		expect(error.param).toBe(param);
+		expect(error.message).toMatch(/\.$/);
+		expect(engine.asked).toHaveLength(0);
+	});
+
+	test('what the engine refuses keeps its sentence and its remedy, also before a stream begins', async () => {
+		const engine = new ScriptedEngine();
+		engine.failure = new OpenLedgerError('prompt/too-long', 'The message has 900 tokens.', {
+			remedy: 'Shorten it.'
+		});
+		for (const stream of [false, true]) {
+			const { status, text } = await call(engine, 'v1/chat/completions', { ...hello, stream });
+			expect(status).toBe(400);
+			expect(JSON.parse(text)).toMatchObject({
+				error: { message: 'The message has 900 tokens. Shorten it.', code: 'context_length_exceeded' }
+			});
+		}
+	});
+
+	test('no model is loaded', async () => {
+		const engine = new ScriptedEngine();
+		engine.model = undefined;
+		expect(await call(engine, 'v1/models')).toMatchObject({ status: 503 });
+	});
+
+	test.each([
+		['v1/embeddings', {}, 404],
+		['v1/chat/completions', undefined, 405]
+	])('%s', async (path, body, status) => {
+		expect(await call(new ScriptedEngine(), path, body)).toMatchObject({ status });
+	});
+});
+
+test('what has no effect here is ignored, and null is as good as absent', async () => {
+	const ignored = {
+		user: 'me',
+		store: false,
+		metadata: {},
+		temperature: null,
+		stop: null,
+		tools: [],
+		logprobs: false
+	};
+	expect(await complete(new ScriptedEngine(), { ...hello, ...ignored })).toMatchObject({ status: 200 });
+});
