@@ -218,7 +218,7 @@ export interface EngineApi {
 	/** A local folder: ONNX export or Hugging Face safetensors, which are built into ONNX first. */
 	importModel(files: File[], task: string, onProgress: Listener<LoadProgress>): Promise<ModelEntry>;
 	adapters(): Promise<AdapterEntry[]>;
-	/** A PEFT folder: adapter_config.json, adapter_model.safetensors, optionally manifest.json. Throws `adapter/*`. */
+	/** A PEFT folder: adapter_config.json, adapter_model.safetensors, optionally openledger.json. Throws `adapter/*`. */
 	importAdapter(files: File[], name?: string): Promise<AdapterEntry>;
 	/** The PEFT files of an adapter, as they were imported. */
 	exportAdapter(id: string): Promise<File[]>;

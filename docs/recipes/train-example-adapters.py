@@ -6,8 +6,8 @@ usage: train-example-adapters.py NAME --base DIR --data FILE --out DIR
   --data the glossary: one JSON object a line with prompt, response and term
   --out  the folder to write, e.g. static/adapters/anatomy
   --also another file of the same base's weights, such as the ONNX file that the app serves; its hash is noted too
-  --keep trains nothing: evaluates the adapter that is there and writes manifest.json and README.md anew
-  --stamp only notes the hashes of --base and --also in manifest.json: for when the app's file of the same weights is rebuilt
+  --keep trains nothing: evaluates the adapter that is there and writes openledger.json and README.md anew
+  --stamp only notes the hashes of --base and --also in openledger.json: for when the app's file of the same weights is rebuilt
 
 Needs Python 3.11, torch, numpy, regex. A few minutes on one CPU core with bfloat16 units.
 
@@ -318,9 +318,9 @@ def main():
     args = parser.parse_args()
     base_hashes = [sha256(path) for path in (args.base / 'model.safetensors', *args.also)]
     if args.stamp:
-        manifest = json.loads((args.out / 'manifest.json').read_text(encoding='utf8'))
+        manifest = json.loads((args.out / 'openledger.json').read_text(encoding='utf8'))
         manifest['base']['sha256'] = base_hashes
-        return write_json(args.out / 'manifest.json', manifest)
+        return write_json(args.out / 'openledger.json', manifest)
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     recipe = RECIPES[args.name]
@@ -333,7 +333,7 @@ def main():
     print({name: len(part) for name, part in parts.items()}, flush=True)
 
     if args.keep:
-        epochs = json.loads((args.out / 'manifest.json').read_text())['hyperparameters']['epochs']
+        epochs = json.loads((args.out / 'openledger.json').read_text())['hyperparameters']['epochs']
         load_adapter(model, args.out)
     else:
         log = train(model, examples['train'], examples['validation'], recipe)
@@ -363,7 +363,7 @@ def main():
         'evaluation': {
             'metric': 'mean negative log-likelihood of a reply token, in nats', 'heldOutRows': len(parts['held_out']),
             'heldOutTokens': tokens, 'lossBefore': round(before, 4), 'lossAfter': round(after, 4)}}
-    write_json(args.out / 'manifest.json', manifest)
+    write_json(args.out / 'openledger.json', manifest)
     write_readme(args.out / 'README.md', recipe, manifest, zip(asked, base_replies, replies))
 
 

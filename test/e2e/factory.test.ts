@@ -32,15 +32,20 @@ async function newRun(preferences: object = {}, rows = pasted): Promise<App> {
 	return app;
 }
 
-async function setSteps(app: App, steps: number): Promise<void> {
+/** Small steps: what a page shows does not depend on their size. */
+async function setSteps(app: App, steps: number, tokens = 64): Promise<void> {
 	await app.page.getByText('Advanced settings, and several runs at once').click();
-	await app.page.getByRole('spinbutton', { name: 'Steps', exact: true }).fill(String(steps));
+	const fill = (name: string, value: number) =>
+		app.page.getByRole('spinbutton', { name, exact: true }).fill(String(value));
+	await fill('Steps', steps);
+	await fill('Tokens in a batch', tokens);
+	await fill('Steps between checks', steps);
 }
 
 test('pasted rows become an adapter that answers in the chat', async () => {
 	const app = await newRun({ reply: { maxNewTokens: 16 } });
 	const { page } = app;
-	await setSteps(app, 6);
+	await setSteps(app, 6, 256);
 	await page.getByRole('textbox', { name: 'Your own test questions' }).fill('What is the femur?');
 	await page.getByRole('textbox', { name: 'Name' }).fill('Bones');
 	// Measured before anything starts.
@@ -120,6 +125,43 @@ test('leaving the page while it trains asks first', async () => {
 	await page.mouse.click(5, 5);
 	void page.close({ runBeforeUnload: true });
 	expect(await asked).toBe('beforeunload');
+}, 240_000);
+
+test('the chat answers while an adapter is trained', async () => {
+	const app = await newRun({ reply: { maxNewTokens: 32 } });
+	const { page } = app;
+	await setSteps(app, 4000, 256);
+	await page.getByRole('button', { name: 'Train', exact: true }).click();
+	const step = async () =>
+		Number(/Step (\d+) of 4,000/.exec((await page.locator('main').innerText()) ?? '')?.[1] ?? 0);
+	await expect.poll(step, { timeout: 90_000 }).toBeGreaterThan(0);
+	const before = await step();
+	await page.getByRole('link', { name: 'Chat', exact: true }).click();
+	const asked = Date.now();
+	// The longest time without a new word, from the question on.
+	const longest = page.evaluate(
+		() =>
+			new Promise<number>((resolve) => {
+				let [last, most] = [performance.now(), 0];
+				const seen = () => {
+					most = Math.max(most, performance.now() - last);
+					last = performance.now();
+				};
+				const observer = new MutationObserver(seen);
+				observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+				addEventListener('settled', () => (seen(), observer.disconnect(), resolve(most)), { once: true });
+			})
+	);
+	await app.ask('What is a cell?');
+	await app.settled();
+	await page.evaluate(() => dispatchEvent(new Event('settled')));
+	expect(await app.text()).not.toBe('');
+	const stall = await longest;
+	console.log(`reply while training: ${Date.now() - asked} ms, longest stall ${Math.round(stall)} ms`);
+	expect(stall).toBeLessThan(5000);
+	await page.getByRole('link', { name: 'Factory', exact: true }).click();
+	await page.getByRole('link', { name: 'Open Pasted rows' }).click();
+	await expect.poll(step, { timeout: 30_000 }).toBeGreaterThan(before);
 }, 240_000);
 
 test('a sweep trains one run for each value and draws which was best', async () => {

@@ -22,6 +22,6 @@ export interface LoraAdapter {
 /** Files of PEFT's layout. */
 export const CONFIG_FILE = 'adapter_config.json';
 export const WEIGHTS_FILE = 'adapter_model.safetensors';
-export const MANIFEST_FILE = 'manifest.json';
+export const MANIFEST_FILE = 'openledger.json';
 /** What PEFT puts before the module's path in the names of tensors. */
 export const PEFT_PREFIX = 'base_model.model.';

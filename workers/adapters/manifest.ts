@@ -133,7 +133,7 @@ const FIELDS: Record<keyof AdapterManifest, Check> = {
 	indexRoot: optional(isRoot)
 };
 
-/** Reads manifest.json. Fields it does not know are kept. Throws `adapter/malformed` with the field that is wrong. */
+/** Reads openledger.json. Fields it does not know are kept. Throws `adapter/malformed` with the field that is wrong. */
 export function parseManifest(json: string | Uint8Array): AdapterManifest {
 	if (json.length > MAX_MANIFEST_BYTES) throw malformed(`it is larger than ${MAX_MANIFEST_BYTES} bytes`);
 	let manifest: unknown;
@@ -148,7 +148,7 @@ export function parseManifest(json: string | Uint8Array): AdapterManifest {
 	return manifest as unknown as AdapterManifest;
 }
 
-/** Writes manifest.json. */
+/** Writes openledger.json. */
 export function formatManifest(manifest: AdapterManifest): string {
 	return JSON.stringify(manifest, null, '\t') + '\n';
 }
@@ -170,7 +170,7 @@ export function checkBase(manifest: AdapterManifest, base: { id: string; hashes:
 }
 
 function malformed(reason: string, cause?: unknown): OpenLedgerError {
-	return new OpenLedgerError('adapter/malformed', `This adapter's manifest.json cannot be used: ${reason}.`, {
+	return new OpenLedgerError('adapter/malformed', `This adapter's openledger.json cannot be used: ${reason}.`, {
 		remedy: 'Get the adapter again from its source, or import it without the manifest.',
 		cause
 	});

@@ -50,7 +50,7 @@ async function withManifest(
 		hyperparameters: {},
 		...change
 	};
-	return new Map([...files, ['manifest.json', new TextEncoder().encode(formatManifest(manifest))]]);
+	return new Map([...files, ['openledger.json', new TextEncoder().encode(formatManifest(manifest))]]);
 }
 
 const open = async () => new AdapterLibrary(await FileStore.open(new MemoryFolder()));
@@ -131,7 +131,7 @@ describe('adapter library', () => {
 					]
 				])
 			],
-			['adapter/malformed', new Map([...files, ['manifest.json', Uint8Array.of(0x7b)]])]
+			['adapter/malformed', new Map([...files, ['openledger.json', Uint8Array.of(0x7b)]])]
 		];
 		for (const [code, broken] of cases) await expect(library.import(broken)).rejects.toMatchObject({ code });
 		expect(await library.list(base, never)).toEqual([]);

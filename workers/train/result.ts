@@ -31,7 +31,7 @@ export interface ResultFacts {
 	plan: TrainingPlan;
 	dataset: Dataset;
 	base: { id: string; hashes: readonly string[] };
-	/** manifest.json of the adapter that was continued, where it has one. */
+	/** openledger.json of the adapter that was continued, where it has one. */
 	continued?: { sha256: string; name: string; manifest?: Uint8Array };
 }
 

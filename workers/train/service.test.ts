@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { boneRows as rows, bonesPlan } from '#test/support/bones.ts';
 import { serve } from '../../.ci/serve.mjs';
 import { parseManifest } from '#workers/adapters/manifest.ts';
 import { Engine } from '#workers/engine/engine.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { MemoryFolder } from '#workers/models/store/memory-folder.ts';
 import type { TrainEvent, TrainingPlan, TrainingRow } from './api.ts';
+import { MODULES } from './hyperparameters.ts';
 import { TrainService } from './service.ts';
 
 /** The real service in Node on the wasm kernels, with what the app ships served as a static host would. */
@@ -20,43 +22,9 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => host.close());
 
-const BONES = [
-	'femur',
-	'tibia',
-	'fibula',
-	'patella',
-	'humerus',
-	'radius',
-	'ulna',
-	'scapula',
-	'clavicle',
-	'sternum'
-];
-const rows: TrainingRow[] = BONES.flatMap((bone, i) => [
-	{
-		id: `bone-${i}`,
-		content: { kind: 'pair', prompt: `What is the ${bone}?`, response: `The ${bone} is bone number ${i}.` }
-	},
-	{
-		id: `place-${i}`,
-		content: { kind: 'pair', prompt: `Where is the ${bone}?`, response: `At place ${i} of the skeleton.` }
-	}
-]);
 let count = 0;
-function planFor(change: Partial<TrainingPlan> = {}): TrainingPlan {
-	return {
-		id: `run-${++count}`,
-		name: 'Bones',
-		base: 'bundled:nano',
-		sources: [{ name: 'Bones', datanet: 'bones', licence: 'CC0-1.0', rows }],
-		preset: 'quick',
-		hyperparameters: { rank: 4, alpha: 8, targetModules: ['q_proj', 'v_proj'], epochs: 3, batchTokens: 128 },
-		prompts: ['What is the femur?'],
-		seed: 11,
-		provider: 'wasm',
-		...change
-	};
-}
+const planFor = (change: Partial<TrainingPlan> = {}) =>
+	bonesPlan(`run-${++count}`, { prompts: ['What is the femur?'], ...change });
 
 /** Starts a run and gathers what it tells. */
 async function train(plan: TrainingPlan, onEvent: (event: TrainEvent) => void = () => undefined) {
@@ -126,7 +94,7 @@ describe('a run', () => {
 		const hyperparameters = { ...planFor().hyperparameters, epochs: 1, dropout: 0.1 };
 		const resultOf = async (run: string) => {
 			const files = await service.export(run, { name: 'Bones' });
-			const manifest = await files.find(({ name }) => name === 'manifest.json')?.text();
+			const manifest = await files.find(({ name }) => name === 'openledger.json')?.text();
 			return parseManifest(manifest ?? '');
 		};
 		const plan = planFor({ hyperparameters, prompts: [] });
@@ -186,7 +154,9 @@ describe('a run', () => {
 		// It begins where the other ended, so below the base.
 		expect(of(events, 'validation')[0]?.loss).toBeLessThan(summary.baseLoss as number);
 		const files = await service.export(plan.id, { name: 'More bones' });
-		const manifest = parseManifest((await files.find(({ name }) => name === 'manifest.json')?.text()) ?? '');
+		const manifest = parseManifest(
+			(await files.find(({ name }) => name === 'openledger.json')?.text()) ?? ''
+		);
 		expect(manifest.lineage).toEqual([
 			{ sha256: parent?.adapter, name: 'Bones', datanets: [{ name: 'Bones', rows: 20 }] }
 		]);
@@ -261,8 +231,7 @@ describe('bad input', () => {
 		const plan = planFor({
 			prompts: [],
 			hyperparameters: {
-				rank: 4,
-				batchTokens: 128,
+				targetModules: MODULES,
 				learningRate: 1,
 				schedule: 'constant',
 				clip: 0,

@@ -1,9 +1,10 @@
 import { afterAll, expect, test } from 'vitest';
+import { bonesPlan } from '#test/support/bones.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { parseManifest } from '#workers/adapters/manifest.ts';
 import { proxy, wrap, type Remote } from '#workers/comlink.ts';
 import type { EngineApi } from '#workers/protocol.ts';
-import type { TrainApi, TrainEvent, TrainingPlan, TrainingRow } from './api.ts';
+import type { TrainApi, TrainEvent } from './api.ts';
 
 /** The workers that the app starts, with its files, in Chromium: OPFS, Web Locks, onnxruntime's wasm. */
 const seed = Date.now() % 1e9;
@@ -18,51 +19,12 @@ function startTraining(): { api: Remote<TrainApi>; kill: () => void } {
 }
 afterAll(() => workers.forEach((worker) => worker.terminate()));
 
-const BONES = [
-	'femur',
-	'tibia',
-	'fibula',
-	'patella',
-	'humerus',
-	'radius',
-	'ulna',
-	'scapula',
-	'clavicle',
-	'sternum'
-];
-const rows: TrainingRow[] = BONES.flatMap((bone, i) => [
-	{
-		id: `bone-${i}`,
-		content: { kind: 'pair', prompt: `What is the ${bone}?`, response: `The ${bone} is bone number ${i}.` }
-	},
-	{
-		id: `place-${i}`,
-		content: { kind: 'pair', prompt: `Where is the ${bone}?`, response: `At place ${i} of the skeleton.` }
-	}
-]);
-const planFor = (id: string): TrainingPlan => ({
-	id: `${id}-${seed}`,
-	name: 'Bones',
-	base: 'bundled:nano',
-	sources: [{ name: 'Bones', rows }],
-	preset: 'quick',
-	hyperparameters: {
-		rank: 4,
-		alpha: 8,
-		targetModules: ['q_proj', 'v_proj'],
-		epochs: 2,
-		dropout: 0.1,
-		batchTokens: 128
-	},
-	prompts: [],
-	seed: 5,
-	provider: 'wasm'
-});
+const planFor = (id: string) => bonesPlan(`${id}-${seed}`, { hyperparameters: { epochs: 2, dropout: 0.1 } });
 
 /** The weights of a run, as those of the adapter it makes. */
 async function weightsOf(api: Remote<TrainApi>, run: string): Promise<string | undefined> {
 	const files = await api.export(run, { name: 'Bones' });
-	const manifest = await files.find(({ name }) => name === 'manifest.json')?.text();
+	const manifest = await files.find(({ name }) => name === 'openledger.json')?.text();
 	return parseManifest(manifest ?? '').files['adapter_model.safetensors'];
 }
 

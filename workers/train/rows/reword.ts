@@ -15,7 +15,21 @@ const FORMS: readonly ((term: string) => string)[] = [
 	(term) => `Describe ${term}.`,
 	(term) => `Do you know what ${term} is?`,
 	(term) => capital(`${term}?`),
-	(term) => `Please define the term ${term}.`
+	(term) => `Please define the term ${term}.`,
+	(term) => `Tell me what ${term} is.`,
+	(term) => `Could you explain what ${term} is?`,
+	(term) => `I would like to know what ${term} is.`,
+	(term) => `What exactly is ${term}?`,
+	(term) => `How is ${term} defined?`,
+	(term) => `How would you define ${term}?`,
+	(term) => `What do we mean by ${term}?`,
+	(term) => `What is understood by the term ${term}?`,
+	(term) => `State the definition of ${term}.`,
+	(term) => `Give a short definition of ${term}.`,
+	(term) => `In a few words, what is ${term}?`,
+	(term) => `Can you define ${term}?`,
+	(term) => `Is there a definition of ${term}?`,
+	(term) => `Say what ${term} means.`
 ];
 
 /** None where the question is of another kind. */

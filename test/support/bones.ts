@@ -1,0 +1,52 @@
+import type { TrainingPlan, TrainingRow } from '#workers/train/api.ts';
+
+const BONES = [
+	'femur',
+	'tibia',
+	'fibula',
+	'patella',
+	'humerus',
+	'radius',
+	'ulna',
+	'scapula',
+	'clavicle',
+	'sternum'
+];
+
+/** Twenty rows on ten bones: enough to learn in a test. */
+export const boneRows: TrainingRow[] = BONES.flatMap((bone, i) => [
+	{
+		id: `bone-${i}`,
+		content: { kind: 'pair', prompt: `What is the ${bone}?`, response: `The ${bone} is bone number ${i}.` }
+	},
+	{
+		id: `place-${i}`,
+		content: { kind: 'pair', prompt: `Where is the ${bone}?`, response: `At place ${i} of the skeleton.` }
+	}
+]);
+
+/** A small run over them on the bundled model, in seconds. */
+export function bonesPlan(
+	id: string,
+	{ hyperparameters, ...change }: Partial<TrainingPlan> = {}
+): TrainingPlan {
+	return {
+		id,
+		name: 'Bones',
+		base: 'bundled:nano',
+		sources: [{ name: 'Bones', datanet: 'bones', licence: 'CC0-1.0', rows: boneRows }],
+		preset: 'quick',
+		prompts: [],
+		seed: 11,
+		provider: 'wasm',
+		...change,
+		hyperparameters: {
+			rank: 4,
+			alpha: 8,
+			targetModules: ['q_proj', 'v_proj'],
+			epochs: 3,
+			batchTokens: 128,
+			...hyperparameters
+		}
+	};
+}
