@@ -1,3 +1,4 @@
+import type { Download } from 'playwright';
 import { expect, test } from 'vitest';
 import { App } from './app.ts';
 
@@ -126,6 +127,28 @@ test('leaving the page while it trains asks first', async () => {
 	void page.close({ runBeforeUnload: true });
 	expect(await asked).toBe('beforeunload');
 }, 240_000);
+
+test('a second person makes an adapter again from its manifest, and is told that the same came out', async () => {
+	const app = await newRun();
+	const { page } = app;
+	await setSteps(app, 3);
+	await page.getByRole('button', { name: 'Train', exact: true }).click();
+	await page.getByText('Finished', { exact: true }).waitFor({ timeout: 90_000 });
+	const downloads: Download[] = [];
+	page.on('download', (download) => downloads.push(download));
+	await page.getByRole('button', { name: 'Only the PEFT files' }).click();
+	await expect.poll(() => downloads.length, { timeout: 30_000 }).toBe(3);
+	const manifest = downloads.find((download) => download.suggestedFilename() === 'openledger.json');
+	const path = (await manifest?.path()) ?? '';
+
+	const second = await newRun();
+	const chosen = second.page.waitForEvent('filechooser');
+	await second.page.getByRole('button', { name: 'Make an adapter again, to check it' }).click();
+	await (await chosen).setFiles(path);
+	await second.page.getByText('It makes “Pasted rows” again').waitFor();
+	await second.page.getByRole('button', { name: 'Train', exact: true }).click();
+	await second.page.getByText('The same came out').waitFor({ timeout: 120_000 });
+}, 300_000);
 
 test('the chat answers while an adapter is trained', async () => {
 	const app = await newRun({ reply: { maxNewTokens: 32 } });

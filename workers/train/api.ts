@@ -1,3 +1,4 @@
+import type { AdapterManifest } from '#workers/adapters/manifest.ts';
 import type { Content } from '#workers/datanets/contribution.ts';
 import type { EngineSettings, LoadProgress, Provider } from '#workers/protocol.ts';
 import type { Hyperparameters, Preset } from './hyperparameters.ts';
@@ -44,6 +45,8 @@ export interface TrainingPlan {
 	/** 0 to 2³² − 1: decides the split, the order of rows and the first weights. */
 	seed: number;
 	provider: Provider | 'auto';
+	/** Of the adapter that is made again, to see whether the same comes out (repeat.ts). */
+	repeats?: AdapterManifest;
 }
 
 /** Rows as the trainer sees them. */
@@ -152,6 +155,8 @@ export interface RunSummary {
 	bestLoss?: number;
 	/** Step of the weights with the lowest validation loss, else of the last. */
 	bestStep: number;
+	/** Name of the adapter that it makes again. */
+	repeats?: string;
 	/** Set once the adapter is saved: its id in `EngineApi.adapters()`. */
 	adapter?: string;
 	/** Why it failed or ended early, as a sentence for a person. */
@@ -196,6 +201,18 @@ export interface Evaluation {
  */
 export type Weights = 'best' | 'last';
 
+/** A run beside the adapter that it makes again. */
+export interface Repetition {
+	/** Whether the weights are the same bit for bit: PEFT's file has the same SHA-256. */
+	same: boolean;
+	/** SHA-256 (hex) of the weights' file of this run, and of the adapter's as its manifest states it. */
+	sha256: string;
+	expected: string;
+	/** Held-out losses, in nats, where both were measured. */
+	loss?: number;
+	expectedLoss?: number;
+}
+
 export interface SaveOptions {
 	weights?: Weights;
 	name: string;
@@ -238,6 +255,11 @@ export interface TrainApi {
 	save(run: string, options: SaveOptions): Promise<string>;
 	/** The run's weights as PEFT files with their manifest. */
 	export(run: string, options: SaveOptions): Promise<File[]>;
+	/**
+	 * How what came out of a run compares with the adapter that its plan repeats.
+	 * @throws OpenLedgerError `train/unsupported` for a run that repeats none
+	 */
+	compare(run: string): Promise<Repetition>;
 	/** Base and adapter side by side, on at most `rows` held-back rows and on prompts of one's own. */
 	evaluate(
 		run: string,

@@ -20,33 +20,42 @@ const read = readGraph({ graph: 'onnx/model_q4.onnx', files });
 const facts = { rows: 300, tokens: 12_000, longest: 96, hidden: 256, contextLength: 512, gpu: false };
 const settings = { ...presetFor('quick', facts), rank: 16 };
 
-test('memory told by arithmetic is that of the wasm heap within 30 %', async () => {
-	const ort = await Ort.start({ build: 'wasm', threads: 1 });
-	const learner = await WasmLearner.create(ort, read, settings);
-	const zeros = new Float32Array(learner.layout.length);
-	await learner.load({ parameters: zeros, mean: zeros, variance: zeros });
-	const batch = { width: 96, sequences: Array.from({ length: 8 }, (_, i) => [i]) };
-	const ids = Int32Array.from({ length: 96 }, (_, i) => (7 * i) % 4000);
-	const samples = batch.sequences.map(() => ({ ids, targets: ids }));
-	for (let i = 0; i < 2; i++) await learner.accumulate(collate(batch, samples), 0);
-	await learner.evaluate(collate(batch, samples));
-	const heap = heapOf(ort.module).byteLength;
+test.each([
+	{ rank: 16, rows: 8, width: 96, change: {} },
+	{ rank: 4, rows: 2, width: 384, change: { targetModules: ['q_proj', 'v_proj'] } },
+	{ rank: 32, rows: 16, width: 64, change: { recompute: true, dropout: 0.1 } }
+])(
+	'memory told by arithmetic is that of the wasm heap within 30 %: rank $rank, $rows × $width tokens',
+	async ({ rank, rows, width, change }) => {
+		const chosen = { ...settings, rank, ...change };
+		const ort = await Ort.start({ build: 'wasm', threads: 1 });
+		const learner = await WasmLearner.create(ort, read, chosen);
+		const zeros = new Float32Array(learner.layout.length);
+		await learner.load({ parameters: zeros, mean: zeros, variance: zeros });
+		const batch = { width, sequences: Array.from({ length: rows }, (_, i) => [i]) };
+		const ids = Int32Array.from({ length: width }, (_, i) => (7 * i) % 4000);
+		const samples = batch.sequences.map(() => ({ ids, targets: ids }));
+		for (let i = 0; i < 2; i++) await learner.accumulate(collate(batch, samples), 0);
+		await learner.evaluate(collate(batch, samples));
+		const heap = heapOf(ort.module).byteLength;
 
-	const prepared = {
-		read,
-		settings,
-		open: { files },
-		steps: { example: [batch] },
-		choice: { provider: 'wasm' }
-	} as unknown as Prepared;
-	const { bytes, parameters } = predictMemory(prepared);
-	expect(parameters).toBe(learner.layout.length);
-	// What is outside the heap: the worker itself, and vectors.
-	const measured = heap + 64e6 + 6 * 4 * parameters;
-	expect(bytes / measured).toBeGreaterThan(0.7);
-	expect(bytes / measured).toBeLessThan(1.3);
-	await learner.dispose();
-}, 120_000);
+		const prepared = {
+			read,
+			settings: chosen,
+			open: { files },
+			steps: { example: [batch] },
+			choice: { provider: 'wasm' }
+		} as unknown as Prepared;
+		const { bytes, parameters } = predictMemory(prepared);
+		expect(parameters).toBe(learner.layout.length);
+		// What is outside the heap: the worker itself, and vectors.
+		const measured = heap + 64e6 + 6 * 4 * parameters;
+		expect(bytes / measured).toBeGreaterThan(0.7);
+		expect(bytes / measured).toBeLessThan(1.3);
+		await learner.dispose();
+	},
+	120_000
+);
 
 test('memory grows with the tokens of a batch', () => {
 	const graph = trainGraph(read.model, { lora: { rank: 16, modules: MODULES } });

@@ -1,3 +1,4 @@
+import { checkBase } from '#workers/adapters/manifest.ts';
 import type { AdapterLibrary } from '#workers/engine/adapter-library.ts';
 import { readGraph, type ReadGraph } from '#workers/engine/serve-graph.ts';
 import { needsOf } from '#workers/engine/start-decoder.ts';
@@ -57,6 +58,7 @@ export async function prepare(
 	});
 	const open = await models.open(plan.base);
 	try {
+		if (plan.repeats) checkBase(plan.repeats, { id: open.item.name, hashes: open.hashes });
 		const read = readGraph(open);
 		const { memoryBytes, ...machine } = await probeDevice();
 		const choice = chooseProvider(machine, needsOf(open), decided?.provider ?? plan.provider);

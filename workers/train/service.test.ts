@@ -7,6 +7,7 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import { MemoryFolder } from '#workers/models/store/memory-folder.ts';
 import type { TrainEvent, TrainingPlan, TrainingRow } from './api.ts';
 import { MODULES } from './hyperparameters.ts';
+import { repeatedPlan } from './repeat.ts';
 import { TrainService } from './service.ts';
 
 /** The real service in Node on the wasm kernels, with what the app ships served as a static host would. */
@@ -119,6 +120,7 @@ describe('a run', () => {
 		expect(finished.state).toBe('finished');
 		expect(resumed).toEqual(Array.from({ length: finished.steps - 1 }, (_, i) => i + 2));
 		expect(await resultOf(again.id)).toEqual(one);
+		await expect(service.compare(again.id)).rejects.toMatchObject({ code: 'train/unsupported' });
 		const { curve } = await service.run(again.id);
 		expect(curve.map(({ loss }) => loss)).toEqual((await service.run(plan.id)).curve.map(({ loss }) => loss));
 
@@ -133,6 +135,35 @@ describe('a run', () => {
 		const third = planFor({ hyperparameters: { ...hyperparameters, steps: 2 }, prompts: [], seed: 12 });
 		await train(third);
 		expect((await resultOf(third.id)).files).not.toEqual(one.files);
+	}, 300_000);
+
+	test('is made again from its manifest, and told to be the same or not', async () => {
+		const plan = planFor({ hyperparameters: { epochs: 1 }, prompts: [] });
+		await train(plan);
+		const files = await service.export(plan.id, { name: 'Bones' });
+		const text = (await files.find(({ name }) => name === 'openledger.json')?.text()) ?? '';
+		const { rowIds, ...decided } = repeatedPlan(parseManifest(text));
+		expect(rowIds).toEqual(rows.map(({ id }) => id).sort());
+		const again = { ...planFor({ prompts: [] }), ...decided };
+		await train(again);
+		expect((await service.run(again.id)).repeats).toBe('Bones');
+		const { same, sha256, expected, loss, expectedLoss } = await service.compare(again.id);
+		expect([same, sha256, loss]).toEqual([true, expected, expectedLoss]);
+
+		// One row is another.
+		const [first, ...others] = rows;
+		const content = { kind: 'pair', prompt: 'What is the femur?', response: 'Something else.' } as const;
+		const changed = [{ id: first?.id ?? '', content }, ...others];
+		const other = { ...again, id: `${again.id}-other`, sources: [{ name: 'Bones', rows: changed }] };
+		await train(other);
+		expect(await service.compare(other.id)).toMatchObject({ same: false, expected });
+
+		const elsewhere = { ...parseManifest(text), hyperparameters: { rank: 8 } };
+		expect(() => repeatedPlan(elsewhere)).toThrow(/does not say all of its settings/);
+		const manifest = parseManifest(text);
+		const base = { id: 'other', sha256: ['0'.repeat(64)] };
+		const wrong = { ...planFor(), repeats: { ...manifest, base } };
+		await expect(train(wrong)).rejects.toMatchObject({ code: 'adapter/wrong-base' });
 	}, 300_000);
 
 	test('goes on from an adapter, whose origin the new one keeps; stopped, it keeps what it had', async () => {

@@ -3,7 +3,8 @@ import { AdapterLibrary } from '#workers/engine/adapter-library.ts';
 import type { EngineEnvironment } from '#workers/engine/environment.ts';
 import { Tasks } from '#workers/engine/tasks.ts';
 import { Mutex } from '#workers/generate/mutex.ts';
-import { MANIFEST_FILE } from '#workers/adapters/lora-adapter.ts';
+import { MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
+import { parseManifest } from '#workers/adapters/manifest.ts';
 import { ModelLibrary } from '#workers/models/library.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
@@ -12,6 +13,7 @@ import { adapterOf } from './adapter.ts';
 import type {
 	Estimate,
 	Evaluation,
+	Repetition,
 	ReplyPair,
 	RunDetail,
 	RunSummary,
@@ -180,6 +182,28 @@ export class TrainService implements TrainApi {
 
 	async export(run: string, options: SaveOptions): Promise<File[]> {
 		return [...(await this.#result(run, options))].map(([name, bytes]) => new File([bytes], name));
+	}
+
+	async compare(run: string): Promise<Repetition> {
+		const runs = await this.#runs();
+		const { repeats } = (await runs.file(run)).plan;
+		const { name, bestStep } = await runs.detail(run);
+		if (!repeats)
+			throw new OpenLedgerError('train/unsupported', 'This run repeats no other.', {
+				remedy: 'Start a run from the openledger.json of an adapter.',
+				details: { run }
+			});
+		const weights = repeats.training?.bestStep === bestStep ? 'best' : 'last';
+		const files = await this.#result(run, { name, weights });
+		const { files: hashes, evaluation } = parseManifest(files.get(MANIFEST_FILE) ?? '');
+		const [sha256, expected] = [hashes[WEIGHTS_FILE], repeats.files[WEIGHTS_FILE]];
+		return {
+			same: sha256 === expected,
+			sha256,
+			expected,
+			loss: evaluation?.lossAfter,
+			expectedLoss: repeats.evaluation?.lossAfter
+		};
 	}
 
 	async evaluate(

@@ -1,7 +1,9 @@
 import type { DatanetRecord } from '#workers/datanets/store/schema.ts';
 import type { Provider } from '#workers/protocol.ts';
 import type { TrainingPlan, TrainingSource } from '#workers/train/api.ts';
+import { OpenLedgerError } from '#workers/errors.ts';
 import type { Hyperparameters, Preset } from '#workers/train/hyperparameters.ts';
+import type { RepeatedPlan } from '#workers/train/repeat.ts';
 import { preferences } from '../preferences.svelte.ts';
 import { datanetRows, versionOf } from './datanet-rows.ts';
 import type { QuickRows } from './quick-rows.ts';
@@ -28,7 +30,19 @@ export class Draft {
 	sweepSetting = $state<NumberSetting | ''>('');
 	sweepValues = $state('');
 	name = $state('');
+	/** The adapter that is made again: it decides settings, seed and rows. */
+	repeated = $state.raw<RepeatedPlan>();
 	#read = new Map<string, Promise<TrainingSource>>();
+
+	/** Makes an adapter again, of these Datanets as far as they are here; without one the form is free again. */
+	repeat(repeated: RepeatedPlan | undefined, datanets: DatanetRecord[] = []): void {
+		this.repeated = repeated;
+		if (!repeated) return;
+		this.preset = repeated.preset;
+		this.seed = repeated.seed;
+		this.name = `${repeated.repeats?.name ?? ''}, again`;
+		if (datanets.length > 0) this.datanets = datanets;
+	}
 
 	/** What it is called when nobody names it. */
 	get suggestedName(): string {
@@ -74,6 +88,7 @@ export class Draft {
 			this.preset,
 			this.#changes,
 			preferences.values.provider,
+			this.repeated?.repeats?.files,
 			this.questions.length
 		]);
 	}
@@ -85,18 +100,20 @@ export class Draft {
 		return {
 			...(Object.fromEntries(numbers) as Partial<Hyperparameters>),
 			...$state.snapshot(this.choices),
-			...(this.targetModules ? { targetModules: [...this.targetModules] } : {})
+			...(this.targetModules ? { targetModules: [...this.targetModules] } : {}),
+			...this.repeated?.hyperparameters
 		};
 	}
 
 	/** The plan as it stands, for an estimate: nothing is frozen or stored. */
 	async plan(): Promise<TrainingPlan> {
-		const provider: Provider | 'auto' = preferences.values.provider;
-		const sources = await Promise.all(this.datanets.map((datanet) => this.#rows(datanet)));
+		const provider: Provider | 'auto' = this.repeated?.provider ?? preferences.values.provider;
+		let sources = await Promise.all(this.datanets.map((datanet) => this.#rows(datanet)));
 		if (this.quick) {
 			const { name, rows } = this.quick;
 			sources.push({ name, rows });
 		}
+		if (this.repeated) sources = onlyRows(sources, this.repeated.rowIds);
 		return {
 			id: crypto.randomUUID(),
 			name: this.name.trim() || this.suggestedName,
@@ -107,7 +124,8 @@ export class Draft {
 			hyperparameters: this.#changes,
 			prompts: this.questions,
 			seed: this.seed,
-			provider
+			provider,
+			repeats: this.repeated?.repeats
 		};
 	}
 
@@ -141,4 +159,19 @@ export class Draft {
 		rows.catch(() => this.#read.delete(key));
 		return rows;
 	}
+}
+
+/** The rows with these ids. @throws OpenLedgerError `train/no-rows` where some are not among the sources' */
+function onlyRows(sources: readonly TrainingSource[], ids: readonly string[]): TrainingSource[] {
+	const wanted = new Set(ids);
+	const found = sources
+		.map((source) => ({ ...source, rows: source.rows.filter(({ id }) => wanted.has(id)) }))
+		.filter(({ rows }) => rows.length > 0);
+	const count = new Set(found.flatMap(({ rows }) => rows.map(({ id }) => id))).size;
+	if (count === wanted.size) return found;
+	throw new OpenLedgerError(
+		'train/no-rows',
+		`Of the ${wanted.size} rows that the adapter was made of, ${count} are here.`,
+		{ remedy: 'Choose the Datanets that it names as well, or get them from the person who made it.' }
+	);
 }

@@ -57,6 +57,7 @@ export function foldRun(file: RunFile, records: readonly RunRecord[]): RunDetail
 			rows: length
 		})),
 		prompts: plan.prompts,
+		repeats: plan.repeats?.name,
 		state: 'running',
 		step: 0,
 		steps,
