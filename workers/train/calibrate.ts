@@ -3,7 +3,7 @@ import type { Estimate } from './api.ts';
 import type { Learner } from './learner/learner.ts';
 import type { Prepared } from './prepare.ts';
 import { paddedTokens, type MicroBatch } from './rows/batches.ts';
-import { collate } from './rows/collate.ts';
+import { collate, type BatchArrays } from './rows/collate.ts';
 import type { Vectors } from './runs/training-state.ts';
 
 /** Micro-batches that are timed; their median speed counts. */
@@ -35,7 +35,7 @@ export interface Calibration {
  */
 export async function calibrate(
 	learner: Learner,
-	{ steps, training }: Prepared,
+	{ steps, training, settings }: Prepared,
 	vectors: Vectors,
 	signal?: AbortSignal
 ): Promise<Calibration> {
@@ -51,14 +51,18 @@ export async function calibrate(
 		await yieldToEvents();
 		return taken;
 	};
+	const accumulate = (arrays: BatchArrays) => {
+		const size = arrays.rows * arrays.width * learner.hidden;
+		return learner.accumulate(arrays, 0, settings.distillation > 0 ? new Float32Array(size) : undefined);
+	};
 	// The first run plans its memory; it does not count.
-	await learner.accumulate(collate(largest, training), 0);
+	await accumulate(collate(largest, training));
 	const speeds: number[] = [];
 	for (const batch of timed) {
 		const arrays = collate(batch, training);
 		const update = () => learner.update({ step: 1, learningRate: 0 });
 		const taken = await seconds(async () => {
-			await learner.accumulate(arrays, 0);
+			await accumulate(arrays);
 			await update();
 		});
 		speeds.push(paddedTokens(batch) / taken);

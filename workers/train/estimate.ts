@@ -6,6 +6,7 @@ import { trainOptions } from './learner/graph-options.ts';
 import { peakBytes } from './memory.ts';
 import type { Prepared } from './prepare.ts';
 import { paddedTokens } from './rows/batches.ts';
+import { Teacher } from './teacher.ts';
 
 /** Compiled code, empty heap, the worker itself. */
 const RUNTIME_BYTES = 64e6;
@@ -39,8 +40,9 @@ export function predictMemory({
 }: Pick<Prepared, 'read' | 'open' | 'settings' | 'steps' | 'choice'>): {
 	bytes: number;
 	parameters: number;
+	hidden: number;
 } {
-	const { model, layout } = trainGraph(read.model, trainOptions(settings));
+	const { model, layout, hidden } = trainGraph(read.model, trainOptions(settings));
 	const { width, sequences } = [...steps.example].sort((a, b) => paddedTokens(b) - paddedTokens(a))[0] ?? {
 		width: settings.maxLength,
 		sequences: [[]]
@@ -52,7 +54,7 @@ export function predictMemory({
 		2 * files +
 		(choice.provider === 'wasm' ? ARENA : 1) * peakBytes(model, sequences.length, width) +
 		VECTORS * 4 * layout.length;
-	return { bytes, parameters: layout.length };
+	return { bytes, parameters: layout.length, hidden };
 }
 
 /** An estimate from arithmetic (`measured` absent: its times are 0) or from a measurement on the device. */
@@ -64,11 +66,15 @@ export function estimateOf(
 ): Estimate {
 	const { settings, dataset, choice, steps, validation, memoryBytes: device } = prepared;
 	const limit = memoryLimit(choice.provider, device);
-	const memoryBytes = measured?.memoryBytes ? RUNTIME_BYTES + measured.memoryBytes : predicted.bytes;
+	const { report } = dataset;
+	const isTaught = settings.distillation > 0;
+	const memoryBytes =
+		(measured?.memoryBytes ? RUNTIME_BYTES + measured.memoryBytes : predicted.bytes) +
+		(isTaught ? Teacher.bytes(report.learntTokens, predicted.hidden) : 0);
 	const fits = memoryBytes <= limit;
 	return {
 		hyperparameters: settings,
-		rows: dataset.report,
+		rows: report,
 		provider: choice.provider,
 		steps: steps.steps,
 		seconds: measured ? secondsOf(prepared, prompts, measured) : 0,
@@ -94,7 +100,7 @@ export function estimateOf(
 		const decoded = validations * asked * SAMPLE_TOKENS * DECODE_OVER_TRAIN;
 		return (
 			tokens / speed.tokensPerSecond +
-			(validations * held) / speed.validationTokensPerSecond +
+			(validations * held + (isTaught ? report.tokens : 0)) / speed.validationTokensPerSecond +
 			decoded / speed.tokensPerSecond
 		);
 	}

@@ -8,6 +8,7 @@ const sound: Hyperparameters = {
 	rankStabilised: false,
 	targetModules: ['q_proj', 'v_proj'],
 	dropout: 0,
+	distillation: 0,
 	optimiser: 'adamw',
 	learningRate: 1e-3,
 	schedule: 'cosine',

@@ -16,6 +16,11 @@ export interface Hyperparameters {
 	targetModules: string[];
 	/** Share of a branch's inputs that is left out at random in training, 0 to 0.9. */
 	dropout: number;
+	/**
+	 * Share of each target that is what the base itself expects instead of the label, 0 to 0.9 (Hinton et al. 2015, with the
+	 * base as teacher). Rows are learnt by heart all the same where it is below a half.
+	 */
+	distillation: number;
 	optimiser: 'adamw' | 'sgd';
 	/** At its highest, after the warm-up. */
 	learningRate: number;
@@ -68,6 +73,7 @@ export const RANGES: {
 	rank: { least: 1, most: 256, integer: true },
 	alpha: { least: 0, most: 4096, above: true },
 	dropout: { least: 0, most: 0.9 },
+	distillation: { least: 0, most: 0.9 },
 	learningRate: { least: 0, most: 1, above: true },
 	warmup: { least: 0, most: 0.9 },
 	epochs: { least: 1, most: 1000, integer: true },

@@ -39,3 +39,8 @@ test('wider models take smaller steps', () => {
 	expect(rate(576)).toBeLessThan(rate(256));
 	expect(rate(2048)).toBeCloseTo(rate(256) / 8, 4);
 });
+
+test('the base’s expectations are not kept where they would fill the memory', () => {
+	expect(presetFor('quick', facts).distillation).toBeGreaterThan(0);
+	expect(presetFor('quick', { ...facts, tokens: 1e6, hidden: 2048 }).distillation).toBe(0);
+});

@@ -1,5 +1,6 @@
 import type { Hyperparameters, Preset } from './hyperparameters.ts';
 import { MODULES } from './hyperparameters.ts';
+import { Teacher } from './teacher.ts';
 
 /** What presets are chosen from. */
 export interface PresetFacts {
@@ -23,20 +24,23 @@ interface Recipe {
 	epochs: readonly [few: number, many: number];
 	learningRate: number;
 	dropout: number;
+	/** Where rows are learnt by heart, that is, seen many times. */
+	distillation: number;
 }
 
 /** Found by experiment on the bundled model, which is 256 wide (docs/decisions/training-presets.md). */
 const RECIPES: Record<Preset, Recipe> = {
-	quick: { rank: 16, epochs: [18, 1], learningRate: 3e-3, dropout: 0 },
-	balanced: { rank: 32, epochs: [24, 2], learningRate: 3e-3, dropout: 0.2 },
-	thorough: { rank: 32, epochs: [40, 4], learningRate: 2e-3, dropout: 0.3 }
+	quick: { rank: 16, epochs: [18, 1], learningRate: 2e-3, dropout: 0, distillation: 0.4 },
+	balanced: { rank: 32, epochs: [24, 2], learningRate: 2e-3, dropout: 0.1, distillation: 0.4 },
+	thorough: { rank: 32, epochs: [40, 4], learningRate: 1.5e-3, dropout: 0.1, distillation: 0.4 }
 };
 const REFERENCE_WIDTH = 256;
+const TEACHER_LIMIT = 256e6;
 const [FEW, MANY] = [300, 30_000];
 
 /** Settings for a Datanet, a base and a device. Pure: the same facts give the same settings. */
 export function presetFor(preset: Preset, facts: PresetFacts): Hyperparameters {
-	const { rank, epochs, learningRate, dropout } = RECIPES[preset];
+	const { rank, epochs, learningRate, dropout, distillation } = RECIPES[preset];
 	const place = Math.log(facts.rows / FEW) / Math.log(MANY / FEW);
 	const share = Math.min(1, Math.max(0, place));
 	const maxLength = Math.min(facts.contextLength, 512);
@@ -46,6 +50,8 @@ export function presetFor(preset: Preset, facts: PresetFacts): Hyperparameters {
 		rankStabilised: false,
 		targetModules: [...MODULES],
 		dropout,
+		// What the base expects is kept for every learnt token: too much for large Datanets, which are read once or twice anyway.
+		distillation: Teacher.bytes(facts.tokens, facts.hidden) <= TEACHER_LIMIT ? distillation : 0,
 		optimiser: 'adamw',
 		learningRate: Number((learningRate * Math.min(1, REFERENCE_WIDTH / facts.hidden)).toPrecision(2)),
 		schedule: 'cosine',

@@ -19,6 +19,7 @@ const settings: Hyperparameters = {
 	...presetFor('quick', facts),
 	rank: 4,
 	alpha: 8,
+	distillation: 0,
 	learningRate: 0.02,
 	batchTokens: 64,
 	epochs: 3,
@@ -153,6 +154,24 @@ describe('a trainer', () => {
 		expect(end).toBe('paused');
 		expect(checkpoints.at(-1)).toBe(steps.at(-1));
 		await learner.dispose();
+	});
+
+	test('takes a share of each target from what the base expects: before the first step the gradient is that much shorter', async () => {
+		const normsOf = async (distillation: number) => {
+			const learner = await learnerFor({ distillation });
+			const norms: number[] = [];
+			const losses: number[] = [];
+			const change = { distillation, epochs: 1, clip: 0 };
+			await start(learner, change, {
+				step: async ({ gradientNorm, loss }) => void (norms.push(gradientNorm), losses.push(loss))
+			});
+			await learner.dispose();
+			return { first: norms[0] as number, loss: losses[0] as number };
+		};
+		const [plain, taught] = [await normsOf(0), await normsOf(0.4)];
+		// q = (1 − s) · label + s · p at the base's own p: the gradient p − q is (1 − s)(p − label).
+		expect(taught.first / plain.first).toBeCloseTo(0.6, 4);
+		expect(taught.loss).toBeCloseTo(plain.loss, 5);
 	});
 
 	test('learns: the loss of its rows falls', async () => {

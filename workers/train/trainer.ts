@@ -10,6 +10,7 @@ import { draw } from './rows/random.ts';
 import type { StepPlan } from './rows/step-plan.ts';
 import type { Progress, TrainingState, Vectors } from './runs/training-state.ts';
 import { learningRate } from './schedule.ts';
+import { Teacher } from './teacher.ts';
 import { meanLoss, validationBatches } from './validation.ts';
 
 /** What a trainer tells, and hands over to be kept. All are awaited: training goes on when they are done. */
@@ -59,6 +60,7 @@ export class Trainer {
 	readonly #now: () => number;
 	#lastCheckpoint: number;
 	#losses: number[] = [];
+	#teacher: Teacher | undefined;
 
 	constructor(options: TrainerOptions) {
 		this.#options = options;
@@ -73,9 +75,14 @@ export class Trainer {
 	 * @throws OpenLedgerError `train/diverged` when a loss or gradient is not finite, or far above the start's; `device/*`
 	 */
 	async train(): Promise<TrainerEnd> {
-		const { learner, plan, state, signal } = this.#options;
+		const { learner, plan, state, signal, settings, training, seed } = this.#options;
 		const progress = this.#progress;
 		await learner.load(state.vectors);
+		if (settings.distillation > 0) {
+			const started = this.#now();
+			this.#teacher = await Teacher.of(learner, training, settings, seed);
+			progress.seconds += (this.#now() - started) / 1000;
+		}
 		if (progress.step === 0 && progress.best === undefined) {
 			await this.#options.sink.checkpoint({ progress: structuredClone(progress), vectors: state.vectors });
 			await this.#validate();
@@ -110,7 +117,8 @@ export class Trainer {
 		};
 		for (const [i, batch] of batches.entries()) {
 			const dropoutSeed = Math.floor(draw(seed, 'dropout', progress.step, i) * 2 ** 32);
-			const part = await learner.accumulate(collate(batch, training, wording), dropoutSeed);
+			const arrays = collate(batch, training, wording);
+			const part = await learner.accumulate(arrays, dropoutSeed, this.#teacher?.for(batch, arrays));
 			loss.sum += part.sum;
 			loss.tokens += part.tokens;
 			tokens += paddedTokens(batch);

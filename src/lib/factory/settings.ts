@@ -19,7 +19,8 @@ export const FIELDS: { title: string; fields: Field[] }[] = [
 			{ name: 'steps', label: 'Steps', hint: 'Instead of epochs; 0: as many as those need' },
 			{ name: 'rank', label: 'Rank', hint: 'Size of the adapter' },
 			{ name: 'alpha', label: 'Alpha', hint: 'Strength; usually twice the rank' },
-			{ name: 'dropout', label: 'Dropout', hint: 'Share left out at random' }
+			{ name: 'dropout', label: 'Dropout', hint: 'Share left out at random' },
+			{ name: 'distillation', label: 'Distillation', hint: 'Share of the base’s own view in each target' }
 		]
 	},
 	{

@@ -10,6 +10,16 @@ export interface CrossEntropy {
 	gradient: string | undefined;
 	/** d Σ weight · nll / d head, [vocab, hidden], where asked for. */
 	headGradient: string | undefined;
+	/** Σ p · row of the head: what the model expects, [tokens, hidden], where asked for. */
+	expected: string | undefined;
+}
+
+/** Expectations of a teacher, and which share of the target is theirs instead of the label's. */
+export interface Teacher {
+	/** Its Σ p · row over the same head, [tokens, hidden]. */
+	expected: string;
+	/** float32 [], 0 to 1 */
+	share: string;
 }
 
 /**
@@ -18,14 +28,18 @@ export interface CrossEntropy {
  * Σ exp and Σ exp · row, and scales them when a larger one comes: each stretch is computed once.
  * The gradient is weight · (Σ p · row − row of the label): neither one-hot vectors nor scattering, which leave the GPU.
  *
+ * With a teacher it is that of the distillation loss (Hinton et al. 2015) at temperature 1, −Σ q · log p with
+ * q = (1 − share) · label + share · teacher's p. Of the teacher it needs no more than Σ p · row, since all logits are products
+ * with rows of one head. The reported nll is that of the labels all the same.
+ *
  * @param labels int32 [tokens], negative for none
  * @param weights float32 [tokens, 1]
  */
 export function crossEntropy(
 	write: GraphWriter,
 	head: Head,
-	input: { hidden: string; labels: string; weights: string },
-	options: { chunk: number; gradient: boolean; headGradient: boolean }
+	input: { hidden: string; labels: string; weights: string; teacher?: Teacher },
+	options: { chunk: number; expected: boolean; gradient: boolean; headGradient: boolean }
 ): CrossEntropy {
 	const { hidden, labels } = input;
 	const labelled = write.op('GreaterOrEqual', [labels, write.scalar('int32', 0)]);
@@ -60,21 +74,27 @@ export function crossEntropy(
 		const rows = (sum: string[]) => write.op('Gemm', [exps, value, ...sum], byOutput ? {} : { transB: 1 });
 		if (largest === undefined) {
 			total = share;
-			if (options.gradient) mean = rows([]);
+			if (options.expected) mean = rows([]);
 		} else {
 			const fade = write.op('Exp', [write.op('Sub', [largest, now])]);
 			total = write.op('Add', [write.op('Mul', [total, fade]), share]);
-			if (options.gradient) mean = rows([write.op('Mul', [mean, fade])]);
+			if (options.expected) mean = rows([write.op('Mul', [mean, fade])]);
 		}
 		largest = now;
 	}
 	const normaliser = write.op('Add', [largest ?? '', write.op('Log', [total])]);
 	const nll = write.op('Mul', [write.op('Sub', [normaliser, chosen]), column]);
-	if (!options.gradient) return { nll, counted: column, gradient: undefined, headGradient: undefined };
-	const expected = write.op('Div', [mean, total]);
+	const expected = options.expected ? write.op('Div', [mean, total]) : undefined;
+	const forward = { nll, counted: column, expected, gradient: undefined, headGradient: undefined };
+	if (!options.gradient || expected === undefined) return forward;
 	const weight = write.op('Mul', [input.weights, column]);
-	const gradient = write.op('Mul', [write.op('Sub', [expected, targets]), weight]);
-	if (!options.headGradient) return { nll, counted: column, gradient, headGradient: undefined };
+	let wanted = targets;
+	if (input.teacher) {
+		const apart = write.op('Sub', [input.teacher.expected, targets]);
+		wanted = write.op('Add', [targets, write.op('Mul', [apart, input.teacher.share])]);
+	}
+	const gradient = write.op('Mul', [write.op('Sub', [expected, wanted]), weight]);
+	if (!options.headGradient) return { ...forward, gradient };
 
 	// A second pass, now that the normaliser is known: Σ p · weight · hidden, less the label's share.
 	const weighted = write.op('Mul', [hidden, weight]);
@@ -89,7 +109,7 @@ export function crossEntropy(
 	const places = write.op('Cast', [write.op('Reshape', [safe, write.integers(-1, 1)])], { to: 7 });
 	const taken = write.op('Neg', [weighted]);
 	const headGradient = write.op('ScatterND', [spread, places, taken], { reduction: 'add' });
-	return { nll, counted: column, gradient, headGradient };
+	return { ...forward, gradient, headGradient };
 }
 
 function stretch(write: GraphWriter, value: string, from: number, to: number, length: number): string {

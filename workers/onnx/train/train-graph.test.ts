@@ -209,6 +209,56 @@ describe.each([
 		);
 	});
 
+	test('a teacher’s expectations take the place of a share of the label', async () => {
+		const [share, at] = [0.3, 5];
+		const prefix = ids(at + 1);
+		// One row for each token that could come next: their gradients, mixed, are the one that is wanted.
+		const every = trainingFeeds(
+			Array.from({ length: config.vocab }, (_, next) => ({
+				sequences: [[...prefix, next]],
+				weight: (_: number, place: number) => Number(place === at + 1)
+			}))
+		);
+		const { model: taught, layout, hidden } = evaluateGraph(model, { lora: { rank: RANK }, vocabularyChunk: 16, expected: true }); // prettier-ignore
+		const told = await run(taught, { ...every, parameters: randomParameters(layout, 8), scale });
+		const width = prefix.length + 1;
+		const p = Array.from({ length: config.vocab }, (_, v) => Math.exp(-(floats(told.nll)[v * width + at] ?? NaN))); // prettier-ignore
+		expect(p.reduce((sum, value) => sum + value)).toBeCloseTo(1, 4);
+
+		const parameters = randomParameters(layout, 7);
+		const byLabel = trainGraph(model, { lora: { rank: RANK }, gradient: 'rows' });
+		const gradients = floats((await run(byLabel.model, { ...every, parameters, scale })).gradient);
+		const label = 3;
+		const wanted = new Float32Array(layout.length);
+		p.forEach((probability, v) => {
+			const factor = share * probability + (v === label ? 1 - share : 0);
+			for (let i = 0; i < wanted.length; i++)
+				wanted[i] = (wanted[i] ?? 0) + factor * (gradients[v * layout.length + i] ?? 0);
+		});
+
+		const student = trainGraph(model, { lora: { rank: RANK }, teacher: true });
+		const row = <T extends Values>({ data, dims }: T, size: number): Values => ({
+			data: data.slice(label * size, (label + 1) * size) as Float32Array,
+			dims: [1, ...dims.slice(1)]
+		});
+		const single = Object.fromEntries(
+			Object.entries(every).map(([name, values]) => [
+				name,
+				name === 'row_shape'
+					? { data: BigInt64Array.of(1n, BigInt(width), -1n), dims: [3] }
+					: row(values, width)
+			])
+		);
+		const found = await run(student.model, {
+			...single,
+			parameters,
+			scale,
+			teacher: row(told.expected as Values, width * hidden),
+			teacher_share: { data: Float32Array.of(share), dims: [] }
+		});
+		expect(relativeError(floats(found.gradient), wanted)).toBeLessThan(1e-4);
+	});
+
 	test('some modules of some layers: their part of the whole gradient, with no way back below them', async () => {
 		const some = { rank: RANK, modules: ['q_proj', 'v_proj', 'up_proj'], layers: [1, 2] };
 		const part = trainGraph(model, { lora: some });

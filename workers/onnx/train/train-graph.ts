@@ -23,6 +23,8 @@ export interface LossGraphOptions {
 	full?: boolean;
 	/** Logits of how many tokens of the vocabulary exist at once; 8,192 unless told. */
 	vocabularyChunk?: number;
+	/** Of a graph that evaluates: also gives `expected`. */
+	expected?: boolean;
 }
 
 export interface TrainGraphOptions extends LossGraphOptions {
@@ -32,6 +34,8 @@ export interface TrainGraphOptions extends LossGraphOptions {
 	recompute?: 'none' | 'layers';
 	/** Takes the input `dropout`: a mask over what the adapters read. */
 	dropout?: boolean;
+	/** Takes the inputs `teacher` and `teacher_share`. Not with `full`, where the head changes. */
+	teacher?: boolean;
 }
 
 /**
@@ -44,14 +48,19 @@ export interface TrainGraphOptions extends LossGraphOptions {
  * - `row_shape`: int64 [3], on the CPU: batch, sequence, −1.
  * - `parameters`: float32 [layout.length]; `scale`: float32 [], alpha / rank. Those two where there is an adapter.
  * - `dropout`: float32 [batch, sequence, dropoutWidth], 0 or 1 / (1 − p), where asked for.
+ * - `teacher`: float32 [batch, sequence, hidden], the output `expected` of another adapter, or of an earlier state of this one;
+ *   `teacher_share`: float32 [], the part of each label that gives way to it (cross-entropy.ts). Where asked for.
  *
  * Outputs: `loss` float32 [batch], Σ weight · nll of each row; `weight` float32 [batch], Σ weight over tokens with a label;
  * then `gradient`, of Σ loss (not of the mean): float32 [length] or [batch, length]; or, to evaluate, `nll` float32
- * [batch, sequence], 0 where there is no label.
+ * [batch, sequence], 0 where there is no label, and `expected` float32 [batch, sequence, hidden], the mean of the head's rows under
+ * the prediction.
  */
 export interface LossGraph {
 	model: Model;
 	layout: ParameterLayout;
+	/** Width of the hidden states. */
+	hidden: number;
 	/** Columns of the input `dropout`; 0 where it is not taken. */
 	dropoutWidth: number;
 }
@@ -75,7 +84,7 @@ export function evaluateGraph(model: Model, options: LossGraphOptions = {}): Los
 
 function buildLossGraph(
 	given: Model,
-	{ lora, full, vocabularyChunk = 8192 }: LossGraphOptions,
+	{ lora, full, vocabularyChunk = 8192, expected = false }: LossGraphOptions,
 	train: TrainGraphOptions | undefined
 ): LossGraph {
 	const lowered = lowerDecoder(given);
@@ -121,12 +130,19 @@ function buildLossGraph(
 		graph.input('parameters', 'float32', [layout.length]);
 	}
 
+	const matrix = new Head(graph, write, head, headMatrix);
+	if (train?.teacher) {
+		graph.input('teacher', 'float32', [...TOKENS, matrix.hidden]);
+		graph.input('teacher_share', 'float32', []);
+	}
+	const teacher = train?.teacher && { expected: flat('teacher', matrix.hidden), share: 'teacher_share' };
 	const loss = crossEntropy(
 		write,
-		new Head(graph, write, head, headMatrix),
-		{ hidden: head.x, labels: flat('labels'), weights },
+		matrix,
+		{ hidden: head.x, labels: flat('labels'), weights, ...(teacher && { teacher }) },
 		{
 			chunk: vocabularyChunk,
+			expected: train !== undefined || expected,
 			gradient: train !== undefined,
 			headGradient: train !== undefined && headMatrix !== undefined
 		}
@@ -138,6 +154,11 @@ function buildLossGraph(
 	if (!train) {
 		graph.node('Reshape', [write.op('Reshape', [loss.nll, ROW_SHAPE]), write.integers(0, -1)], ['nll']);
 		graph.output('nll', 'float32', [...TOKENS]);
+		if (loss.expected) {
+			const rows = write.op('Reshape', [loss.expected, ROW_SHAPE]);
+			graph.node('Identity', [rows], ['expected']);
+			graph.output('expected', 'float32', [...TOKENS, matrix.hidden]);
+		}
 	} else if (trained && loss.gradient) {
 		const { headGradient } = loss;
 		const headSeed: [string, string][] = headMatrix && headGradient ? [[headMatrix, headGradient]] : [];
@@ -152,7 +173,7 @@ function buildLossGraph(
 	}
 	prune(graph);
 	validate(graph);
-	return { model, layout, dropoutWidth };
+	return { model, layout, hidden: matrix.hidden, dropoutWidth };
 }
 
 /**

@@ -20,6 +20,20 @@ export function batchFeeds(
 	]);
 }
 
+/** A teacher's expectations [rows, width, hidden], and the share of each label that gives way to them. */
+export function teacherFeeds(
+	ort: Ort,
+	{ rows, width }: BatchArrays,
+	expected: Float32Array,
+	share: number
+): [string, OrtTensor][] {
+	const dims = [rows, width, expected.length / (rows * width)];
+	return [
+		['teacher', ort.tensor('float32', expected, dims)],
+		['teacher_share', ort.tensor('float32', Float32Array.of(share), [])]
+	];
+}
+
 /** [rows, width, `columns`]: 0 with probability `share`, else what keeps the mean. */
 export function dropoutMask(
 	ort: Ort,

@@ -2,7 +2,7 @@ import type { ReadGraph } from '#workers/engine/serve-graph.ts';
 import type { Model } from '#workers/onnx/model.ts';
 import { accumulatorGraph, optimiserGraph } from '#workers/onnx/train/optimiser.ts';
 import type { ParameterLayout } from '#workers/onnx/train/parameters.ts';
-import { evaluateGraph, trainGraph } from '#workers/onnx/train/train-graph.ts';
+import { evaluateGraph, trainGraph, type LossGraph } from '#workers/onnx/train/train-graph.ts';
 import { writeModel } from '#workers/onnx/write.ts';
 import { elementCount } from '#workers/runtime/element-count.ts';
 import { GpuSession } from '#workers/runtime/gpu-session.ts';
@@ -14,7 +14,7 @@ import { scaleOf } from '../adapter.ts';
 import type { Hyperparameters } from '../hyperparameters.ts';
 import type { BatchArrays } from '../rows/collate.ts';
 import type { Vectors } from '../runs/training-state.ts';
-import { batchFeeds, dropoutMask } from './feeds.ts';
+import { batchFeeds, dropoutMask, teacherFeeds } from './feeds.ts';
 import { evaluateOptions, trainOptions } from './graph-options.ts';
 import type { BatchLoss, Learner, Update } from './learner.ts';
 
@@ -41,6 +41,7 @@ interface Sessions {
  */
 export class GpuLearner implements Learner {
 	readonly layout: ParameterLayout;
+	readonly hidden: number;
 	readonly #ort: Ort;
 	readonly #device: GPUDevice;
 	readonly #read: ReadGraph;
@@ -63,7 +64,7 @@ export class GpuLearner implements Learner {
 		device: GPUDevice,
 		read: ReadGraph,
 		settings: Hyperparameters,
-		graph: { layout: ParameterLayout; dropoutWidth: number },
+		graph: Pick<LossGraph, 'layout' | 'hidden' | 'dropoutWidth'>,
 		sessions: Sessions
 	) {
 		this.#ort = ort;
@@ -72,6 +73,7 @@ export class GpuLearner implements Learner {
 		this.#settings = settings;
 		this.#sessions = sessions;
 		this.layout = graph.layout;
+		this.hidden = graph.hidden;
 		this.#dropoutWidth = graph.dropoutWidth;
 		this.#scale = ort.tensor('float32', Float32Array.of(scaleOf(settings)), []);
 		const vector = () => this.#tensor([graph.layout.length]);
@@ -121,7 +123,7 @@ export class GpuLearner implements Learner {
 		}));
 	}
 
-	accumulate(batch: BatchArrays, dropoutSeed: number): Promise<BatchLoss> {
+	accumulate(batch: BatchArrays, dropoutSeed: number, teacher?: Float32Array): Promise<BatchLoss> {
 		return this.#ort.exclusive(async () => {
 			const feeds = batchFeeds(this.#ort, batch);
 			if (this.#dropoutWidth > 0)
@@ -129,6 +131,9 @@ export class GpuLearner implements Learner {
 					'dropout',
 					dropoutMask(this.#ort, batch, this.#dropoutWidth, this.#settings.dropout, dropoutSeed)
 				);
+			if (teacher)
+				for (const [name, tensor] of teacherFeeds(this.#ort, batch, teacher, this.#settings.distillation))
+					feeds.set(name, tensor);
 			const sum = await this.#losses(this.#sessions.train, feeds, batch, { gradient: this.#gradient });
 			await this.#add();
 			this.#tokens += batch.learnt;
@@ -201,6 +206,38 @@ export class GpuLearner implements Learner {
 		});
 	}
 
+	async *expectations(
+		batches: readonly BatchArrays[],
+		parameters: Float32Array
+	): AsyncGenerator<Float32Array> {
+		const graph = evaluateGraph(this.#read.model, { ...evaluateOptions(this.#settings), expected: true });
+		const weights = this.#tensor([parameters.length]);
+		const session = await this.#ort.exclusive(async () => {
+			this.#device.queue.writeBuffer(weights.buffer, 0, new Float32Array(parameters));
+			return open(this.#ort, this.#device, graph.model, this.#read);
+		});
+		try {
+			for (const batch of batches)
+				yield await this.#ort.exclusive(async () => {
+					const nll = this.#tensor([batch.rows, batch.width]);
+					const expected = this.#tensor([batch.rows, batch.width, this.hidden]);
+					try {
+						const feeds = batchFeeds(this.#ort, batch);
+						await this.#losses(session, feeds, batch, { nll, expected }, weights);
+						return await this.#readBack(expected);
+					} finally {
+						nll.dispose();
+						expected.dispose();
+					}
+				});
+		} finally {
+			await this.#ort.exclusive(() => {
+				weights.dispose();
+				session.dispose();
+			});
+		}
+	}
+
 	async dispose(): Promise<void> {
 		await this.#ort.exclusive(() => {
 			const pairs = [this.#parameters, this.#mean, this.#variance, this.#sum];
@@ -217,12 +254,13 @@ export class GpuLearner implements Learner {
 		session: GpuSession,
 		feeds: Map<string, OrtTensor>,
 		{ rows }: BatchArrays,
-		outputs: Record<string, GpuTensor>
+		outputs: Record<string, GpuTensor>,
+		parameters = this.#parameters.now
 	): Promise<number> {
 		const [loss, weight] = [this.#tensor([rows]), this.#tensor([rows])];
 		try {
 			for (const [name, tensor] of feeds) await session.bindInput(name, tensor);
-			await session.bindInput('parameters', this.#parameters.now);
+			await session.bindInput('parameters', parameters);
 			await session.bindInput('scale', this.#scale);
 			for (const [name, tensor] of Object.entries({ loss, weight, ...outputs }))
 				session.bindOutput(name, tensor);

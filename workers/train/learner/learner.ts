@@ -21,6 +21,8 @@ export interface Update {
  */
 export interface Learner {
 	readonly layout: ParameterLayout;
+	/** Width of the base's hidden states. */
+	readonly hidden: number;
 	/** Sets everything that is learnt; any gradient so far is dropped. */
 	load(vectors: Vectors): Promise<void>;
 	/** A copy of it. */
@@ -28,13 +30,16 @@ export interface Learner {
 	/**
 	 * Adds a micro-batch's gradient to that of the step under way.
 	 * @param dropoutSeed decides what dropout leaves out
+	 * @param teacher its expectations, [rows, width, hidden], where settings ask for distillation
 	 */
-	accumulate(batch: BatchArrays, dropoutSeed: number): Promise<BatchLoss>;
+	accumulate(batch: BatchArrays, dropoutSeed: number, teacher?: Float32Array): Promise<BatchLoss>;
 	/** One optimiser step on the mean gradient of the tokens accumulated. Returns the gradient's length before clipping. */
 	update(update: Update): Promise<number>;
 	/** Forgets what was accumulated. */
 	discard(): void;
 	/** The loss under the present weights, without dropout. */
 	evaluate(batch: BatchArrays): Promise<BatchLoss>;
+	/** What the model expects at each token under other weights: mean of the head's rows, [rows, width, hidden] of each batch. */
+	expectations(batches: readonly BatchArrays[], parameters: Float32Array): AsyncIterable<Float32Array>;
 	dispose(): Promise<void>;
 }

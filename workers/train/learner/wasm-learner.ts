@@ -10,7 +10,7 @@ import { scaleOf } from '../adapter.ts';
 import type { Hyperparameters } from '../hyperparameters.ts';
 import type { BatchArrays } from '../rows/collate.ts';
 import type { Vectors } from '../runs/training-state.ts';
-import { batchFeeds, dropoutMask } from './feeds.ts';
+import { batchFeeds, dropoutMask, teacherFeeds } from './feeds.ts';
 import { evaluateOptions, trainOptions } from './graph-options.ts';
 import type { BatchLoss, Learner, Update } from './learner.ts';
 import { optimise } from './optimiser.ts';
@@ -18,6 +18,7 @@ import { optimise } from './optimiser.ts';
 /** A learner on the wasm kernels. Weights of the base stay in the form in which they are stored. */
 export class WasmLearner implements Learner {
 	readonly layout: ParameterLayout;
+	readonly hidden: number;
 	readonly #ort: Ort;
 	readonly #read: ReadGraph;
 	readonly #settings: Hyperparameters;
@@ -37,7 +38,7 @@ export class WasmLearner implements Learner {
 		ort: Ort,
 		read: ReadGraph,
 		settings: Hyperparameters,
-		graph: Pick<LossGraph, 'layout' | 'dropoutWidth'>,
+		graph: Pick<LossGraph, 'layout' | 'hidden' | 'dropoutWidth'>,
 		session: OrtSession
 	) {
 		this.#ort = ort;
@@ -45,6 +46,7 @@ export class WasmLearner implements Learner {
 		this.#settings = settings;
 		this.#train = session;
 		this.layout = graph.layout;
+		this.hidden = graph.hidden;
 		this.#dropoutWidth = graph.dropoutWidth;
 		this.#parameters = ort.allocate('float32', [graph.layout.length]);
 		this.#scale = ort.tensor('float32', Float32Array.of(scaleOf(settings)), []);
@@ -71,13 +73,16 @@ export class WasmLearner implements Learner {
 		};
 	}
 
-	async accumulate(batch: BatchArrays, dropoutSeed: number): Promise<BatchLoss> {
+	async accumulate(batch: BatchArrays, dropoutSeed: number, teacher?: Float32Array): Promise<BatchLoss> {
 		const feeds = batchFeeds(this.#ort, batch);
 		if (this.#dropoutWidth > 0)
 			feeds.set(
 				'dropout',
 				dropoutMask(this.#ort, batch, this.#dropoutWidth, this.#settings.dropout, dropoutSeed)
 			);
+		if (teacher)
+			for (const [name, tensor] of teacherFeeds(this.#ort, batch, teacher, this.#settings.distillation))
+				feeds.set(name, tensor);
 		const [loss, gradient] = await this.#run(this.#train, feeds, ['loss', 'gradient']);
 		try {
 			const values = gradient?.floats() ?? new Float32Array();
@@ -117,6 +122,26 @@ export class WasmLearner implements Learner {
 		return { sum, tokens: batch.learnt };
 	}
 
+	async *expectations(
+		batches: readonly BatchArrays[],
+		parameters: Float32Array
+	): AsyncGenerator<Float32Array> {
+		const options = { ...evaluateOptions(this.#settings), expected: true };
+		const session = await open(this.#ort, this.#read, evaluateGraph(this.#read.model, options));
+		const weights = this.#ort.tensor('float32', parameters, [parameters.length]);
+		try {
+			for (const batch of batches) {
+				const [expected] = await this.#run(session, batchFeeds(this.#ort, batch), ['expected'], weights);
+				const rows = expected?.floats().slice() ?? new Float32Array();
+				expected?.dispose();
+				yield rows;
+			}
+		} finally {
+			weights.dispose();
+			await session.dispose();
+		}
+	}
+
 	async dispose(): Promise<void> {
 		this.#parameters.dispose();
 		this.#scale.dispose();
@@ -125,10 +150,15 @@ export class WasmLearner implements Learner {
 	}
 
 	/** Runs a graph on inputs that are freed afterwards, the lasting ones excepted. */
-	async #run(session: OrtSession, feeds: Map<string, OrtTensor>, fetches: string[]): Promise<OrtTensor[]> {
+	async #run(
+		session: OrtSession,
+		feeds: Map<string, OrtTensor>,
+		fetches: string[],
+		parameters = this.#parameters
+	): Promise<OrtTensor[]> {
 		try {
 			const lasting = [
-				['parameters', this.#parameters],
+				['parameters', parameters],
 				['scale', this.#scale]
 			] as const;
 			return await session.run(new Map([...feeds, ...lasting]), fetches);
