@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { describeMachine, describeVersions } from './machine.ts';
@@ -6,7 +6,8 @@ import { updateReadme } from './readme.ts';
 
 /**
  * `npm run bench -- NAME [--json] [--save]`: runs bench/NAME.bench.ts. The last line of output is one JSON object.
- * `--save` also writes bench/results/NAME.json, from which the README's table is made.
+ * `--save` also writes bench/results/NAME.json, from which the README's table is made. NAME:PART runs one of the parts of a long
+ * benchmark; saved, its figures take the place of those before and the other parts' stay.
  */
 const { values, positionals } = parseArgs({
 	allowPositionals: true,
@@ -15,7 +16,8 @@ const { values, positionals } = parseArgs({
 
 const here = new URL('.', import.meta.url);
 const names = (await readdir(here)).flatMap((file) => file.match(/^(.+)\.bench\.ts$/)?.[1] ?? []).sort();
-const unknown = positionals.filter((name) => !names.includes(name));
+const asked = positionals.map((text) => text.split(':') as [name: string, part?: string]);
+const unknown = asked.flatMap(([name]) => (names.includes(name) ? [] : [name]));
 if (positionals.length === 0 || unknown.length > 0) {
 	console.error(
 		`${unknown.length > 0 ? `No benchmark named ${unknown.join(', ')}. ` : ''}Name one of: ${names.join(', ')}`
@@ -23,14 +25,30 @@ if (positionals.length === 0 || unknown.length > 0) {
 	process.exit(2);
 }
 
-for (const name of positionals) {
-	const benchmark = (await import(new URL(`${name}.bench.ts`, here).href)) as { run(): Promise<object> };
+interface Benchmark {
+	run(): Promise<object>;
+	parts?: Record<string, () => Promise<object>>;
+}
+
+for (const [name, part] of asked) {
+	const benchmark = (await import(new URL(`${name}.bench.ts`, here).href)) as Benchmark;
+	const run = part === undefined ? benchmark.run : benchmark.parts?.[part];
+	if (!run) {
+		console.error(
+			`${name} has no part ${part}. Name one of: ${Object.keys(benchmark.parts ?? {}).join(', ')}`
+		);
+		process.exit(2);
+	}
 	if (!values.json) console.log(`${name} …`);
-	const figures = await benchmark.run();
-	const result = { bench: name, ...figures, machine: describeMachine(), versions: describeVersions() };
+	const figures = await run();
+	const file = new URL(`results/${name}.json`, here);
+	const before =
+		part !== undefined && existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+	const about = { machine: describeMachine(), versions: describeVersions() };
+	const result = { bench: name, ...(values.save && before), ...figures, ...about };
 	if (values.save) {
 		mkdirSync(new URL('results/', here), { recursive: true });
-		writeFileSync(new URL(`results/${name}.json`, here), `${JSON.stringify(result, null, '\t')}\n`);
+		writeFileSync(file, `${JSON.stringify(result, null, '\t')}\n`);
 	}
 	if (!values.json) console.log(JSON.stringify(figures, null, 2));
 	console.log(JSON.stringify(result));

@@ -301,6 +301,62 @@ export const targets: Target[] = [
 	},
 	{
 		bench: 'train',
+		key: 'over_forward_node',
+		label: 'Training against the forward loss, tokens/s, Node CPU',
+		atLeast: 0.4,
+		unit: '',
+		anchor: 'limit 0.5'
+	},
+	{
+		bench: 'train',
+		key: 'over_forward_wasm',
+		label: 'The same, wasm',
+		atLeast: 0.4,
+		unit: '',
+		anchor: 'limit 0.5'
+	},
+	{
+		bench: 'train',
+		key: 'over_forward_recompute',
+		label: 'The same with each layer computed twice',
+		atLeast: 0.28,
+		unit: '',
+		anchor: 'limit 0.33'
+	},
+	{
+		bench: 'train',
+		key: 'webgpu_cpu_nodes',
+		label: 'Nodes of the training graph that leave the GPU',
+		atMost: 0,
+		unit: '',
+		anchor: ''
+	},
+	{
+		bench: 'train',
+		key: 'webgpu_gradient_error',
+		label: 'Its gradient against that of wasm, of the largest element',
+		atMost: 1e-4,
+		unit: '',
+		anchor: ''
+	},
+	{
+		bench: 'train',
+		key: 'vs_jax_js',
+		label: 'LoRA step of nano against jax-js, wasm, one thread',
+		atLeast: 2,
+		unit: '×',
+		anchor: '@jax-js/jax = 1'
+	},
+	{
+		bench: 'train',
+		key: 'memory_over_inference',
+		label: 'Peak memory of training against inference, 135M shape, 4 × 512 tokens',
+		atMost: 4,
+		unit: '×',
+		anchor: 'inference = 1'
+	},
+	{
+		bench: 'train',
 		key: 'heldout_loss_drop',
 		label: 'Held-out loss after the quick preset on 300 rows, below the base’s by',
 		atLeast: 0.15,
@@ -322,5 +378,13 @@ export const targets: Target[] = [
 		atMost: 360,
 		unit: 's',
 		anchor: ''
+	},
+	{
+		bench: 'pretrain',
+		key: 'loss_difference',
+		label: 'Continued pre-training, 200 steps: loss against PyTorch’s on the same batches',
+		atMost: 0.02,
+		unit: '',
+		anchor: 'PyTorch = 0'
 	}
 ];

@@ -43,7 +43,9 @@ export async function trainAnatomy() {
 	}));
 	const questions = glossary.map(({ term }, i) => (FORMS[i % FORMS.length] as (typeof FORMS)[number])(term));
 	const input: AnatomyInput = { rows, questions, seed: 0 };
-	const result = await runInBrowser<AnatomyResult>('bench/train-anatomy.worker.ts', input);
+	const result = await runInBrowser<AnatomyResult>('bench/train-anatomy.worker.ts', input, {
+		isolated: true
+	});
 
 	const held = holdBack(
 		rows.map(({ content }) => contentHash(content)),

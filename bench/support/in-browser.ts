@@ -9,13 +9,23 @@ const packages = [
 	...['block', 'common', 'tx', 'util', 'vm'].map((part) => `@ethereumjs/${part}`)
 ];
 
+const ISOLATED = {
+	'Cross-Origin-Opener-Policy': 'same-origin',
+	'Cross-Origin-Embedder-Policy': 'require-corp'
+};
+
 /**
  * Runs a worker of bench/ in Chromium and returns what it posts: for what only a browser has (OPFS).
  * @param worker path below the repository's root
  * @param input posted to the worker when it has started
+ * @param options.isolated with shared memory, as the app has it in Chromium, so that wasm has threads
  */
-export async function runInBrowser<T>(worker: string, input?: unknown): Promise<T> {
-	return (await measureInBrowser<T>(worker, input)).result;
+export async function runInBrowser<T>(
+	worker: string,
+	input?: unknown,
+	options: { isolated?: boolean } = {}
+): Promise<T> {
+	return (await measureInBrowser<T>(worker, input, options)).result;
 }
 
 /**
@@ -24,20 +34,25 @@ export async function runInBrowser<T>(worker: string, input?: unknown): Promise<
  */
 export async function measureInBrowser<T>(
 	worker: string,
-	input?: unknown
+	input?: unknown,
+	{ isolated = false }: { isolated?: boolean } = {}
 ): Promise<{ result: T; mebibytes: number }> {
 	const root = new URL('../../', import.meta.url).pathname;
 	const server = await createServer({
 		root,
 		configFile: false,
 		logLevel: 'error',
-		server: { host: '127.0.0.1', port: 0 },
+		server: { host: '127.0.0.1', port: 0, headers: isolated ? ISOLATED : {} },
 		optimizeDeps: { noDiscovery: true, include: packages },
 		plugins: [
 			{
 				name: 'blank page',
 				configureServer: ({ middlewares }) => {
-					middlewares.use('/blank', (_, response) => response.end('<!doctype html>'));
+					middlewares.use('/blank', (_, response) => {
+						for (const [name, value] of Object.entries(isolated ? ISOLATED : {}))
+							response.setHeader(name, value);
+						response.end('<!doctype html>');
+					});
 				}
 			}
 		]
