@@ -170,8 +170,12 @@ export function checkBase(manifest: AdapterManifest, base: { id: string; hashes:
 }
 
 function malformed(reason: string, cause?: unknown): OpenLedgerError {
-	return new OpenLedgerError('adapter/malformed', `This adapter's openledger.json cannot be used: ${reason}.`, {
-		remedy: 'Get the adapter again from its source, or import it without the manifest.',
-		cause
-	});
+	return new OpenLedgerError(
+		'adapter/malformed',
+		`This adapter's openledger.json cannot be used: ${reason}.`,
+		{
+			remedy: 'Get the adapter again from its source, or import it without the manifest.',
+			cause
+		}
+	);
 }
