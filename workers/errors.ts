@@ -32,8 +32,10 @@ export type ErrorCode =
 	| 'spans/malformed'
 	| 'attribution/unsupported'
 	| 'index/malformed'
+	| 'index/missing'
 	| 'index/wrong-adapter'
 	| 'index/wrong-root'
+	| 'rows/malformed'
 	// training
 	| 'train/no-rows'
 	| 'train/bad-settings'

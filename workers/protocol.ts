@@ -148,6 +148,8 @@ export interface Completion {
 	model: string;
 	provider: Provider;
 	adapters: { id: string; weight: number }[];
+	/** Token ids of prompt and reply: what a receipt commits to. */
+	ids: { prompt: number[]; reply: number[] };
 	/** Token counts; `reused` prompt tokens came from the KV cache. */
 	tokens: { prompt: number; reused: number; completion: number };
 	/** Milliseconds from the start of this request's work (not its time in the queue). */
@@ -161,7 +163,7 @@ export interface Completion {
 export interface StoredItem {
 	id: string;
 	/** `run`: what training keeps of a run, to go on from and to compare. */
-	kind: 'model' | 'adapter' | 'run';
+	kind: 'model' | 'adapter' | 'index' | 'run';
 	name: string;
 	bytes: number;
 	/** Milliseconds since the epoch; of a run, when it began. */

@@ -20,7 +20,6 @@ import argparse
 import hashlib
 import json
 import math
-import random
 import struct
 from pathlib import Path
 
@@ -28,6 +27,8 @@ import numpy as np
 import regex
 import torch
 import torch.nn.functional as F
+
+from example_rows import read_rows, split_rows
 
 TARGETS = ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj', 'self_attn.o_proj',
            'mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj']
@@ -53,20 +54,6 @@ RECIPES = {
 
 
 # --- data ---------------------------------------------------------------------------------------------------------------
-
-def read_rows(path):
-    return [json.loads(line) for line in open(path, encoding='utf8')]
-
-
-def split_rows(rows, seed=0):
-    """80/10/10 by term, so that none is in two parts; each part in random order."""
-    terms = sorted({row['term'].lower() for row in rows})
-    random.Random(seed).shuffle(terms)
-    order, tenth = {term: i for i, term in enumerate(terms)}, len(terms) // 10
-    rows = sorted(rows, key=lambda row: order[row['term'].lower()])
-    part = lambda row: min(order[row['term'].lower()] // tenth, 2)
-    return {name: [row for row in rows if part(row) == i] for i, name in enumerate(('held_out', 'validation', 'train'))}
-
 
 class Tokenizer:
     """Byte-level BPE of tokenizer.json, and the ChatML template."""

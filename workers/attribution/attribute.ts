@@ -10,6 +10,7 @@ import {
 	type Transcript,
 	type Unmeasured
 } from './receipt.ts';
+import type { MeasurePhase } from './api.ts';
 import { unattributedScore } from './shares.ts';
 
 /** A finished reply, and what computed it. */
@@ -27,6 +28,12 @@ export interface Instruments {
 	index: AttributionIndex;
 }
 
+interface AttributeOptions {
+	/** Set where it is known beforehand that nothing can be measured. */
+	unmeasured?: Unmeasured;
+	onPhase?: (phase: MeasurePhase) => void;
+}
+
 /** Nothing is known of the reply's rows, so all of it is unattributed. */
 const NOTHING = { index: null, lift: 0, unattributed: 2 ** 32 - 1 };
 
@@ -36,7 +43,8 @@ const NOTHING = { index: null, lift: 0, unattributed: 2 ** 32 - 1 };
  */
 export async function attributeReply(
 	{ prompt, reply, contextLength, ...served }: Reply,
-	instruments: Partial<Instruments>
+	instruments: Partial<Instruments>,
+	{ unmeasured: known, onPhase }: AttributeOptions = {}
 ): Promise<{ receipt: Receipt; transcript: Transcript }> {
 	const opened = { salt: newSalt(), prompt: [...prompt], reply: [...reply] };
 	const write = (
@@ -53,6 +61,7 @@ export async function attributeReply(
 	if (!served.adapter) return nothing('no-adapter');
 	if (reply.length === 0 || prompt.length === 0) return nothing('empty-reply');
 	if (prompt.length + reply.length > contextLength) return nothing('too-long');
+	if (known !== undefined) return nothing(known);
 	if (!gradients || !index) return nothing('no-index');
 	try {
 		checkIndexOf(index, { base: served.base, adapter: served.adapter });
@@ -60,10 +69,12 @@ export async function attributeReply(
 		return nothing('wrong-index');
 	}
 	try {
+		onPhase?.('gradient');
 		const asked = new AttributionQuery(index);
 		const [query = new Int8Array(index.projection.dims)] = await asked.vectors(gradients, [
 			replySample(prompt, reply)
 		]);
+		onPhase?.('lift');
 		const lift = Math.round((await gradients.lift(prompt, reply)) * 1e6);
 		if (!Number.isSafeInteger(lift)) return nothing('failed');
 		const { entries, tail } = asked.evidence(query);

@@ -19,6 +19,8 @@ export interface IndexDescription {
 	width: number;
 	/** Bytes of a row; a multiple of 32. */
 	dims: number;
+	/** Bits of a number of the basis: 1 where signs alone are kept; absent for 8. */
+	basisBits?: 1;
 	/** Rows that span the basis, and rows that have credit. */
 	landmarks: number;
 	credited: number;

@@ -36,6 +36,12 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 	groups?: Int32Array;
 	/** Bytes of a row at most, a multiple of 32; 1,024 unless told. More rows than that share a basis that some of them span. */
 	maxDims?: number;
+	/** Directions of the span that are kept, those of most energy: a smaller index. All unless told. */
+	keep?: number;
+	/** Buckets of the sketch, a multiple of 8; as many as the basis may take unless told. */
+	buckets?: number;
+	/** 1 keeps the basis by its signs. */
+	basisBits?: 1;
 	damping?: number;
 	seed?: number;
 	onProgress?: (progress: { phase: 'gradients' | 'basis' | 'root'; done: number; total: number }) => void;
@@ -50,14 +56,26 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 export async function buildIndex(
 	gradients: SampleGradients,
 	rows: readonly IndexRow[],
-	{ base, adapter, groups, maxDims = MAX_DIMS, damping = 1, seed = 1, onProgress, signal }: BuildOptions
+	{
+		base,
+		adapter,
+		groups,
+		maxDims = MAX_DIMS,
+		keep = maxDims,
+		buckets,
+		basisBits,
+		damping = 1,
+		seed = 1,
+		onProgress,
+		signal
+	}: BuildOptions
 ): Promise<AttributionIndex> {
 	const credited = rows
 		.map((_, i) => i)
 		.filter((i) => groups === undefined || (groups[i] ?? -1) < 0 || groups[i] === i);
 	const landmarks = spread(credited, maxDims);
-	const dims = Math.max(32, Math.ceil(landmarks.length / 32) * 32);
-	const width = Math.min(Math.floor(MAX_BASIS / dims), gradients.size);
+	const dims = Math.max(32, Math.ceil(Math.min(landmarks.length, keep) / 32) * 32);
+	const width = buckets ?? Math.min(Math.floor(MAX_BASIS / dims), gradients.size);
 
 	let done = 0;
 	const sketcher = new Sketch(gradients.size, width, seed);
@@ -76,7 +94,8 @@ export async function buildIndex(
 	onProgress?.({ phase: 'basis', done: 0, total: 3 });
 	const { basis, rank } = spanOf(
 		landmarks.map((row) => sketches.get(row) as Float32Array),
-		width
+		width,
+		dims
 	);
 	onProgress?.({ phase: 'basis', done: 1, total: 3 });
 	// Coordinates of every row in the span: [rank, credited].
@@ -103,7 +122,12 @@ export async function buildIndex(
 	solveLower(lower, rank, basis, width);
 	// The scales go into the basis, so that a reply's sketch needs nothing but it.
 	for (let k = 0; k < rank; k++) multiply(basis.subarray(k * width, (k + 1) * width), scales);
-	const { codes, scales: basisScales } = quantiseBasis(basis, rank, dims, width);
+	const { codes, scales: basisScales } = (basisBits === 1 ? signsOf : quantiseBasis)(
+		basis,
+		rank,
+		dims,
+		width
+	);
 
 	const unit = largest(coordinates) / 127;
 	const table = new Int8Array(rows.length * dims);
@@ -130,6 +154,7 @@ export async function buildIndex(
 			seed,
 			width,
 			dims,
+			...(basisBits && { basisBits }),
 			landmarks: landmarks.length,
 			credited: count,
 			damping,
@@ -203,15 +228,20 @@ function multiply(values: Float32Array, factors: Float32Array): Float32Array {
 	return values;
 }
 
-/** An orthonormal basis [rank, width] of the span of unit vectors, the directions of most energy first. */
-function spanOf(vectors: readonly Float32Array[], width: number): { basis: Float32Array; rank: number } {
+/** An orthonormal basis [rank, width] of the span of unit vectors, the directions of most energy first, at most `most` of them. */
+function spanOf(
+	vectors: readonly Float32Array[],
+	width: number,
+	most: number
+): { basis: Float32Array; rank: number } {
 	const n = vectors.length;
 	const gram = new Float64Array(n * n);
 	for (let i = 0; i < n; i++)
 		for (let j = 0; j <= i; j++)
 			gram[i * n + j] = gram[j * n + i] = dot(vectors[i] as Float32Array, vectors[j] as Float32Array);
 	const { values, vectors: directions } = symmetricEigen(gram, n);
-	const rank = values.filter((value) => value > NOTHING * (values[0] ?? 0) && value > 0).length;
+	const all = values.filter((value) => value > NOTHING * (values[0] ?? 0) && value > 0).length;
+	const rank = Math.min(all, most);
 	const basis = new Float32Array(rank * width);
 	const sum = new Float64Array(width);
 	for (let k = 0; k < rank; k++) {
@@ -248,6 +278,23 @@ function quantiseBasis(basis: Float32Array, rank: number, dims: number, width: n
 		const row = quantise(basis.subarray(k * width, (k + 1) * width));
 		codes.set(row.codes, k * width);
 		scales[k] = row.scale;
+	}
+	return { codes, scales };
+}
+
+/** Signs, and for each row the mean size that they stand for. */
+function signsOf(basis: Float32Array, rank: number, dims: number, width: number) {
+	const codes = new Uint8Array((dims * width) / 8);
+	const scales = new Float32Array(dims);
+	for (let k = 0; k < rank; k++) {
+		let size = 0;
+		for (let i = 0; i < width; i++) {
+			const value = basis[k * width + i] as number;
+			size += Math.abs(value);
+			const at = k * width + i;
+			if (value > 0) codes[at >> 3] = (codes[at >> 3] as number) | (1 << (at & 7));
+		}
+		scales[k] = size / width;
 	}
 	return { codes, scales };
 }

@@ -40,7 +40,12 @@ export function writeIndex({
 			['rows', { dtype: 'I8', shape: [ids.length, dims], data: rows }],
 			['contributors', { dtype: 'U32', shape: [ids.length], data: contributors }],
 			['contributions', { dtype: 'U8', shape: [ids.length, 32], data: idBytes }],
-			['basis', { dtype: 'I8', shape: [dims, width], data: projection.basis }],
+			[
+				'basis',
+				projection.basis instanceof Uint8Array
+					? { dtype: 'U8', shape: [dims, width / 8], data: projection.basis }
+					: { dtype: 'I8', shape: [dims, width], data: projection.basis }
+			],
 			['basis_scales', { dtype: 'F32', shape: [dims], data: projection.basisScales }]
 		]),
 		{ description: JSON.stringify(description), root }
@@ -109,7 +114,10 @@ function parse(source: ByteSource): AttributionIndex {
 				seed,
 				width,
 				dims,
-				basis: new Int8Array(tensor(file, 'basis', 'I8', [dims, width])),
+				basis:
+					description.basisBits === 1
+						? new Uint8Array(tensor(file, 'basis', 'U8', [dims, width / 8]))
+						: new Int8Array(tensor(file, 'basis', 'I8', [dims, width])),
 				basisScales
 			},
 			rows: new Int8Array(tensor(file, 'rows', 'I8', [count, dims])),
@@ -134,8 +142,11 @@ function parseDescription(json: string): IndexDescription {
 	for (const field of counts)
 		if (!Number.isSafeInteger(value[field]) || (value[field] as number) < 0)
 			throw new Error(`its ${field} is no count`);
-	const { dims, width, features, rank, strength, adapter, damping } = value as unknown as IndexDescription;
+	const { dims, width, basisBits, features, rank, strength, adapter, damping } =
+		value as unknown as IndexDescription;
 	if (dims === 0 || dims % 32 !== 0) throw new Error('its rows are no multiple of 32 bytes');
+	if (basisBits !== undefined && (basisBits !== 1 || width % 8 !== 0))
+		throw new Error('its basis is of no known kind');
 	if (dims * width > MAX_SIZE || features * rank > MAX_SIZE) throw new Error('it is too large');
 	if (strength !== STRENGTH)
 		throw new Error(`its gradients were taken at ${strength} of the adapter, not at ${STRENGTH}`);

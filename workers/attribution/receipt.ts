@@ -8,6 +8,8 @@ export const RECEIPT_FORMAT = 'openledger-receipt/1';
 /** Why nothing of a reply is attributed to rows, though it was asked for. */
 export const UNMEASURED = [
 	'no-adapter',
+	/** Several adapters, or one in part: an index knows one as it is. */
+	'blended',
 	'no-index',
 	'wrong-index',
 	'empty-reply',

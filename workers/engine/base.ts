@@ -97,6 +97,7 @@ export class Base {
 				model: this.info.id,
 				provider: this.info.provider,
 				adapters: request.adapters,
+				ids: { prompt: tokens, reply: result.tokens },
 				tokens: { prompt: result.promptTokens, reused: result.reused, completion: result.tokens.length },
 				firstTokenMs: result.firstTokenMs,
 				tokensPerSecond: result.tokensPerSecond,

@@ -2,7 +2,7 @@ import { CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora
 import { OpenLedgerError } from '#workers/errors.ts';
 
 /** Folders under static/adapters/. */
-const ADAPTERS = ['anatomy', 'finance'];
+export const ADAPTERS = ['anatomy', 'finance'];
 
 /** The files of every example adapter that ships with the app. @throws OpenLedgerError `hub/unreachable` */
 export async function* bundledAdapters(appUrl: string): AsyncGenerator<Map<string, Uint8Array>> {
@@ -14,7 +14,7 @@ export async function* bundledAdapters(appUrl: string): AsyncGenerator<Map<strin
 	}
 }
 
-async function fetchOwn(url: URL): Promise<Uint8Array> {
+export async function fetchOwn(url: URL): Promise<Uint8Array> {
 	const response = await fetch(url).catch((cause: unknown) => cause);
 	if (response instanceof Response && response.ok) return new Uint8Array(await response.arrayBuffer());
 	throw new OpenLedgerError('hub/unreachable', 'A file of the app could not be fetched.', {

@@ -8,7 +8,12 @@ const row = (digit: string) => `0x${digit.repeat(64)}` as const;
 function record(id: string, time: number, rows: string): AttributionRecord {
 	const contributions = [...rows].map(row);
 	return {
-		...{ id, conversation: 'c', adapter: { id: 'a', name: 'Anatomy' }, model: { id: 'm', sha256: '' } },
+		...{
+			id,
+			conversation: 'c',
+			adapter: { id: 'a', name: 'Anatomy', files: { config: '', weights: '' } },
+			model: { id: 'm', sha256: '' }
+		},
 		...{
 			state: 'measured',
 			text: 'A bone.',

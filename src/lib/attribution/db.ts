@@ -16,6 +16,11 @@ class AttributionDatabase extends Dexie {
 
 export const db = new AttributionDatabase();
 
+/** Changes a stored record; does nothing when it has been deleted. */
+export async function updateRecord(id: string, changes: Partial<AttributionRecord>): Promise<void> {
+	await db.attributions.where({ id }).modify((record) => void Object.assign(record, changes));
+}
+
 /** A reply's record; undefined where no adapter wrote it. Read it in a `Live` query to see it grow. */
 export function attributionOf(reply: string): Promise<AttributionRecord | undefined> {
 	return db.attributions.get(reply);

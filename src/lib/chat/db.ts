@@ -1,4 +1,5 @@
 import Dexie, { type EntityTable } from 'dexie';
+import { db as attribution } from '../attribution/db.ts';
 import type { Conversation, Message, Reply } from './records.ts';
 
 /** Conversations on this device. Ids are made here, so that every tab agrees on them. */
@@ -29,6 +30,7 @@ export async function purge(conversation: string): Promise<void> {
 		await db.messages.where({ conversation }).delete();
 		await db.conversations.delete(conversation);
 	});
+	await attribution.attributions.where({ conversation }).delete();
 }
 
 /** Changes a stored reply; does nothing when it has been deleted. */

@@ -40,7 +40,7 @@ export interface Reply extends Shared {
 	adapters: UsedAdapter[];
 	/** Replies made side by side to one prompt share this. */
 	pair?: string;
-	figures?: Omit<Completion, 'text' | 'model' | 'adapters'>;
+	figures?: Omit<Completion, 'text' | 'model' | 'adapters' | 'ids'>;
 	/** Oldest turns left out because the context was full. */
 	trimmed?: number;
 	error?: Pick<WireError, 'code' | 'message' | 'remedy' | 'details'>;

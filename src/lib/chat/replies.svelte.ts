@@ -2,6 +2,7 @@ import { createContext } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import type { GenerateRequest } from '#workers/protocol.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
+import { measurer } from '../attribution/measurer.ts';
 import { Generation } from '../engine/generation.svelte.ts';
 import { announcer } from '../ui/announcer.svelte.ts';
 import { plural } from '../ui/format.ts';
@@ -27,6 +28,8 @@ export class Replies {
 	async write(reply: Reply, request: GenerateRequest): Promise<void> {
 		const generation = new Generation(this.#engine, request, reply.text);
 		this.running.set(reply.id, generation);
+		// Chat comes first: what is being measured waits until it is quiet again.
+		const release = measurer.hold();
 		try {
 			await whileWriting(reply.id, async () => {
 				let saved = reply.text;
@@ -50,17 +53,20 @@ export class Replies {
 				}
 				// The receipt first: a reply that counts as written must not lack it when the tab ends now.
 				const base = this.#engine.models.loaded?.sha256;
-				if (ledger && generation.completion && base) {
+				const { completion } = generation;
+				if (ledger && completion && base) {
 					const { id, conversation, adapters } = reply;
 					const adapter = adapters.map(({ name }) => name).join(' + ');
 					const shown = { id, conversation, adapter, files };
-					await ledger.keepReceipt(shown, request, generation.completion, base).catch(() => undefined);
+					const owed = await ledger.keepReceipt(shown, completion, base).catch(() => undefined);
+					await measurer.add({ reply, before: reply.text, completion, base, files, owed });
 				}
 				await updateReply(reply.id, outcome(generation));
 				await db.conversations.update(reply.conversation, { updatedAt: Date.now() });
 			});
 			announcer.say(spoken(generation));
 		} finally {
+			release();
 			setTimeout(() => {
 				if (this.running.get(reply.id) === generation) this.running.delete(reply.id);
 			}, settle);
@@ -75,7 +81,7 @@ export class Replies {
 function outcome({ text, completion, error, trimmed, model }: Generation): Partial<Reply> {
 	const shared = { text, trimmed: trimmed || undefined, ...(model && { model }) };
 	if (completion) {
-		const { text: whole, model: id, adapters, ...figures } = completion;
+		const { text: whole, model: id, adapters, ids, ...figures } = completion;
 		return { ...shared, figures, status: completion.finish === 'cancelled' ? 'stopped' : 'done' };
 	}
 	if (!error) return { ...shared, status: 'stopped' };

@@ -7,6 +7,8 @@ export interface ReceiptRecord {
 	id: Hex;
 	/** Chain it is owed on. Receipts of the sandbox are never settled anywhere else. */
 	chain: number;
+	/** Root of the attribution index that the model is registered with; zero where with none. Absent in records of earlier versions. */
+	index?: Hex;
 	/** Registered model that is paid; 0 where the adapter is not registered on this chain. */
 	model: number;
 	/** Contributor id of who served it, 0 for this device. */
@@ -81,7 +83,8 @@ export interface RegistryRecord {
 	account: Address;
 	/** Wei that the account can spend. */
 	free: bigint;
-	models: { id: number; hash: Hex; price: bigint; allowance: bigint; status: number }[];
+	/** `index`: root of the attribution index that it is registered with; zero where with none. */
+	models: { id: number; hash: Hex; index: Hex; price: bigint; allowance: bigint; status: number }[];
 	/** Milliseconds since the epoch. */
 	time: number;
 }

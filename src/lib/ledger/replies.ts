@@ -1,13 +1,8 @@
-import {
-	receiptId,
-	makeReceipt,
-	newSalt,
-	type Receipt,
-	type Transcript
-} from '#workers/attribution/receipt.ts';
+import type { Hex } from 'viem';
+import { makeReceipt, newSalt, type Receipt, type Transcript } from '#workers/attribution/receipt.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { readBlock } from '#workers/ledger/rpc.ts';
-import type { AdapterEntry, Completion, GenerateRequest } from '#workers/protocol.ts';
+import type { AdapterEntry, Completion } from '#workers/protocol.ts';
 import { settlementAbi } from '../../../contracts-abi/abi/Settlement.ts';
 import { open } from './amounts.ts';
 import { books } from './connection.ts';
@@ -72,9 +67,10 @@ async function askBooks(network: Network): Promise<RegistryRecord | undefined> {
 		functionName: 'accountOf',
 		args: [account]
 	});
-	const kept = models.map(({ id, hash, price, allowance, status }) => ({
+	const kept = models.map(({ id, hash, index, price, allowance, status }) => ({
 		id,
 		hash,
+		index,
 		price,
 		allowance,
 		status
@@ -127,34 +123,79 @@ export async function whyNot(
 	return undefined;
 }
 
-/** Writes the receipt of a finished reply down. @param base SHA-256 of the base model's file */
+/**
+ * Writes down what a finished reply owes, before anything is measured: by a receipt that attributes nothing, so that contributors would
+ * be paid by their static units. `replaceReceipt` puts the measured one in its place.
+ *
+ * @param base SHA-256 of the base model's file
+ * @returns the receipt's id and its price; undefined where no model of the reply is registered
+ */
 export async function keepReceipt(
 	reply: { id: string; conversation: string; adapter: string; files: readonly UsedFiles[] },
-	request: GenerateRequest,
-	completion: Completion,
+	{ ids, tokens: { completion: tokens } }: Completion,
 	base: string
-): Promise<void> {
+): Promise<{ receipt: Hex; price: bigint } | undefined> {
 	const found = await registered(reply.files);
-	if (!found || completion.tokens.completion === 0) return;
+	if (!found || tokens === 0) return undefined;
 	const { network, model, files } = found;
 	const chain = network.chain.id;
-	const tokens = completion.tokens.completion;
 	const used = await usedToday(chain, model.id);
-	const { receipt, transcript } = unmeasuredReceipt(request, completion, base, files, model.price);
+	const time = Date.now();
+	const transcript: Transcript = { salt: newSalt(), ...ids, query: new Int8Array(32), entries: [] };
+	const { price } = model;
+	const served = { base, adapter: files, host: 0, price: price.toString(), time: Math.floor(time / 1000) };
+	const receipt = makeReceipt({ ...served, ...NOTHING, unmeasured: 'no-index' }, transcript);
 	await db.receipts.put({
 		id: receipt.id,
 		chain,
 		model: model.id,
+		index: model.index,
 		host: 0,
-		amount: costOf(model.price, model.allowance, used, tokens),
-		time: Date.now(),
+		amount: costOf(price, model.allowance, used, tokens),
+		time,
 		reply: reply.id,
 		conversation: reply.conversation,
 		adapter: reply.adapter,
 		receipt,
 		transcript
 	});
-	await payWhenDue(network);
+	return { receipt: receipt.id, price };
+}
+
+/**
+ * Puts a measured receipt in the place of the one that `keepReceipt` wrote, then settles where enough is owed. Its weights count only if
+ * they come from the index that the model is registered with: from any other the rows' credit could be anybody's. A receipt that is in
+ * a settlement already stays: it has been committed to.
+ */
+export async function replaceReceipt(
+	provisional: Hex,
+	measured: Receipt,
+	transcript: Transcript
+): Promise<void> {
+	await db.transaction('rw', db.receipts, async () => {
+		const record = await db.receipts.get(provisional);
+		if (!record || record.settlement) return;
+		const counts = measured.unmeasured !== null || measured.index?.root === record.index;
+		const payable = counts ? { receipt: measured, transcript } : withoutWeights(measured, transcript);
+		await db.receipts.delete(provisional);
+		await db.receipts.put({ ...record, ...payable, id: payable.receipt.id });
+	});
+	await payWhenDue(await currentNetwork());
+}
+
+/** Facts of a receipt that attributes nothing. */
+const NOTHING = { index: null, lift: 0, unattributed: 2 ** 32 - 1 };
+
+function withoutWeights(
+	{ base, adapter, host, price, time }: Receipt,
+	{ salt, prompt, reply }: Transcript
+): { receipt: Receipt; transcript: Transcript } {
+	const transcript = { salt, prompt, reply, query: new Int8Array(32), entries: [] };
+	const served = { base, adapter, host, price, time };
+	return {
+		receipt: makeReceipt({ ...served, ...NOTHING, unmeasured: 'wrong-index' }, transcript),
+		transcript
+	};
 }
 
 /** Settles by itself once enough is owed; a wallet still asks. A refusal is remembered, so that it does not ask at every reply. */
@@ -174,41 +215,4 @@ async function payWhenDue({ chain, account, request, wallet }: Network): Promise
 	} finally {
 		await db.registry.delete(chain.id);
 	}
-}
-
-/**
- * A receipt that attributes nothing to rows, so that contributors are paid by their static units. It commits to the words
- * (their UTF-8 bytes stand for token ids) and to the tokens that are paid for.
- */
-function unmeasuredReceipt(
-	{ messages, adapters }: GenerateRequest,
-	{ text, tokens }: Completion,
-	base: string,
-	adapter: AdapterEntry['files'],
-	price: bigint
-): { receipt: Receipt; transcript: Transcript } {
-	const bytes = (words: string) => [...new TextEncoder().encode(words)];
-	const transcript: Transcript = {
-		salt: newSalt(),
-		prompt: bytes(JSON.stringify({ messages, adapters })),
-		reply: bytes(text),
-		query: new Int8Array(0),
-		entries: []
-	};
-	const made = makeReceipt(
-		{
-			base,
-			adapter,
-			index: null,
-			unmeasured: 'no-index',
-			lift: 0,
-			unattributed: 1,
-			host: 0,
-			price: price.toString(),
-			time: Math.floor(Date.now() / 1000)
-		},
-		transcript
-	);
-	const { id: _, ...fields } = { ...made, tokens: { prompt: tokens.prompt, reply: tokens.completion } };
-	return { receipt: { ...fields, id: receiptId(fields) }, transcript };
 }

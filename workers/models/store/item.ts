@@ -1,10 +1,10 @@
 import { sha256Hex } from './hash.ts';
 
-/** What is kept together under one name: a model's files, or an adapter's. */
+/** What is kept together under one name: a model's files, an adapter's, or those of an adapter's attribution index. */
 export interface ItemLabel {
 	/** Stable name, the same in every tab: `hf:owner/repo@revision/dtype`, `bundled:nano`, `adapter:<sha256>`. */
 	id: string;
-	kind: 'model' | 'adapter';
+	kind: 'model' | 'adapter' | 'index';
 	/** For people. */
 	name: string;
 	/** Where it came from; empty for what was made or imported here. */

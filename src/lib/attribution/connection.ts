@@ -1,0 +1,12 @@
+import AttributionWorker from '#workers/attribution.worker.ts?worker';
+import type { AttributionApi } from '#workers/attribution/api.ts';
+import { preferences } from '../preferences.svelte.ts';
+import { connect, type Connection } from '../worker-connection.ts';
+
+/** Starts an attribution worker. */
+export function connectAttribution(): Connection<AttributionApi> {
+	const connection = connect<AttributionApi>('attribution', (options) => new AttributionWorker(options));
+	const hubUrl = preferences.values.hubUrl.trim().replace(/\/+$/, '');
+	void connection.api.configure({ hubUrl: hubUrl || undefined });
+	return connection;
+}

@@ -1,0 +1,159 @@
+import type { Hex } from '#workers/datanets/hash.ts';
+import type { EngineSettings } from '#workers/protocol.ts';
+import type { Parts } from './parts.ts';
+import type { Receipt, Transcript, Unmeasured } from './receipt.ts';
+import type { RowReview } from './review.ts';
+import type { LearntRows } from './rows-file.ts';
+import type { Span } from './spans/find.ts';
+import type { Verdict } from './verify.ts';
+
+/**
+ * What the page and the attribution worker say to each other. Plain data only. The page holds an `AttributionApi` through Comlink
+ * (workers/comlink.ts); failures arrive as `OpenLedgerError`.
+ */
+
+/** Getting the model and the index ready, gradients of the reply, lift, and the rows' scores. */
+export type MeasurePhase = 'start' | 'gradient' | 'lift' | 'rows';
+
+export interface ContributorShare {
+	/** In the index, from 1 on. */
+	id: number;
+	/** As the rows name them; absent where only the number is known. */
+	name?: string;
+	/** Address of the key or wallet that signed the rows, lower case. */
+	address?: Hex;
+	share: number;
+}
+
+/** A row of the index as it can be shown; `text` is absent where the rows are not on this device. */
+export interface IndexedRow {
+	/** Position in the index. */
+	row: number;
+	/** The contribution's id. */
+	contribution: Hex;
+	contributor: number;
+	/** Its first words, at most 240 UTF-16 units. */
+	text?: string;
+	licence?: string;
+	/** Citation, URL or file. */
+	source?: string;
+	datanet?: { name: string; id?: string };
+}
+
+export interface RowShare extends IndexedRow {
+	/** Dot product of query and row, above 0. */
+	score: number;
+	share: number;
+}
+
+/** One sentence, asked for itself: which rows moved the model towards it. */
+export interface SentenceInfluence {
+	/** In the reply's text (UTF-16 units). */
+	start: number;
+	end: number;
+	/** In 1/65,535 of the rows' influence on this sentence; together at most that, the rest are rows not listed. The greatest first. */
+	rows: RowShare[];
+}
+
+/** Words of the reply that stand verbatim in rows. */
+export interface ReplySpan extends Omit<Span, 'places'> {
+	rows: IndexedRow[];
+}
+
+/** A reply to be measured, as the engine wrote it. */
+export interface MeasureRequest {
+	/** Id of the base in the model library, and of the adapter in its own. */
+	model: string;
+	adapter: string;
+	/** SHA-256 (hex) of the base's ONNX file. */
+	base: string;
+	/** SHA-256 (hex) of the adapter's two files. */
+	files: { config: string; weights: string };
+	/** Token ids. */
+	prompt: number[];
+	reply: number[];
+	/** Wei for 1,000 reply tokens, as decimal digits. */
+	price: string;
+	/** Unix time in seconds. */
+	time: number;
+	/** Set where it is known beforehand that nothing can be measured. */
+	unmeasured?: Unmeasured;
+}
+
+/** A receipt with what it means to a person. */
+export interface Measured {
+	receipt: Receipt;
+	transcript: Transcript;
+	parts: Parts;
+	contributors: ContributorShare[];
+	rows: RowShare[];
+}
+
+/** What is known of an adapter's index. */
+export interface IndexFacts {
+	adapter: string;
+	/** SHA-256 (hex) of the base's file it was made over. */
+	base: string;
+	root: Hex;
+	rows: number;
+	bytes: number;
+	/** Whether its rows can be shown. */
+	texts: boolean;
+	/** True for that of an example adapter, which comes with the app. */
+	bundled: boolean;
+}
+
+export interface BuildProgress {
+	/** Getting the base ready, gradients of all rows, the basis, the rows' tree, storing. */
+	phase: 'start' | 'gradients' | 'basis' | 'root' | 'save';
+	done: number;
+	total: number;
+}
+
+/** A row with what speaks for looking at it again. */
+export interface ReviewedRow extends IndexedRow, Omit<RowReview, 'row'> {}
+
+type Listener<Event> = (event: Event) => void;
+
+/** Attribution. Long calls take a `task` that `cancel` accepts; a cancelled call rejects with code `aborted`. */
+export interface AttributionApi {
+	configure(settings: EngineSettings): Promise<void>;
+	cancel(task: string): Promise<void>;
+	/** Never guesses: what cannot be measured gives a receipt that attributes nothing and says why. */
+	measure(request: MeasureRequest, onPhase: Listener<MeasurePhase>): Promise<Measured>;
+	/** Rows behind parts of a measured reply. `ranges`: where they begin and end in `text` (UTF-16 units). */
+	ask(
+		request: MeasureRequest,
+		text: string,
+		ranges: [start: number, end: number][]
+	): Promise<SentenceInfluence[]>;
+	/** Words of a text that stand verbatim in the rows of an adapter's index; the most telling ones, as they stand. */
+	spans(adapter: string, text: string): Promise<ReplySpan[]>;
+	/** Checks a receipt on this device. @param files of the adapter's package, where it is not in the library */
+	verify(
+		receipt: Receipt,
+		transcript: Transcript | undefined,
+		where: { model: string; adapter: string }
+	): Promise<Verdict>;
+	/** Indexes on this device, those of the example adapters included. */
+	indexes(): Promise<IndexFacts[]>;
+	/** Makes and stores the index of an adapter; one that is there is replaced once the new one is whole. */
+	build(
+		adapter: string,
+		model: string,
+		rows: LearntRows,
+		task: string,
+		onProgress: Listener<BuildProgress>
+	): Promise<IndexFacts>;
+	/** Deletes an index that was built or imported here. */
+	remove(adapter: string): Promise<void>;
+	/** The index as a file of the adapter's package; undefined where there is none. */
+	exportIndex(adapter: string): Promise<File | undefined>;
+	/** Looks at every row of an index once more: likely mislabelled ones first. Needs the rows' texts. */
+	review(
+		adapter: string,
+		model: string,
+		task: string,
+		onProgress: Listener<{ done: number; total: number }>
+	): Promise<ReviewedRow[]>;
+}

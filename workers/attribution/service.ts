@@ -1,0 +1,295 @@
+import { AdapterLibrary } from '#workers/engine/adapter-library.ts';
+import type { EngineEnvironment } from '#workers/engine/environment.ts';
+import { readGraph } from '#workers/engine/serve-graph.ts';
+import { needsOf } from '#workers/engine/start-decoder.ts';
+import { Tasks } from '#workers/engine/tasks.ts';
+import { OpenLedgerError } from '#workers/errors.ts';
+import { Mutex } from '#workers/generate/mutex.ts';
+import { ModelLibrary } from '#workers/models/library.ts';
+import type { OpenModel } from '#workers/models/open-model.ts';
+import { FileStore } from '#workers/models/store/file-store.ts';
+import { rewriteForServing } from '#workers/onnx/rewrite.ts';
+import type { AdapterEntry, EngineSettings } from '#workers/protocol.ts';
+import { chooseProvider } from '#workers/runtime/choose-provider.ts';
+import { Ort } from '#workers/runtime/ort.ts';
+import { probeDevice } from '#workers/runtime/probe.ts';
+import type {
+	AttributionApi,
+	BuildProgress,
+	IndexFacts,
+	Measured,
+	MeasurePhase,
+	MeasureRequest,
+	ReplySpan,
+	ReviewedRow,
+	SentenceInfluence
+} from './api.ts';
+import { attributeReply } from './attribute.ts';
+import { buildIndex } from './build-index.ts';
+import { describeMeasured, describeRow, shareOfRows } from './describe.ts';
+import { replySample, SampleGradients, wasmRunner } from './gradients.ts';
+import { INDEX_FILE, writeIndex } from './index-file.ts';
+import { IndexStore, type StoredIndex } from './index-store.ts';
+import { indexRows } from './index-rows.ts';
+import { AttributionQuery } from './query.ts';
+import type { Receipt, Transcript } from './receipt.ts';
+import { reviewRows } from './review.ts';
+import { learntText, type LearntRows } from './rows-file.ts';
+import { buildSpanIndex } from './spans/build.ts';
+import { SpanFinder } from './spans/find.ts';
+import { tokenRanges } from './token-ranges.ts';
+import { verify, type Verdict } from './verify.ts';
+
+type Listener<Event> = (event: Event) => void;
+
+/** A base with one adapter over it, ready for gradients. */
+interface Subject {
+	key: string;
+	open: OpenModel;
+	gradients: SampleGradients;
+}
+
+/** The attribution worker behind `AttributionApi`. It has a runtime of its own, so that the chat goes on beside it, or ends it. */
+export class AttributionService implements AttributionApi {
+	readonly #environment: EngineEnvironment;
+	readonly #tasks = new Tasks();
+	/** One thing at a time on the device. */
+	readonly #device = new Mutex();
+	readonly #store: Promise<FileStore>;
+	readonly #models: Promise<ModelLibrary>;
+	#ort: Ort | undefined;
+	#subject: Subject | undefined;
+	/** The index asked last, and what was made of its rows. */
+	#index: { adapter: string; stored: StoredIndex; finder?: Promise<SpanFinder> } | undefined;
+
+	constructor(environment: EngineEnvironment) {
+		this.#environment = environment;
+		this.#store = Promise.resolve(environment.folder).then((folder) => FileStore.open(folder));
+		this.#models = this.#store.then((store) => new ModelLibrary(store, environment.appUrl));
+	}
+
+	async configure({ hubUrl, hubToken }: EngineSettings): Promise<void> {
+		(await this.#models).useHub({ url: hubUrl, token: hubToken });
+	}
+
+	cancel(task: string): Promise<void> {
+		this.#tasks.cancel(task);
+		return Promise.resolve();
+	}
+
+	measure(request: MeasureRequest, onPhase: Listener<MeasurePhase>): Promise<Measured> {
+		return this.#device.run(async () => {
+			const { model, adapter, base, files, prompt, reply, price, time } = request;
+			onPhase('start');
+			const served = { base, adapter: files, host: 0, price, time, prompt, reply };
+			const entry = await this.#entry(adapter);
+			let stored: StoredIndex | undefined;
+			let subject: Subject | undefined;
+			if (entry && request.unmeasured === undefined) {
+				// An index that cannot be read is none; its own page says what is wrong with it.
+				stored = await this.#indexOf(entry).catch(() => undefined);
+				if (stored) subject = await this.#open(model, adapter).catch(() => undefined);
+			}
+			const made = await attributeReply(
+				{ ...served, contextLength: subject?.open.contextLength ?? Infinity },
+				{ index: stored?.index, gradients: subject?.gradients },
+				{ unmeasured: request.unmeasured ?? (stored && !subject ? 'failed' : undefined), onPhase }
+			);
+			onPhase('rows');
+			return describeMeasured(made, stored);
+		});
+	}
+
+	ask(
+		{ model, adapter, prompt, reply }: MeasureRequest,
+		text: string,
+		ranges: [start: number, end: number][]
+	): Promise<SentenceInfluence[]> {
+		return this.#device.run(async () => {
+			const stored = await this.#required(adapter);
+			const { open, gradients } = await this.#open(model, adapter);
+			const asked = new AttributionQuery(stored.index);
+			const tokens = tokenRanges((ids) => open.tokenizer.decode(ids), reply, text, ranges);
+			const samples = tokens.map(([from, to]) => replySample(prompt, reply, from, to));
+			const vectors = await asked.vectors(gradients, samples);
+			return ranges.map(([start, end], i) => {
+				const { entries, tail } = asked.evidence(vectors[i] ?? new Int8Array(stored.index.projection.dims));
+				return { start, end, rows: shareOfRows(entries, tail, stored) };
+			});
+		});
+	}
+
+	async spans(adapter: string, text: string): Promise<ReplySpan[]> {
+		const stored = await this.#required(adapter);
+		const { rows } = stored;
+		if (!rows) return [];
+		const current = this.#index;
+		if (!current) return [];
+		current.finder ??= buildSpanIndex(rows.rows.map(({ content }) => learntText(content))).then(
+			(index) => new SpanFinder(index)
+		);
+		const found = (await current.finder).find(text);
+		return found.map(({ places, ...span }) => ({
+			...span,
+			rows: [...new Set(places.map(({ row }) => row))].map((row) => describeRow(row, stored))
+		}));
+	}
+
+	verify(
+		receipt: Receipt,
+		transcript: Transcript | undefined,
+		{ model, adapter }: { model: string; adapter: string }
+	): Promise<Verdict> {
+		return this.#device.run(async () => {
+			const entry = await this.#entry(adapter);
+			const stored = entry && (await this.#indexOf(entry).catch(() => undefined));
+			const subject = entry && (await this.#open(model, adapter).catch(() => undefined));
+			return verify(receipt, transcript, {
+				base: subject?.open.sha256,
+				adapter: entry?.files,
+				index: stored?.index,
+				gradients: subject?.gradients
+			});
+		});
+	}
+
+	async indexes(): Promise<IndexFacts[]> {
+		return (await this.#indexes()).list(await this.#entries());
+	}
+
+	build(
+		adapter: string,
+		model: string,
+		rows: LearntRows,
+		task: string,
+		onProgress: Listener<BuildProgress>
+	): Promise<IndexFacts> {
+		return this.#tasks.run(task, (signal) =>
+			this.#device.run(async () => {
+				signal.throwIfAborted();
+				onProgress({ phase: 'start', done: 0, total: 1 });
+				const entry = await this.#entry(adapter);
+				if (!entry) throw notHere();
+				const { open, gradients } = await this.#open(model, adapter);
+				const { taken, learnt, groups } = indexRows(rows, open);
+				const index = await buildIndex(gradients, taken, {
+					base: open.sha256,
+					adapter: entry.files,
+					groups,
+					signal,
+					onProgress
+				});
+				onProgress({ phase: 'save', done: 0, total: 1 });
+				const facts = await (await this.#indexes()).put(adapter, entry.name, { index, rows: learnt });
+				if (this.#index?.adapter === adapter) this.#index = undefined;
+				return facts;
+			})
+		);
+	}
+
+	async remove(adapter: string): Promise<void> {
+		if (this.#index?.adapter === adapter) this.#index = undefined;
+		await (await this.#indexes()).remove(adapter);
+	}
+
+	async exportIndex(adapter: string): Promise<File | undefined> {
+		const entry = await this.#entry(adapter);
+		const stored = entry && (await this.#indexOf(entry));
+		return stored && new File([writeIndex(stored.index)], INDEX_FILE);
+	}
+
+	review(
+		adapter: string,
+		model: string,
+		task: string,
+		onProgress: Listener<{ done: number; total: number }>
+	): Promise<ReviewedRow[]> {
+		return this.#tasks.run(task, (signal) =>
+			this.#device.run(async () => {
+				const stored = await this.#required(adapter);
+				if (!stored.rows) throw missing();
+				const { open, gradients } = await this.#open(model, adapter);
+				const { taken } = indexRows(stored.rows, open);
+				const reviews = await reviewRows(gradients, taken, { signal, onProgress });
+				return reviews.map(({ row, ...review }) => ({ ...describeRow(row, stored), ...review }));
+			})
+		);
+	}
+
+	/** The base with the adapter; the last one is kept, since replies come in rows. */
+	async #open(model: string, adapter: string): Promise<Subject> {
+		const key = `${model} ${adapter}`;
+		if (this.#subject?.key === key) return this.#subject;
+		await this.#close();
+		const open = await (await this.#models).open(model);
+		try {
+			const read = readGraph(open);
+			const { slots } = rewriteForServing(read.model, { lora: 'matmul', fuse: true });
+			const base = { name: open.item.name, hashes: open.hashes, slots };
+			const lora = await new AdapterLibrary(await this.#store).read(adapter, base);
+			const { threads } = chooseProvider(await probeDevice(), needsOf(open), 'wasm');
+			const ort = await this.#startOrt(threads);
+			const gradients = await SampleGradients.create(read, lora, (graph) => wasmRunner(ort, read, graph));
+			return (this.#subject = { key, open, gradients });
+		} catch (error) {
+			await open.close();
+			throw error;
+		}
+	}
+
+	async #close(): Promise<void> {
+		const subject = this.#subject;
+		this.#subject = undefined;
+		await subject?.gradients.dispose();
+		await subject?.open.close();
+	}
+
+	async #startOrt(threads: number): Promise<Ort> {
+		if (this.#ort && !this.#ort.failure && this.#ort.threads === threads) return this.#ort;
+		this.#ort = await Ort.start({ build: 'wasm', threads, urls: this.#environment.ortUrls?.wasm });
+		return this.#ort;
+	}
+
+	async #indexOf(entry: AdapterEntry): Promise<StoredIndex | undefined> {
+		if (this.#index?.adapter === entry.id) return this.#index.stored;
+		const stored = await (await this.#indexes()).read(entry);
+		this.#index = stored && { adapter: entry.id, stored };
+		return stored;
+	}
+
+	/** @throws OpenLedgerError `index/missing` */
+	async #required(adapter: string): Promise<StoredIndex> {
+		const entry = await this.#entry(adapter);
+		const stored = entry && (await this.#indexOf(entry));
+		if (stored) return stored;
+		throw missing();
+	}
+
+	async #entries(): Promise<AdapterEntry[]> {
+		return new AdapterLibrary(await this.#store).list(undefined, () => false);
+	}
+
+	async #entry(adapter: string): Promise<AdapterEntry | undefined> {
+		return (await this.#entries()).find(({ id }) => id === adapter);
+	}
+
+	async #indexes(): Promise<IndexStore> {
+		return new IndexStore(await this.#store, this.#environment.appUrl);
+	}
+}
+
+function missing(): OpenLedgerError {
+	return new OpenLedgerError(
+		'index/missing',
+		'This adapter has no attribution index with its rows on this device.',
+		{
+			remedy: 'Build it from the rows that the adapter was trained on.'
+		}
+	);
+}
+
+function notHere(): OpenLedgerError {
+	return new OpenLedgerError('storage/damaged', 'This adapter is not stored on this device.', {
+		remedy: 'Import it again.'
+	});
+}
