@@ -5,13 +5,15 @@ import {
 	readSafetensors,
 	writeSafetensors,
 	type SafetensorsDtype,
-	type SafetensorsFile
+	type SafetensorsFile,
+	type TensorData
 } from '#workers/formats/safetensors.ts';
 import { isJsonObject, parseStrictJson } from '#workers/formats/strict-json.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
 import { hashIds } from './build-index.ts';
 import { STRENGTH } from './gradients.ts';
 import { IndexTree } from './merkle.ts';
+import type { Projection } from './projection.ts';
 
 /** Name of the file beside an adapter's own. */
 export const INDEX_FILE = 'attribution.safetensors';
@@ -40,16 +42,17 @@ export function writeIndex({
 			['rows', { dtype: 'I8', shape: [ids.length, dims], data: rows }],
 			['contributors', { dtype: 'U32', shape: [ids.length], data: contributors }],
 			['contributions', { dtype: 'U8', shape: [ids.length, 32], data: idBytes }],
-			[
-				'basis',
-				projection.basis instanceof Uint8Array
-					? { dtype: 'U8', shape: [dims, width / 8], data: projection.basis }
-					: { dtype: 'I8', shape: [dims, width], data: projection.basis }
-			],
+			['basis', basisTensor(projection)],
 			['basis_scales', { dtype: 'F32', shape: [dims], data: projection.basisScales }]
 		]),
 		{ description: JSON.stringify(description), root }
 	);
+}
+
+function basisTensor({ basis, dims, width }: Projection): TensorData {
+	return basis instanceof Uint8Array
+		? { dtype: 'U8', shape: [dims, width / 8], data: basis }
+		: { dtype: 'I8', shape: [dims, width], data: basis };
 }
 
 /**

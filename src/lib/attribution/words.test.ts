@@ -9,7 +9,12 @@ const people = (...shares: number[]): ContributorShare[] =>
 function measured(base: number, contributors: number[]): AttributionRecord {
 	const sum = contributors.reduce((total, share) => total + share, 0);
 	return {
-		...{ id: 'r', conversation: 'c', adapter: { id: 'a', name: 'Anatomy' }, model: { id: 'm', sha256: '' } },
+		...{
+			id: 'r',
+			conversation: 'c',
+			adapter: { id: 'a', name: 'Anatomy', files: { config: '', weights: '' } },
+			model: { id: 'm', sha256: '' }
+		},
 		...{ state: 'measured', text: '', from: 0, time: 0, price: 0n, rows: [], contributions: [] },
 		parts: { base, contributors: sum, unattributed: WHOLE - base - sum },
 		contributors: people(...contributors),

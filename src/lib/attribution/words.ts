@@ -100,6 +100,10 @@ const REASONS: Record<NonNullable<AttributionRecord['reason']>, { line: string; 
 		line: 'The base model wrote this.',
 		why: 'No adapter took part, so there are no rows that it could have come from.'
 	},
+	blended: {
+		line: 'Could not be measured: adapters were mixed.',
+		why: 'Several adapters wrote this together, or one in part. An index of rows knows one adapter as it is, not a mixture.'
+	},
 	'no-index': {
 		line: 'Could not be measured: no index of rows.',
 		why: 'This adapter came without the index that says what each of its rows taught it. Train it again here, or ask its maker for attribution.safetensors.'
