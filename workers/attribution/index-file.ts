@@ -34,7 +34,7 @@ export function writeIndex({
 	ids,
 	root
 }: AttributionIndex): Uint8Array<ArrayBuffer> {
-	const { dims, width } = projection;
+	const { dims } = projection;
 	const idBytes = new Uint8Array(ids.length * 32);
 	ids.forEach((id, i) => idBytes.set(fromHex(id), i * 32));
 	return writeSafetensors(
