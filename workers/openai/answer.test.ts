@@ -60,6 +60,7 @@ class ScriptedEngine implements ApiEngine {
 			model: 'bundled:nano',
 			provider: 'wasm',
 			adapters: request.adapters,
+			ids: { prompt: [], reply: [] },
 			tokens: { prompt: 7, reused: 2, completion: 3 },
 			firstTokenMs: 1,
 			tokensPerSecond: 100,
