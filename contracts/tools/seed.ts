@@ -13,12 +13,14 @@ export type Write = (key: Hex, to: Address, abi: Abi, functionName: string, args
 
 type Name = (typeof people)[number]['name'];
 
-/** SHA-256 of the files under static/, as their manifests name them. */
+/** SHA-256 of the files under static/, as their manifests name them, and the roots of their attribution indexes. */
 const nano: Hex = '0xb4435d0d096f02e6beec55eeb28f302c46b126466941dcd6064bea607673dc5e';
-const financeManifest: Hex = '0x6d41736c4b7f85bb4361952c1f9855198ab85c8c855fb29dc5a99146a8c72b3a';
-const anatomyManifest: Hex = '0x1efd3e85e5f4f506a862f21df57258a364236fa044e86f6190ba758400598648';
+const financeManifest: Hex = '0xc906e4a4f5d32e10cec841cd77808773bb6fe9d498c17692558337c7b63c8a9e';
+const anatomyManifest: Hex = '0x3a1094f916e8db6310113a11c6b10fdada49e610eb48193f283f8a9c6459a54f';
 const finance: Hex = '0xad13913fe7c7152f1f489feaa2fc9380f622be58faf7d8fb1d39888cbf35a573';
 const anatomy: Hex = '0x1a23089d0757c4c107ca0ab6f81942a4122e7b52a6b61ca47be15cb36f68ff41';
+const financeIndex: Hex = '0x6fffaeb6a78fa4d24ce793107645bb4472ea18f8a16c26c9c8edfd6b2c4d1d5c';
+const anatomyIndex: Hex = '0x601bdd3bec001ca7504303a5afaa9fdbf5a70cc7c1100192f25153026c99fb03';
 
 /**
  * The sandbox's people (contributor ids 1 to 8 in their order), two Datanets with versions and static units, the base model
@@ -52,19 +54,19 @@ export async function seed(addresses: Addresses, write: Write): Promise<void> {
 		['Elif Kaya', 1_200n]
 	]);
 
-	const register = (owner: Name, base: number, weights: Hex, manifest: Hex, datanet: number, price: bigint) =>
+	const register = (owner: Name, base: number, weights: Hex, manifest: Hex, index: Hex, datanet: number, price: bigint) =>
 		by(owner, models, modelsAbi, 'register', [
 			base,
 			0,
-			[weights, manifest, zeroHash],
+			[weights, manifest, index],
 			datanet ? [{ datanet, version: 1, share: 10_000 }] : [],
 			price,
 			datanet ? 2_000n : 0n,
 			'sample:'
 		]);
-	await register('Hugo Silva', 0, nano, zeroHash, 0, 0n);
-	await register('Amara Obi', 1, finance, financeManifest, 1, parseEther('0.5'));
-	await register('Ben Krause', 1, anatomy, anatomyManifest, 2, parseEther('0.4'));
+	await register('Hugo Silva', 0, nano, zeroHash, zeroHash, 0, 0n);
+	await register('Amara Obi', 1, finance, financeManifest, financeIndex, 1, parseEther('0.5'));
+	await register('Ben Krause', 1, anatomy, anatomyManifest, anatomyIndex, 2, parseEther('0.4'));
 	for (const [owner, model] of [
 		['Amara Obi', 2],
 		['Ben Krause', 3]

@@ -8,6 +8,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { privateKeyToAccount } from 'viem/accounts';
+import { MANIFEST_FILE } from '#workers/adapters/lora-adapter.ts';
 import { parseAdapterConfig } from '#workers/adapters/lora-config.ts';
 import { formatManifest, parseManifest } from '#workers/adapters/manifest.ts';
 import { readAdapter } from '#workers/adapters/read-adapter.ts';
@@ -78,7 +79,7 @@ const rows = lines.map((line, i): LearntRow => {
 	return { id, contributor, datanet: 0, content, licence, source, header };
 });
 
-const manifest = parseManifest(read('manifest.json'));
+const manifest = parseManifest(read(MANIFEST_FILE));
 const base = read('onnx/model_q4.onnx', nano);
 const tokenizer = createTokenizer(
 	Object.fromEntries(
@@ -115,6 +116,6 @@ const index = await buildIndex(gradients, taken, {
 });
 writeFileSync(new URL(INDEX_FILE, folder), writeIndex(index));
 writeFileSync(new URL(ROWS_FILE, folder), await writeRows(learnt));
-writeFileSync(new URL('manifest.json', folder), formatManifest({ ...manifest, indexRoot: index.root }));
+writeFileSync(new URL(MANIFEST_FILE, folder), formatManifest({ ...manifest, indexRoot: index.root }));
 console.log(`${index.ids.length} rows, ${index.description.credited} credited, root ${index.root}`);
 process.exit(0);
