@@ -3,6 +3,7 @@ import type { EngineSettings } from '#workers/protocol.ts';
 import type { Parts } from './parts.ts';
 import type { Receipt, Transcript, Unmeasured } from './receipt.ts';
 import type { RowReview } from './review.ts';
+import type { RowEffect } from './row-effects.ts';
 import type { LearntRows } from './rows-file.ts';
 import type { Span } from './spans/find.ts';
 import type { Verdict } from './verify.ts';
@@ -110,8 +111,8 @@ export interface BuildProgress {
 	total: number;
 }
 
-/** A row with what speaks for looking at it again. */
-export interface ReviewedRow extends IndexedRow, Omit<RowReview, 'row'> {}
+/** A row with what speaks for looking at it again: by the model (review.ts), and by the index (row-effects.ts). */
+export interface ReviewedRow extends IndexedRow, RowEffect, Omit<RowReview, 'row'> {}
 
 type Listener<Event> = (event: Event) => void;
 

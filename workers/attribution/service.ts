@@ -34,6 +34,7 @@ import { indexRows } from './index-rows.ts';
 import { AttributionQuery } from './query.ts';
 import type { Receipt, Transcript } from './receipt.ts';
 import { reviewRows } from './review.ts';
+import { rowEffects } from './row-effects.ts';
 import { learntText, type LearntRows } from './rows-file.ts';
 import { buildSpanIndex } from './spans/build.ts';
 import { SpanFinder } from './spans/find.ts';
@@ -211,7 +212,12 @@ export class AttributionService implements AttributionApi {
 				const { open, gradients } = await this.#open(model, adapter);
 				const { taken } = indexRows(stored.rows, open);
 				const reviews = await reviewRows(gradients, taken, { signal, onProgress });
-				return reviews.map(({ row, ...review }) => ({ ...describeRow(row, stored), ...review }));
+				const effects = rowEffects(stored.index);
+				return reviews.map(({ row, ...review }) => ({
+					...describeRow(row, stored),
+					...review,
+					...(effects[row] ?? { others: 0, self: 0 })
+				}));
 			})
 		);
 	}

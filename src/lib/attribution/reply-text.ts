@@ -42,7 +42,7 @@ export class ReplyText {
 		let text = '';
 		let block: Element | null = null;
 		for (let node = walker.nextNode() as Text | null; node; node = walker.nextNode() as Text | null) {
-			if (node.parentElement?.closest('figcaption')) continue;
+			if (node.parentElement?.closest('figcaption, .target')) continue;
 			// Words of two paragraphs are not one word, those of two spans may be.
 			const around = node.parentElement?.closest('p, li, h3, h4, h5, h6, th, td, pre') ?? root;
 			if (around !== block) text += '\n';

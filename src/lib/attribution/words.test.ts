@@ -23,12 +23,8 @@ function measured(base: number, contributors: number[]): AttributionRecord {
 }
 
 test('a share is a percentage that never says all or nothing where it is not', () => {
-	expect([0, 1, WHOLE / 2, WHOLE - 1, WHOLE].map((share) => percent(share))).toEqual([
-		'0 %',
-		'under 1 %',
-		'50 %',
-		'99 %',
-		'100 %'
+	expect([0, 1, 1000, 6520, WHOLE / 2, WHOLE - 1, WHOLE].map((share) => percent(share))).toEqual([
+		...['0 %', 'under 0.1 %', '1.5 %', '9.9 %', '50 %', '99 %', '100 %']
 	]);
 });
 
@@ -68,9 +64,9 @@ test('every state has a line that fits under a reply on a phone, and an explanat
 			state: 'measuring' as const,
 			phase
 		})),
-		...(['no-adapter', 'no-index', 'wrong-index', 'empty-reply', 'too-long', 'failed'] as const).map(
-			(reason) => ({ ...whole, state: 'unmeasured' as const, reason })
-		)
+		...(
+			['no-adapter', 'blended', 'no-index', 'wrong-index', 'empty-reply', 'too-long', 'failed'] as const
+		).map((reason) => ({ ...whole, state: 'unmeasured' as const, reason }))
 	];
 	const lines = states.map(lineOf);
 	expect(lines.slice(0, 3)).toEqual([

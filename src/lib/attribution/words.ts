@@ -44,13 +44,14 @@ export function receiptFacts(receipt: Receipt): { name: string; value: string; f
 /** Below this a part is not worth a sentence: half a percent. */
 const HARDLY = WHOLE / 200;
 
-/** 12,345 of 65,535 as `19 %`; what is there but under one percent is said to be. */
+/** 12,345 of 65,535 as `19 %`, with one place below ten; what is there but hardly is said to be. */
 export function percent(share: number, whole = WHOLE): string {
 	if (share <= 0 || whole <= 0) return '0 %';
 	const value = (100 * share) / whole;
-	if (value < 1) return 'under 1 %';
+	if (value < 0.1) return 'under 0.1 %';
+	if (value < 9.95) return `${value.toFixed(1)} %`;
 	// All but a little is not all.
-	return `${value > 99 && value < 100 ? 99 : Math.round(value)} %`;
+	return `${value < 100 ? Math.min(99, Math.round(value)) : 100} %`;
 }
 
 /** Wei of a sum for a share of it, rounded down. */

@@ -8,6 +8,12 @@ export class Task<Progress> {
 	progress = $state.raw<Progress>();
 	error = $state.raw<OpenLedgerError>();
 	#id = '';
+	readonly #cancel: (task: string) => Promise<void>;
+
+	/** @param cancel tells the worker that does it; that of the Datanets unless told */
+	constructor(cancel = (task: string) => datanets((api) => api.cancel(task))) {
+		this.#cancel = cancel;
+	}
 
 	/** Runs `work` with a task name and a listener; undefined when it failed or was cancelled. */
 	async run<T>(
@@ -34,6 +40,6 @@ export class Task<Progress> {
 	}
 
 	cancel(): void {
-		void datanets((api) => api.cancel(this.#id));
+		void this.#cancel(this.#id);
 	}
 }
