@@ -10,7 +10,7 @@ test('the first visit shows what is stored, what the browser allows, and asks it
 	const storage = app.page.getByRole('region', { name: 'Storage' });
 	await storage.getByText('The browser may clear this when the disk is nearly full.').waitFor();
 	await storage.getByRole('row', { name: /^Nano model \d\.\d MB/ }).waitFor();
-	await storage.getByText(/\d MB in use by this app[\s\S]*The browser allows up to\s\d/).waitFor();
+	await storage.getByText(/\d MB in use by this app[\s\S]*The browser allows up to\s+\d/).waitFor();
 	await storage.getByRole('button', { name: 'Ask it to keep everything' }).click();
 	await app.page.getByText('The browser did not agree.').waitFor();
 
