@@ -17,6 +17,8 @@ export type ErrorCode =
 	| 'adapter/wrong-base'
 	| 'adapter/too-large'
 	| 'adapter/bundled'
+	| 'adapter/mismatch'
+	| 'link/malformed'
 	// Datanets
 	| 'datanet/malformed'
 	| 'datanet/bad-signature'

@@ -3,6 +3,8 @@
  * The page holds an `EngineApi` through Comlink; failures arrive as `OpenLedgerError` (workers/comlink.ts).
  */
 
+import type { AdapterSource } from '#workers/adapters/link.ts';
+
 export type Provider = 'webgpu' | 'wasm';
 
 /** What this machine offers and what `auto` would choose. */
@@ -91,6 +93,8 @@ export interface AdapterEntry {
 	/** True while its packed weights are in memory. */
 	resident: boolean;
 	licence?: string;
+	/** Where others can fetch it: a link can be made. */
+	origin?: AdapterSource;
 	/** Questions that show what the adapter is good at, from the manifest, for an empty conversation. */
 	examples?: string[];
 	/** Held-out loss of base and adapter, from the manifest. */
@@ -221,7 +225,7 @@ export interface EngineApi {
 	importModel(files: File[], task: string, onProgress: Listener<LoadProgress>): Promise<ModelEntry>;
 	adapters(): Promise<AdapterEntry[]>;
 	/** A PEFT folder: adapter_config.json, adapter_model.safetensors, optionally openledger.json. Throws `adapter/*`. */
-	importAdapter(files: File[], name?: string): Promise<AdapterEntry>;
+	importAdapter(files: File[], name?: string, origin?: AdapterSource): Promise<AdapterEntry>;
 	/** The PEFT files of an adapter, as they were imported. */
 	exportAdapter(id: string): Promise<File[]>;
 	generate(request: GenerateRequest, onEvent: Listener<GenerateEvent>): Promise<Completion>;

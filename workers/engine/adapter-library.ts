@@ -1,3 +1,4 @@
+import { adapterId } from '#workers/adapters/adapter-id.ts';
 import { checkFit } from '#workers/adapters/check-fit.ts';
 import {
 	CONFIG_FILE,
@@ -5,6 +6,7 @@ import {
 	WEIGHTS_FILE,
 	type LoraAdapter
 } from '#workers/adapters/lora-adapter.ts';
+import type { AdapterSource } from '#workers/adapters/link.ts';
 import { parseAdapterConfig, type LoraConfig } from '#workers/adapters/lora-config.ts';
 import { checkBase, parseManifest, type AdapterManifest } from '#workers/adapters/manifest.ts';
 import { readAdapter } from '#workers/adapters/read-adapter.ts';
@@ -21,6 +23,8 @@ interface About {
 	bundled: boolean;
 	config: LoraConfig;
 	manifest?: AdapterManifest;
+	/** Where others can fetch it. */
+	origin?: AdapterSource;
 	bytes: number;
 	/** [module path, in features, out features] of every module it changes. */
 	modules: [path: string, inFeatures: number, outFeatures: number][];
@@ -35,15 +39,6 @@ export interface AdapterBase {
 }
 
 const itemId = (id: string) => `adapter:${id}`;
-
-/**
- * An adapter's identity: SHA-256 over the SHA-256 of its weights and of its configuration, both as hex, one a line. The same
- * matrices with another alpha or rank pattern compute something else, so they are another adapter.
- */
-function adapterId(hashes: Record<typeof WEIGHTS_FILE | typeof CONFIG_FILE, string>): Promise<string> {
-	const lines = `${hashes[WEIGHTS_FILE]}\n${hashes[CONFIG_FILE]}\n`;
-	return sha256Hex(new TextEncoder().encode(lines));
-}
 
 /** Adapters on this device, each named by its weights and its configuration. */
 export class AdapterLibrary {
@@ -69,7 +64,7 @@ export class AdapterLibrary {
 	 */
 	async import(
 		files: ReadonlyMap<string, Uint8Array>,
-		{ name, bundled = false }: { name?: string; bundled?: boolean } = {}
+		{ name, bundled = false, origin }: { name?: string; bundled?: boolean; origin?: AdapterSource } = {}
 	): Promise<string> {
 		const required = (file: string) => files.get(file) ?? missing(file);
 		const weights = required(WEIGHTS_FILE);
@@ -88,6 +83,7 @@ export class AdapterLibrary {
 			bundled,
 			config,
 			manifest,
+			origin,
 			bytes: weights.byteLength,
 			modules: [...modules].map(([path, { inFeatures, outFeatures }]) => [path, inFeatures, outFeatures])
 		};
@@ -146,7 +142,7 @@ export class AdapterLibrary {
 }
 
 function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: string) => boolean): AdapterEntry {
-	const { bundled, config, manifest, bytes, modules } = item.about as About;
+	const { bundled, config, manifest, origin, bytes, modules } = item.about as About;
 	const id = item.id.slice(itemId('').length);
 	const evaluation = manifest?.evaluation;
 	const hashOf = (path: string) => item.files.find((file) => file.path === path)?.sha256 ?? '';
@@ -156,6 +152,7 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 		summary: manifest?.description ?? '',
 		author: manifest?.author,
 		licence: manifest?.licence,
+		origin,
 		source: bundled ? 'bundled' : 'imported',
 		base: manifest?.base.id ?? config.baseModel ?? '',
 		...fit(config, manifest, modules, base),

@@ -4,13 +4,16 @@ import { OpenLedgerError } from '#workers/errors.ts';
 /** Folders under static/adapters/. */
 export const ADAPTERS = ['anatomy', 'finance'];
 
-/** The files of every example adapter that ships with the app. @throws OpenLedgerError `hub/unreachable` */
-export async function* bundledAdapters(appUrl: string): AsyncGenerator<Map<string, Uint8Array>> {
+/** Every example adapter that ships with the app: its files, and the folder they are served from. @throws OpenLedgerError `hub/unreachable` */
+export async function* bundledAdapters(
+	appUrl: string
+): AsyncGenerator<{ folder: string; files: Map<string, Uint8Array> }> {
 	for (const name of ADAPTERS) {
+		const folder = new URL(`adapters/${name}/`, appUrl);
 		const files = new Map<string, Uint8Array>();
 		for (const file of [CONFIG_FILE, WEIGHTS_FILE, MANIFEST_FILE])
-			files.set(file, await fetchOwn(new URL(`adapters/${name}/${file}`, appUrl)));
-		yield files;
+			files.set(file, await fetchOwn(new URL(file, folder)));
+		yield { folder: folder.href, files };
 	}
 }
 

@@ -1,3 +1,4 @@
+import type { AdapterSource } from '#workers/adapters/link.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { fitTogether, requireMemory, type DeviceFacts } from '#workers/models/catalogue/entry.ts';
 import { ModelLibrary } from '#workers/models/library.ts';
@@ -198,8 +199,8 @@ export class Engine implements EngineApi {
 		return library.list(base?.adapterBase, (id) => base?.isResident(id) ?? false);
 	}
 
-	async importAdapter(files: File[], name?: string): Promise<AdapterEntry> {
-		const id = await (await this.#library()).import(await adapterFiles(files), { name });
+	async importAdapter(files: File[], name?: string, origin?: AdapterSource): Promise<AdapterEntry> {
+		const id = await (await this.#library()).import(await adapterFiles(files), { name, origin });
 		const entry = (await this.adapters()).find((adapter) => adapter.id === id);
 		if (!entry) throw new RangeError(`adapter ${id} is not in the library`);
 		return entry;
@@ -289,8 +290,8 @@ export class Engine implements EngineApi {
 	/** Once per start, and again after a failure: the examples that the app brings along. */
 	#importBundled(library: AdapterLibrary): Promise<void> {
 		const load = async () => {
-			for await (const files of bundledAdapters(this.#environment.appUrl))
-				await library.import(files, { bundled: true });
+			for await (const { folder, files } of bundledAdapters(this.#environment.appUrl))
+				await library.import(files, { bundled: true, origin: { kind: 'web', folder } });
 		};
 		this.#bundled ??= load().catch((error: unknown) => {
 			this.#bundled = undefined;

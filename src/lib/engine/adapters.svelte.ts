@@ -1,3 +1,4 @@
+import type { AdapterSource } from '#workers/adapters/link.ts';
 import type { OpenLedgerError } from '#workers/errors.ts';
 import type { AdapterEntry } from '#workers/protocol.ts';
 import { preferences } from '../preferences.svelte.ts';
@@ -52,8 +53,9 @@ export class Adapters {
 		}
 	}
 
-	async import(files: File[], name?: string): Promise<AdapterEntry> {
-		const entry = await this.#engine.call((api) => api.importAdapter(files, name));
+	/** @param origin where the files can be fetched by others */
+	async import(files: File[], name?: string, origin?: AdapterSource): Promise<AdapterEntry> {
+		const entry = await this.#engine.call((api) => api.importAdapter(files, name, origin));
 		await this.refresh();
 		return entry;
 	}

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { formatAdapterLink, parseAdapterLink, type AdapterLink } from './link.ts';
+
+const id = 'ab'.repeat(32);
+const hub = (repo: string, revision = 'main', folder = '') => ({
+	kind: 'hub' as const,
+	repo,
+	revision,
+	folder
+});
+
+test.each<AdapterLink>([
+	{ source: hub('ada/heart', 'v1.2', 'final/adapter'), id },
+	{ source: hub('ada/heart') },
+	{ source: { kind: 'web', folder: 'https://example.org/ad%20apters/heart/' }, id },
+	{ source: { kind: 'web', folder: 'http://127.0.0.1:8080/' } }
+])('a link says again what it was made of: $source.kind', (link) => {
+	expect(parseAdapterLink(formatAdapterLink(link))).toEqual(link);
+	expect(parseAdapterLink(`https://app.example/a#${formatAdapterLink(link)}`)).toEqual(link);
+});
+
+test.each([
+	['ada/heart', hub('ada/heart')],
+	[' ada/heart@v2 ', hub('ada/heart', 'v2')],
+	['ada/heart@v2/sub/folder', hub('ada/heart', 'v2', 'sub/folder')],
+	['https://huggingface.co/ada/heart', hub('ada/heart')],
+	['https://huggingface.co/ada/heart/tree/dev/sub', hub('ada/heart', 'dev', 'sub')],
+	['https://example.org/heart?x=1', { kind: 'web', folder: 'https://example.org/heart/' }]
+])('people may paste %s', (text, source) => {
+	expect(parseAdapterLink(text)).toEqual({ source });
+});
+
+test.each([
+	'',
+	'heart',
+	'../heart',
+	'ada/..',
+	'ada/heart@v1/../../x',
+	'a/b/c',
+	'http://example.org/heart',
+	'ftp://example.org/heart',
+	'javascript://example.org/%0aalert(1)',
+	'https://user:secret@example.org/',
+	'https://huggingface.co/ada/heart/blob/main/x',
+	'from=ada/heart&id=12',
+	`from=ada/heart&id=${'g'.repeat(64)}`,
+	'from=&id=',
+	`ada/${'x'.repeat(3000)}`
+])('%s is refused with what to do', (text) => {
+	expect(() => parseAdapterLink(text)).toThrow(
+		expect.objectContaining({ code: 'link/malformed', remedy: expect.stringContaining('https') as string })
+	);
+});

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { HubServer, readRepo, type RepoFiles } from '#test/support/hub-server.ts';
+import { adapterId } from './adapter-id.ts';
+import { parseManifest } from './manifest.ts';
+import { fetchAdapter, lookUpAdapter } from './offer.ts';
+
+const policy = { attempts: 3, baseMs: 1, maxMs: 5, stallMs: 2000 };
+const folder = 'static/adapters/anatomy';
+const weights = 'adapter_model.safetensors';
+let files: RepoFiles;
+let id: string;
+
+beforeEach(async () => {
+	files = readRepo(folder);
+	id = await adapterId(parseManifest(readFileSync(`${folder}/openledger.json`)).files);
+});
+
+async function start(repo: RepoFiles = files) {
+	const hub = await HubServer.start({ 'ada/heart': repo });
+	onTestFinished(() => hub.close());
+	const source = { kind: 'hub' as const, repo: 'ada/heart', revision: 'main', folder: '' };
+	return { hub, source, options: { hubUrl: hub.url, policy } };
+}
+
+test('an offer says what an adapter is before its weights are fetched, and pins the commit', async () => {
+	const { hub, source, options } = await start();
+	const offer = await lookUpAdapter({ source, id }, options);
+	expect(offer).toMatchObject({
+		id,
+		vouched: true,
+		name: 'Anatomy',
+		baseName: 'openledger/nano',
+		bytes: files[weights]?.length,
+		rank: 16
+	});
+	expect(offer.source).toMatchObject({ revision: expect.stringMatching(/^[0-9a-f]{40}$/) as string });
+	expect(hub.requests.some(({ path }) => path.endsWith(weights))).toBe(false);
+});
+
+test('the files come whole, with progress, also over a connection that is cut', async () => {
+	const { hub, source, options } = await start();
+	const offer = await lookUpAdapter({ source, id }, options);
+	hub.fault({ path: weights, kind: 'cut', after: 1000 });
+	let done = 0;
+	const got = await fetchAdapter(offer, {
+		...options,
+		onProgress: ({ bytesDone = 0 }) => (done = Math.max(done, bytesDone))
+	});
+	expect(done).toBe(files[weights]?.length);
+	for (const file of got)
+		expect(Buffer.from(await file.arrayBuffer()).equals(Buffer.from(files[file.name] ?? []))).toBe(true);
+	expect(got.map(({ name }) => name)).toContain(weights);
+});
+
+test('a folder on the web will do, without a manifest and without a fingerprint', async () => {
+	const { 'openledger.json': _, ...bare } = files;
+	const { hub, options } = await start(bare);
+	const source = { kind: 'web' as const, folder: `${hub.url}/ada/heart/resolve/main/` };
+	const offer = await lookUpAdapter({ source }, options);
+	expect(offer).toMatchObject({ vouched: false, name: 'main', bytes: files[weights]?.length });
+	expect(offer.id).toBeUndefined();
+	expect(await fetchAdapter(offer, { ...options, onProgress: () => undefined })).toHaveLength(2);
+});
+
+test('one changed byte of the weights is refused', async () => {
+	const { hub, source, options } = await start();
+	const offer = await lookUpAdapter({ source, id }, options);
+	hub.fault({ path: weights, kind: 'wrong-byte', at: 5000 });
+	await expect(fetchAdapter(offer, { ...options, onProgress: () => undefined })).rejects.toMatchObject({
+		code: 'adapter/mismatch'
+	});
+});
+
+test('another adapter than the link names is refused before its weights are fetched', async () => {
+	const { hub, source, options } = await start();
+	await expect(lookUpAdapter({ source, id: '00'.repeat(32) }, options)).rejects.toMatchObject({
+		code: 'adapter/mismatch'
+	});
+	expect(hub.requests.some(({ path }) => path.endsWith(weights))).toBe(false);
+});
+
+test('a configuration that the manifest does not name is refused', async () => {
+	const config = Buffer.from(
+		String(Buffer.from(files['adapter_config.json'] ?? [])).replace('"r": 16', '"r": 15')
+	);
+	const { source, options } = await start({ ...files, 'adapter_config.json': config });
+	await expect(lookUpAdapter({ source }, options)).rejects.toMatchObject({ code: 'adapter/mismatch' });
+});
+
+test('what is no adapter says so', async () => {
+	const { source, options } = await start({ 'README.md': new Uint8Array(3) });
+	await expect(lookUpAdapter({ source }, options)).rejects.toMatchObject({ code: 'hub/not-found' });
+	const nowhere = { ...source, repo: 'ada/none' };
+	await expect(lookUpAdapter({ source: nowhere }, options)).rejects.toMatchObject({ code: 'hub/not-found' });
+});
+
+test('more than a megabyte of configuration is not read', async () => {
+	const { source, options } = await start({ ...files, 'adapter_config.json': new Uint8Array(2 << 20) });
+	await expect(lookUpAdapter({ source }, options)).rejects.toMatchObject({ code: 'adapter/too-large' });
+});
