@@ -212,6 +212,27 @@ contract CheckpointsTest is World {
         settlement.claim(1, cumulative, proof);
     }
 
+    /// @dev Owner and paid sum share a word. Twelve payments of all that an account can hold, a tenth of each to a host.
+    function test_K1_a_person_is_paid_what_its_word_holds_and_stops_nobody() external {
+        uint96 most = type(uint96).max;
+        for (uint160 i; i < 12; ++i) {
+            address payer = address(0xCC00 + i);
+            fund(payer, most);
+            settleAs(payer, adapter, 2, most, bytes32(0), "");
+        }
+        checkpointAll();
+        vm.assertGt(honest.get(2), most);
+        Claim[] memory claims = new Claim[](2);
+        claims[0] = Claim(2, honest.get(2), honest.proof(2));
+        claims[1] = Claim(1, honest.get(1), honest.proof(1));
+        settlement.claimMany(claims);
+        vm.assertEq(person(2).balance, most);
+        vm.assertEq(settlement.claimed(2), most);
+        vm.assertEq(settlement.claimed(1), honest.get(1));
+        vm.assertEq(claim(2), 0);
+        vm.assertEq(settlement.personOwner(2), person(2));
+    }
+
     function test_nothing_can_be_claimed_before_the_first_checkpoint() external {
         vm.expectRevert(Errors.WrongPath.selector);
         settlement.claim(1, 1 ether, hex"00000000");

@@ -34,7 +34,8 @@ contract Settlement is Checkpoints, Multicall {
     address public immutable audit;
     address public immutable governor;
 
-    mapping(uint32 key => uint256) public claimed;
+    /// @dev Of keys that are no persons' (People.Person).
+    mapping(uint32 key => uint256) private _claimed;
     mapping(uint256 batch => bool) public penalised;
 
     constructor(Modules memory m) Ledger(m.edge) Checkpoints(m.rules, m.models, m.splitter, m.treasury) {
@@ -108,15 +109,28 @@ contract Settlement is Checkpoints, Multicall {
     /// @return amount 0 when all was claimed before, so that claiming twice is harmless.
     function claim(uint32 key, uint128 cumulative, bytes calldata proof) public returns (uint256 amount) {
         if (RewardTree.root(key, cumulative, proof) != finalRoot) revert Errors.WrongPath();
-        uint256 before = claimed[key];
-        if (cumulative <= before) return 0;
+        uint32 kind = Keys.kind(key);
+        uint256 before;
+        address to;
+        if (kind == Keys.PERSON) {
+            Person storage person = _persons[key];
+            (to, before) = (person.owner, person.claimed);
+            // What lies above stays: a revert would stop the other claims of the same call.
+            if (cumulative > type(uint96).max) cumulative = type(uint96).max;
+            if (cumulative <= before) return 0;
+            // Two lines above.
+            // forge-lint: disable-next-line(unsafe-typecast)
+            person.claimed = uint96(cumulative);
+        } else {
+            before = _claimed[key];
+            if (cumulative <= before) return 0;
+            _claimed[key] = cumulative;
+            if (kind == Keys.MODEL) to = models.ownerOf(Keys.id(key));
+        }
         unchecked {
             amount = cumulative - before;
         }
-        claimed[key] = cumulative;
-        uint32 kind = Keys.kind(key);
         if (kind <= Keys.MODEL) {
-            address to = kind == Keys.PERSON ? personOwner[key] : models.ownerOf(Keys.id(key));
             emit Events.Claimed(key, to, amount);
             // Who cannot take the coin finds it in the prepaid balance, so that one claim among several never stops the others.
             if (!_pay(to, amount)) _credit(to, amount);
@@ -129,6 +143,11 @@ contract Settlement is Checkpoints, Multicall {
             _credit(address(module), amount);
             module.onIncome(key, amount);
         }
+    }
+
+    /// @notice What a key was paid so far.
+    function claimed(uint32 key) external view returns (uint256) {
+        return Keys.kind(key) == Keys.PERSON ? _persons[key].claimed : _claimed[key];
     }
 
     function claimMany(Claim[] calldata claims) external returns (uint256 amount) {
