@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { chromium, type Browser } from 'playwright';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createServer } from 'vite';
 import { chromiumArguments, findChromium } from '../../.ci/chromium.mjs';
 
@@ -30,7 +33,8 @@ export async function runInBrowser<T>(
 
 /**
  * The same, with the memory that it took at most: peak of the page's process, worker included, less what that process
- * held before. MiB; NaN where the system does not tell (it is read from /proc).
+ * held before. MiB; NaN where the system does not tell (it is read from /proc). No debugger is attached: the inspector keeps up
+ * to a hundred megabytes of what a page loads, in that same process.
  */
 export async function measureInBrowser<T>(
 	worker: string,
@@ -38,6 +42,27 @@ export async function measureInBrowser<T>(
 	{ isolated = false }: { isolated?: boolean } = {}
 ): Promise<{ result: T; mebibytes: number }> {
 	const root = new URL('../../', import.meta.url).pathname;
+	const profile = mkdtempSync(join(tmpdir(), 'bench-'));
+	let browser: ChildProcess | undefined;
+	let before = Number.NaN;
+	const done = Promise.withResolvers<string>();
+	const answers: Record<string, (request: IncomingMessage, response: ServerResponse) => void> = {
+		'/bench': (_, response) => {
+			response.setHeader('content-type', 'text/html');
+			for (const [name, value] of Object.entries(isolated ? ISOLATED : {})) response.setHeader(name, value);
+			response.end(`<!doctype html><script type="module">${page}</script>`);
+		},
+		'/bench/begin': (_, response) => {
+			before = memoryOf(browser, 'VmRSS');
+			response.end(JSON.stringify({ worker: `/${worker}?worker_file&type=module`, input }));
+		},
+		'/bench/end': async (request, response) => {
+			let text = '';
+			for await (const chunk of request) text += chunk;
+			response.end();
+			done.resolve(text);
+		}
+	};
 	const server = await createServer({
 		root,
 		configFile: false,
@@ -46,59 +71,80 @@ export async function measureInBrowser<T>(
 		optimizeDeps: { noDiscovery: true, include: packages },
 		plugins: [
 			{
-				name: 'blank page',
+				name: 'bench',
 				configureServer: ({ middlewares }) => {
-					middlewares.use('/blank', (_, response) => {
-						for (const [name, value] of Object.entries(isolated ? ISOLATED : {}))
-							response.setHeader(name, value);
-						response.end('<!doctype html>');
+					middlewares.use((request, response, next) => {
+						const answer = answers[request.url ?? ''];
+						if (answer) answer(request, response);
+						else next();
 					});
 				}
 			}
 		]
 	});
 	await server.listen();
-	const browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArguments });
 	try {
 		const address = server.httpServer?.address();
-		if (!address || typeof address === 'string') throw new Error('The server has no port.');
-		const page = await browser.newPage();
-		await page.goto(`http://127.0.0.1:${address.port}/blank`);
-		const process = await rendererOf(browser);
-		const before = process ? memoryOf(process, 'VmRSS') : Number.NaN;
-		const result = (await page.evaluate(
-			([url, data]) =>
-				new Promise((resolve, reject) => {
-					const running = new Worker(url as string, { type: 'module' });
-					running.onmessage = ({ data }) => resolve(data);
-					running.onerror = ({ message, filename }) => reject(new Error(`${message} ${filename}`));
-					if (data !== undefined) running.postMessage(data);
-				}),
-			[`/${worker}?worker_file&type=module`, input] as const
-		)) as T;
-		const mebibytes = process ? memoryOf(process, 'VmHWM') - before : Number.NaN;
-		return { result, mebibytes };
+		const program = findChromium();
+		if (!program || !address || typeof address === 'string')
+			throw new Error('There is no Chromium or no port.');
+		// Nobody connects to the port: headless Chromium would end with the page's `load` without it.
+		browser = spawn(
+			program,
+			[
+				...[...chromiumArguments, '--headless', '--remote-debugging-port=0', `--user-data-dir=${profile}`],
+				`http://127.0.0.1:${address.port}/bench`
+			],
+			{ stdio: 'ignore' }
+		);
+		browser.once('exit', (code) => done.reject(new Error(`Chromium ended with ${code}.`)));
+		const { result, error } = JSON.parse(await done.promise) as { result: T; error?: string };
+		if (error) throw new Error(error);
+		return { result, mebibytes: memoryOf(browser, 'VmHWM') - before };
 	} finally {
-		await browser.close();
+		browser?.removeAllListeners('exit').kill();
+		if (browser?.exitCode === null) await new Promise((resolve) => browser?.once('exit', resolve));
 		await server.close();
+		rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
 	}
 }
 
-/** The process that runs the page: the youngest renderer. */
-async function rendererOf(browser: Browser): Promise<number | undefined> {
-	const session = await browser.newBrowserCDPSession();
-	const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-	return processInfo.filter(({ type }) => type === 'renderer').at(-1)?.id;
-}
+/** What runs in the page: starts the worker, and hands on what it posts. */
+const page = `
+	const { worker, input } = await (await fetch('/bench/begin')).json();
+	const end = (outcome) => fetch('/bench/end', { method: 'POST', body: JSON.stringify(outcome) });
+	const running = new Worker(worker, { type: 'module' });
+	running.onmessage = ({ data }) => end({ result: data });
+	running.onerror = ({ message, filename }) => end({ error: message + ' ' + filename });
+	if (input !== undefined) running.postMessage(input);
+`;
 
-/** MiB that Linux says of a process: VmRSS now, VmHWM at most so far. */
-function memoryOf(process: number, field: 'VmRSS' | 'VmHWM'): number {
+/** MiB that Linux says of the page's process: VmRSS now, VmHWM at most so far. It is the largest of the browser's renderers. */
+function memoryOf(browser: ChildProcess | undefined, field: 'VmRSS' | 'VmHWM'): number {
 	try {
-		const kibibytes = readFileSync(`/proc/${process}/status`, 'utf8').match(
-			new RegExp(`${field}:\\s*(\\d+) kB`)
-		)?.[1];
-		return Number(kibibytes) / 1024;
+		const sizes = readdirSync('/proc')
+			.filter((name) => /^\d+$/.test(name))
+			.map((id) => renderer(id, field))
+			.filter((found) => found.family.includes(browser?.pid ?? -1))
+			.map(({ kibibytes }) => kibibytes);
+		return sizes.length > 0 ? Math.max(...sizes) / 1024 : Number.NaN;
 	} catch {
 		return Number.NaN;
+	}
+}
+
+/** A process that draws pages, with those that it descends from; without any for other processes. */
+function renderer(id: string, field: string): { family: number[]; kibibytes: number } {
+	const family: number[] = [];
+	try {
+		if (!readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('--type=renderer'))
+			return { family, kibibytes: 0 };
+		const status = (of: string | number) => readFileSync(`/proc/${of}/status`, 'utf8');
+		for (let parent = Number(id); parent > 1; parent = Number(status(parent).match(/PPid:\s*(\d+)/)?.[1]))
+			family.push(parent);
+		return { family, kibibytes: Number(status(id).match(new RegExp(`${field}:\\s*(\\d+)`))?.[1]) };
+	} catch {
+		// It has ended meanwhile.
+		return { family: [], kibibytes: 0 };
 	}
 }

@@ -1,5 +1,7 @@
 import {
+	bytesToHex,
 	encodeFunctionData,
+	hexToBytes,
 	keccak256,
 	numberToHex,
 	parseEther,
@@ -15,6 +17,7 @@ import { splitBatch } from '../../contracts/client/split.ts';
 import { RewardTree } from '../../contracts/client/tree.ts';
 import { launchRules } from '../../contracts/deploy/params.ts';
 import { populate, someone, startLocalChain } from '../../contracts/tools/local.ts';
+import { loadKeccak } from '../../workers/ledger/running-hash.ts';
 
 const adapter = 2;
 const amount = parseEther('1');
@@ -90,7 +93,8 @@ export async function settleMonth({ days, payers, people, weights }: Month) {
 		() => undefined
 	);
 
-	const tree = new RewardTree();
+	const hash = await loadKeccak();
+	const tree = new RewardTree(hash);
 	for (let day = 0; day < days; day++) {
 		const batches = accounts.map((payer) => {
 			const list = weights();
@@ -108,7 +112,9 @@ export async function settleMonth({ days, payers, people, weights }: Month) {
 				if (!batch) throw new Error('a transaction that nobody sent');
 				const { payer, transcripts, leaves } = batch;
 				const shared = { time, rules: 1, model: adapter, host: 0, amount };
-				hashes.push(hashBatch({ ...shared, payer, transcripts, leaves: keccak256(leaves) }));
+				hashes.push(
+					hashBatch({ ...shared, payer, transcripts, leaves: bytesToHex(hash(hexToBytes(leaves))) })
+				);
 			}
 		);
 		for (const { list } of batches)

@@ -3,33 +3,27 @@ import { bytesToHex, concatHex, keccak256, type Hex } from 'viem';
 const DEPTH = 32;
 const EMPTY = new Uint8Array(32);
 
-function leafHash(key: number, cumulative: bigint): Uint8Array {
-	if (cumulative === 0n) return EMPTY;
-	const bytes = new Uint8Array(20);
-	const view = new DataView(bytes.buffer);
-	view.setUint32(0, key);
-	view.setBigUint64(4, cumulative >> 64n);
-	view.setBigUint64(12, cumulative & 0xffff_ffff_ffff_ffffn);
-	return keccak256(bytes, 'bytes');
-}
-
-function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-	if (left === EMPTY && right === EMPTY) return EMPTY;
-	const bytes = new Uint8Array(64);
-	bytes.set(left);
-	bytes.set(right, 32);
-	return keccak256(bytes, 'bytes');
-}
+/** keccak256 of some bytes, 32 bytes. It may not keep what it was given. */
+export type Keccak = (bytes: Uint8Array) => Uint8Array;
 
 /**
  * The reward tree: uint32 reward key → cumulative wei, depth 32, empty subtrees hash to 0 (contracts/src/libraries/RewardTree.sol).
- * Changes are hashed together when a root or a proof is asked for.
+ * Changes are hashed together when a root or a proof is asked for: a thousand changes are some ten thousand hashes, so who makes many
+ * gives a quick `keccak`.
  */
 export class RewardTree {
 	readonly #values = new Map<number, bigint>();
 	/** Per level, node index → hash; absent is empty. Level 0 holds the leaves. */
 	readonly #levels = Array.from({ length: DEPTH + 1 }, () => new Map<number, Uint8Array>());
 	readonly #stale = new Set<number>();
+	readonly #keccak: Keccak;
+	/** What is being hashed: a leaf's 20 bytes, a node's 64. */
+	readonly #leaf = new Uint8Array(20);
+	readonly #pair = new Uint8Array(64);
+
+	constructor(keccak: Keccak = (bytes) => keccak256(bytes, 'bytes')) {
+		this.#keccak = keccak;
+	}
 
 	get(key: number): bigint {
 		return this.#values.get(key) ?? 0n;
@@ -56,10 +50,10 @@ export class RewardTree {
 	/** The root as it would be with another cumulative at one key: 32 hashes. */
 	rootWith(key: number, cumulative: bigint): Hex {
 		this.#hash();
-		let hash = leafHash(key, cumulative);
+		let hash = this.#leafHash(key, cumulative);
 		for (let level = 0, index = key; level < DEPTH; level++, index = Math.floor(index / 2)) {
 			const sibling = this.#node(level, index % 2 ? index - 1 : index + 1);
-			hash = index % 2 ? nodeHash(sibling, hash) : nodeHash(hash, sibling);
+			hash = index % 2 ? this.#nodeHash(sibling, hash) : this.#nodeHash(hash, sibling);
 		}
 		return bytesToHex(hash);
 	}
@@ -100,6 +94,22 @@ export class RewardTree {
 		return words;
 	}
 
+	#leafHash(key: number, cumulative: bigint): Uint8Array {
+		if (cumulative === 0n) return EMPTY;
+		const view = new DataView(this.#leaf.buffer);
+		view.setUint32(0, key);
+		view.setBigUint64(4, cumulative >> 64n);
+		view.setBigUint64(12, cumulative & 0xffff_ffff_ffff_ffffn);
+		return this.#keccak(this.#leaf);
+	}
+
+	#nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+		if (left === EMPTY && right === EMPTY) return EMPTY;
+		this.#pair.set(left);
+		this.#pair.set(right, 32);
+		return this.#keccak(this.#pair);
+	}
+
 	#node(level: number, index: number): Uint8Array {
 		return this.#levels[level]?.get(index) ?? EMPTY;
 	}
@@ -107,14 +117,14 @@ export class RewardTree {
 	#hash(): void {
 		let indices = new Set<number>();
 		for (const key of this.#stale) {
-			this.#levels[0]?.set(key, leafHash(key, this.get(key)));
+			this.#levels[0]?.set(key, this.#leafHash(key, this.get(key)));
 			indices.add(Math.floor(key / 2));
 		}
 		this.#stale.clear();
 		for (let level = 1; level <= DEPTH && indices.size; level++) {
 			const above = new Set<number>();
 			for (const index of indices) {
-				this.#levels[level]?.set(index, nodeHash(this.#node(level - 1, 2 * index), this.#node(level - 1, 2 * index + 1)));
+				this.#levels[level]?.set(index, this.#nodeHash(this.#node(level - 1, 2 * index), this.#node(level - 1, 2 * index + 1)));
 				above.add(Math.floor(index / 2));
 			}
 			indices = above;

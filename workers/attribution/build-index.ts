@@ -19,9 +19,6 @@ const BATCH_ROWS = 8;
 /** A value beside the largest eigenvalue below which a direction is none. */
 const NOTHING = 1e-7;
 
-/** λ over the mean eigenvalue of the rows' second moment, each weighted by itself. */
-const DAMPING = 1.5;
-
 /** One contribution as the model learnt it. */
 export interface IndexRow {
 	id: Hex;
@@ -45,7 +42,6 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 	buckets?: number;
 	/** 1 keeps the basis by its signs. */
 	basisBits?: 1;
-	/** λ; unless told DAMPING times as much as the rows are alike, so that it suits Datanets of one form and of many. */
 	damping?: number;
 	seed?: number;
 	onProgress?: (progress: { phase: 'gradients' | 'basis' | 'root'; done: number; total: number }) => void;
@@ -68,7 +64,7 @@ export async function buildIndex(
 		keep = maxDims,
 		buckets,
 		basisBits,
-		damping: told,
+		damping = 1,
 		seed = 1,
 		onProgress,
 		signal
@@ -121,10 +117,7 @@ export async function buildIndex(
 	signal?.throwIfAborted();
 	onProgress?.({ phase: 'basis', done: 2, total: 3 });
 	// Whitening: L⁻¹ on both sides is (C + λ)⁻¹ between them.
-	const moment = secondMoment(coordinates, rank, count);
-	const damping = told ?? Number((DAMPING * meanEigenvalue(moment, rank)).toPrecision(3));
-	for (let k = 0; k < rank; k++) moment[k * rank + k] = (moment[k * rank + k] as number) + damping;
-	const lower = cholesky(moment, rank);
+	const lower = cholesky(secondMoment(coordinates, rank, count, damping), rank);
 	solveLower(lower, rank, coordinates, count);
 	solveLower(lower, rank, basis, width);
 	// The scales go into the basis, so that a reply's sketch needs nothing but it.
@@ -264,8 +257,8 @@ function spanOf(
 	return { basis, rank };
 }
 
-/** Σ φφᵀ over columns φ of [rank, count]. */
-function secondMoment(coordinates: Float32Array, rank: number, count: number): Float64Array {
+/** Σ φφᵀ + λ over columns φ of [rank, count]. */
+function secondMoment(coordinates: Float32Array, rank: number, count: number, damping: number): Float64Array {
 	const moment = new Float64Array(rank * rank);
 	for (let i = 0; i < rank; i++) {
 		const a = coordinates.subarray(i * count, (i + 1) * count);
@@ -273,17 +266,9 @@ function secondMoment(coordinates: Float32Array, rank: number, count: number): F
 			const value = dot(a, coordinates.subarray(j * count, (j + 1) * count));
 			moment[i * rank + j] = moment[j * rank + i] = value;
 		}
+		moment[i * rank + i] = (moment[i * rank + i] as number) + damping;
 	}
 	return moment;
-}
-
-/** Σ μ² / Σ μ over the eigenvalues μ: 1 where no two rows are alike, n where n rows are the same. */
-function meanEigenvalue(moment: Float64Array, rank: number): number {
-	let squares = 0;
-	let trace = 0;
-	for (const value of moment) squares += value * value;
-	for (let k = 0; k < rank; k++) trace += moment[k * rank + k] as number;
-	return trace > 0 ? squares / trace : 1;
 }
 
 function quantiseBasis(basis: Float32Array, rank: number, dims: number, width: number) {

@@ -246,7 +246,10 @@ export async function signCall(
 export async function send(sandbox: Sandbox, raw: Hex): Promise<Hex> {
 	const tx = await sandbox.read(raw);
 	const hash = bytesToHex(tx.hash());
-	if (await findTransaction(sandbox, hash)) return hash;
+	const { machine } = await sandbox.chain();
+	const sender = await machine.state.getAccount(tx.getSenderAddress());
+	// Only an account's used numbers can be in a block.
+	if (tx.nonce < (sender?.nonce ?? 0n) && (await findTransaction(sandbox, hash))) return hash;
 	await sandbox.mine([tx]);
 	return hash;
 }

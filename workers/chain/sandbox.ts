@@ -52,6 +52,8 @@ export class Sandbox implements SandboxApi {
 	readonly #listeners = new Set<() => void>();
 	readonly #channel: BroadcastChannel | undefined;
 	#chain: Chain | undefined;
+	/** Whether this request has compared `#chain` with the disk already: another tab may have written since the last one. */
+	#compared = false;
 	/** Outlives reloads of the chain: which account is selected is this tab's own affair. */
 	#wallet: { key: Hex; wallet: SandboxWallet } | undefined;
 
@@ -72,7 +74,7 @@ export class Sandbox implements SandboxApi {
 	async request({ method, params }: ProviderRequest): Promise<RpcOutcome> {
 		try {
 			const list: unknown[] = Array.isArray(params) ? params : params === undefined ? [] : [params];
-			return { result: await this.#queue.run(() => answer(this, method, list)) };
+			return { result: await this.#queue.run(() => this.#afresh(() => answer(this, method, list))) };
 		} catch (error) {
 			if (error instanceof RpcError)
 				return { error: { code: error.code, message: error.message, data: error.data } };
@@ -181,6 +183,7 @@ export class Sandbox implements SandboxApi {
 
 	/** What is in memory, read from disk first where another tab went on; begun where there is nothing. */
 	async chain(): Promise<Chain> {
+		if (this.#chain && this.#compared) return this.#chain;
 		const stored = await this.#db.head.get('head');
 		if (!stored) {
 			await this.#locked(async () => {
@@ -188,6 +191,7 @@ export class Sandbox implements SandboxApi {
 			});
 			return this.chain();
 		}
+		this.#compared = true;
 		if (this.#chain?.head.hash === stored.hash) {
 			this.#chain.head = stored;
 			return this.#chain;
@@ -230,7 +234,7 @@ export class Sandbox implements SandboxApi {
 			// Before the lock, which it takes itself where the sandbox has not begun.
 			await this.chain();
 			try {
-				return await this.#locked(() => this.#mine(transactions, time, whole));
+				return await this.#locked(() => this.#afresh(() => this.#mine(transactions, time, whole)));
 			} catch (error) {
 				// Only where there are no locks: another tab was quicker. The next try reads what it wrote.
 				if (!(error instanceof Moved)) throw error;
@@ -246,6 +250,7 @@ export class Sandbox implements SandboxApi {
 		await this.#locked(async () => {
 			await this.#db.head.where({ key: 'head' }).modify((head) => void (head.ahead += seconds));
 		});
+		this.#compared = false;
 	}
 
 	// ---- inside
@@ -312,9 +317,17 @@ export class Sandbox implements SandboxApi {
 	}
 
 	#run<T>(work: () => Promise<T>): Promise<T> {
-		return this.#queue.run(work).catch((error: unknown) => {
-			throw failed(error);
-		});
+		return this.#queue
+			.run(() => this.#afresh(work))
+			.catch((error: unknown) => {
+				throw failed(error);
+			});
+	}
+
+	/** Looks at the disk again before `work` uses what is in memory. */
+	#afresh<T>(work: () => Promise<T>): Promise<T> {
+		this.#compared = false;
+		return work();
 	}
 
 	#locked<T>(work: () => Promise<T>): Promise<T> {

@@ -7,14 +7,20 @@ import { RpcError, rpcCodes } from './rpc-error.ts';
 
 /** The play-money wallet: the user's own key, made on this device, and those of the made-up people. */
 export class SandboxWallet {
-	readonly #accounts: { name: string; part?: string; account: PrivateKeyAccount }[];
+	readonly #key: Hex;
+	#made: { name: string; part?: string; account: PrivateKeyAccount }[] | undefined;
 
 	/** @param key the user's. */
 	constructor(key: Hex) {
-		this.#accounts = [
-			{ name: 'You', account: privateKeyToAccount(key) },
+		this.#key = key;
+	}
+
+	/** Made when first asked for: nine addresses out of keys take longer than a call of a contract. */
+	get #accounts() {
+		return (this.#made ??= [
+			{ name: 'You', account: privateKeyToAccount(this.#key) },
 			...people.map(({ name, part }) => ({ name, part, account: privateKeyToAccount(personKey(name)) }))
-		];
+		]);
 	}
 
 	get accounts(): SandboxAccount[] {

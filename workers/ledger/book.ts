@@ -1,7 +1,7 @@
 import { bytesToHex, zeroHash, type Address, type Hex } from 'viem';
 import { rewardKey } from '../../contracts/client/keys.ts';
 import { splitAround } from '../../contracts/client/split.ts';
-import { RewardTree } from '../../contracts/client/tree.ts';
+import { RewardTree, type Keccak } from '../../contracts/client/tree.ts';
 import type { RulesParams } from '../../contracts/deploy/params.ts';
 import { OpenLedgerError } from '../errors.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from './events.ts';
 import type { Log } from './logs.ts';
 import { nonsense } from './rpc.ts';
-import { hashSettled, takeUp, type Keccak } from './running-hash.ts';
+import { hashSettled, takeUp } from './running-hash.ts';
 import { Sums, WeightList } from './sums.ts';
 
 /** What the batches on one model in one stretch earned whom: parallel lists, ascending in reward key. Wei. */
@@ -180,7 +180,7 @@ export class Book {
 	constructor(state: BookState, keccak: Keccak) {
 		this.state = state;
 		this.#keccak = keccak;
-		this.#tree = new RewardTree();
+		this.#tree = new RewardTree(keccak);
 		this.#tree.add(state.totals);
 		for (const { last } of state.checkpoints.values()) this.cuts.add(last);
 	}

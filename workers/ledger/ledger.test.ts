@@ -153,9 +153,11 @@ test(`cumulative rewards are the contract's own to the wei, whoever posts; every
 
 	const due = await oracle(0, 24, 7);
 	for (const [key, wei] of await oracle(24, 26, 0)) due.set(key, (due.get(key) ?? 0n) + wei);
-	const keys = [...due.keys()];
+	// The last batch is in no root yet, and may pay somebody for the first time.
+	const keys = [...new Set([...due.keys(), ...(await oracle(26, 27, 0)).keys()])];
 	const claims = await early.claims(source(), keys);
-	for (const { key, cumulative } of claims) expect(cumulative, `seed ${seed}, key ${key}`).toBe(due.get(key));
+	for (const { key, cumulative } of claims)
+		expect(cumulative, `seed ${seed}, key ${key}`).toBe(due.get(key) ?? 0n);
 	const total = claims.reduce((sum, { cumulative }) => sum + cumulative, 0n);
 	expect(total, `seed ${seed}`).toBe(settled.slice(0, 26).reduce((sum, { batch }) => sum + batch.amount, 0n));
 	const pending = claims.reduce((sum, claim) => sum + claim.pending, 0n);

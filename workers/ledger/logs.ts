@@ -34,6 +34,8 @@ export interface LogPage {
 
 /** Logs a page aims at: some megabytes where each carries a thousand leaves. */
 const PAGE_LOGS = 250;
+/** Bytes of a page beyond which fewer blocks are asked for; one block is taken as it is. */
+const PAGE_BYTES = 4 * 2 ** 20;
 /** Few blocks at first, and never many more than before: nobody says how much the next ones hold. */
 const FIRST_SPAN = 16;
 const LARGEST_SPAN = 2_000;
@@ -77,7 +79,8 @@ async function getLogs(request: RpcRequest, query: LogQuery, from: number, to: n
 		fromBlock: `0x${from.toString(16)}`,
 		toBlock: `0x${to.toString(16)}`
 	};
-	const answer = await request({ method: 'eth_getLogs', params: [filter] });
+	const most = to > from ? PAGE_BYTES : undefined;
+	const answer = await request({ method: 'eth_getLogs', params: [filter], most });
 	if (!Array.isArray(answer)) throw nonsense('logs that are no list');
 	const known = new Set(query.addresses.map((address) => address.toLowerCase()));
 	const logs: Log[] = [];

@@ -1,6 +1,6 @@
 import { bytesToHex, type Hex } from 'viem';
 import { splitBatch } from '../../contracts/client/split.ts';
-import type { Book, Checkpoint } from './book.ts';
+import type { Book, Checkpoint, Stretch } from './book.ts';
 import { decodeLeaves } from '../../contracts/client/leaves.ts';
 import type { TimedBatch } from './sync.ts';
 
@@ -48,9 +48,9 @@ export function rewardsOf(book: Book, batch: TimedBatch, posterId: number): Map<
 }
 
 /** Batch `id`'s hash, kept in its stretch. */
-export function hashOf(book: Book, id: number): Hex {
-	const stretch = book.state.stretches.find(({ first, last }) => first <= id && id <= last);
-	if (!stretch) throw new Error(`batch ${id} lies behind the final checkpoint`);
+export function hashOf(stretches: readonly Stretch[], id: number): Hex {
+	const stretch = stretches.find(({ first, last }) => first <= id && id <= last);
+	if (!stretch) throw new Error(`batch ${id} lies in no stretch`);
 	const at = 32 * (id - stretch.first);
 	return bytesToHex(stretch.hashes.subarray(at, at + 32));
 }
@@ -87,7 +87,7 @@ export async function preparePosting(
 			for (const rewards of added) tree.add([...rewards].map(([key, wei]) => [key, -wei] as const));
 		}
 	});
-	const hashes = some.map(({ id }) => hashOf(book, id));
+	const hashes = some.map(({ id }) => hashOf(book.state.stretches, id));
 	const { id: last } = end;
 	const newest = last === book.state.batches;
 	return {

@@ -1,9 +1,9 @@
 import { bytesToHex, encodeAbiParameters, keccak256, zeroHash, type Address, type Hex } from 'viem';
 import type { Batch } from '../../contracts/client/batch.ts';
-import { transitionPath, type RewardTree } from '../../contracts/client/tree.ts';
+import type { RewardTree } from '../../contracts/client/tree.ts';
 import type { Book, Checkpoint } from './book.ts';
 import { hashOf, rewardsOf } from './posting.ts';
-import { keccak_256 } from '@noble/hashes/sha3.js';
+import { chainBatch, placeOf, type Place } from './proving.ts';
 import type { TimedBatch } from './sync.ts';
 
 /** Keys that one call of `replay` takes: some three million gas (docs/settlement.md, C3). */
@@ -11,7 +11,7 @@ const KEYS_A_CALL = 500;
 
 /** One step of a checkpoint, as the core wants it shown (Checkpoints.sol, Step). */
 interface Step {
-	place: { checkpoint: bigint; index: bigint; before: Hex; later: Hex; path: Hex[] };
+	place: Place;
 	batch: Batch;
 	leaves: Hex;
 }
@@ -88,14 +88,8 @@ export async function refutationOf(
 		try {
 			const [batch, earned, later] = [batches[low], rewards[low], roots[low]];
 			if (!batch || !earned || !later) throw new Error(`checkpoint ${id} has no step ${low}`);
-			const hashes = batches.map((one) => hashOf(book, one.id));
-			const place = {
-				checkpoint: BigInt(id),
-				index: BigInt(low),
-				before: low === 0 ? before : (roots[low - 1] ?? zeroHash),
-				later,
-				path: transitionPath(before, roots, hashes, low)
-			};
+			const hashes = batches.map((one) => hashOf(book.state.stretches, one.id));
+			const place = placeOf(id, before, roots, hashes, low);
 			const leaves = bytesToHex(batch.leaves);
 			const step: Step = { place, batch: chainBatch(book, batch), leaves };
 			const keys = await ask.touched(step.batch, posterId, leaves);
@@ -112,22 +106,6 @@ export async function refutationOf(
 			move(0, low, -1n);
 		}
 	});
-}
-
-/** The batch as the chain hashes it. */
-function chainBatch(book: Book, batch: TimedBatch): Batch {
-	const { payer, time, model, host, amount, transcripts, leaves } = batch;
-	const hash = leaves.length > 0 ? bytesToHex(keccak_256(leaves)) : zeroHash;
-	return {
-		payer,
-		time,
-		rules: book.rulesOf(batch.id).version,
-		model,
-		host,
-		amount,
-		transcripts,
-		leaves: hash
-	};
 }
 
 /**

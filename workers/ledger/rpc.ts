@@ -1,7 +1,10 @@
 import { OpenLedgerError } from '../errors.ts';
 
-/** One JSON-RPC call, as a wallet or a chain in the tab takes it too (EIP-1193). */
-export type RpcRequest = (call: { method: string; params?: unknown }) => Promise<unknown>;
+/**
+ * One JSON-RPC call, as a wallet or a chain in the tab takes it too (EIP-1193). `most`: bytes beyond which the answer is not wanted;
+ * where it comes over HTTP it is then not read to its end, and an RpcError says so.
+ */
+export type RpcRequest = (call: { method: string; params?: unknown; most?: number }) => Promise<unknown>;
 
 /** The node answered with an error of its own. */
 export class RpcError extends Error {
@@ -17,6 +20,10 @@ export class RpcError extends Error {
 /** Milliseconds after which a node that says nothing is given up. */
 const PATIENCE = 20_000;
 const TRIES = 3;
+/** Bytes that no answer needs: a block of 60 million gas has less than 16 MB of logs. */
+const MOST = 2 ** 27;
+/** EIP-1474: an answer that exceeds a limit. */
+const LIMIT_EXCEEDED = -32_005;
 
 export function unreachable(cause?: unknown): OpenLedgerError {
 	return new OpenLedgerError('ledger/unreachable', 'The network does not answer.', {
@@ -41,27 +48,31 @@ export function nonsense(what: string, details?: Record<string, string | number>
 /**
  * JSON-RPC over HTTP. Silence and broken connections are tried three times, then `ledger/unreachable`; what is no
  * JSON-RPC answer is `ledger/malformed`; the node's own errors come through as RpcError.
+ * @param patience milliseconds that one answer may take
  */
-export function httpRpc(url: string, signal?: AbortSignal): RpcRequest {
+export function httpRpc(url: string, signal?: AbortSignal, patience = PATIENCE): RpcRequest {
 	let id = 0;
-	const once = async (body: string): Promise<unknown> => {
-		const patience = AbortSignal.timeout(PATIENCE);
+	const once = async (body: string, most: number): Promise<unknown> => {
+		const late = AbortSignal.timeout(patience);
 		const response = await fetch(url, {
 			method: 'POST',
 			headers: { 'content-type': 'application/json' },
 			body,
-			signal: signal ? AbortSignal.any([signal, patience]) : patience
+			signal: signal ? AbortSignal.any([signal, late]) : late
 		});
 		if (response.status === 429 || response.status >= 500) throw new Error(`status ${response.status}`);
-		return await response.json().catch(() => {
+		const text = await readText(response, most);
+		try {
+			return JSON.parse(text);
+		} catch {
 			throw nonsense('an answer that is no JSON');
-		});
+		}
 	};
-	return async ({ method, params }) => {
+	return async ({ method, params, most = MOST }) => {
 		const body = JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params: params ?? [] });
 		for (let attempt = 1; ; attempt++) {
 			try {
-				return readAnswer(await once(body));
+				return readAnswer(await once(body, most));
 			} catch (error) {
 				signal?.throwIfAborted();
 				if (error instanceof RpcError || error instanceof OpenLedgerError) throw error;
@@ -70,6 +81,29 @@ export function httpRpc(url: string, signal?: AbortSignal): RpcRequest {
 			}
 		}
 	};
+}
+
+/** A body of at most `most` bytes; of a longer one no more is read, so that no node can fill the memory. */
+async function readText(response: Response, most: number): Promise<string> {
+	const decoder = new TextDecoder();
+	let text = '';
+	let length = 0;
+	for await (const chunk of chunksOf(response)) {
+		length += chunk.length;
+		if (length > most) throw new RpcError(LIMIT_EXCEEDED, `the answer has more than ${most} bytes`);
+		text += decoder.decode(chunk, { stream: true });
+	}
+	return text + decoder.decode();
+}
+
+async function* chunksOf({ body }: Response): AsyncGenerator<Uint8Array> {
+	const reader = body?.getReader();
+	if (!reader) return;
+	try {
+		for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+	} finally {
+		await reader.cancel().catch(() => undefined);
+	}
 }
 
 function readAnswer(answer: unknown): unknown {

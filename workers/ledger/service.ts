@@ -5,9 +5,10 @@ import type { RulesParams } from '../../contracts/deploy/params.ts';
 import { breather, Tasks } from '../datanets/service/tasks.ts';
 import { OpenLedgerError } from '../errors.ts';
 import { Mutex } from '../generate/mutex.ts';
-import type { Book, Checkpoint, DatanetRecord, ModelRecord } from './book.ts';
+import type { Book, Checkpoint, DatanetRecord, ModelRecord, Stretch } from './book.ts';
 import { Keeper } from './keeper.ts';
 import { preparePosting, ripe, tip, waiting, type Posting } from './posting.ts';
+import { proveBatch, type BatchProof } from './proving.ts';
 import { refutationOf, type Refutation } from './refuting.ts';
 import { httpRpc, unreachable, type RpcRequest } from './rpc.ts';
 import type { BookStore } from './store.ts';
@@ -182,6 +183,25 @@ export class LedgerService {
 				return Number(cursor);
 			};
 			return await refutationOf(book, wrong, batches, { touched, replayed }, salt);
+		});
+	}
+
+	/** What proves a batch to the audit; undefined while no checkpoint holds it. */
+	async proof(task: string, source: ChainSource, batch: number): Promise<BatchProof | undefined> {
+		return await this.#work(task, source, async (options, keeper) => {
+			const book = known(keeper);
+			const checkpoint = [...book.state.checkpoints.values()].find(
+				({ first, last }) => first <= batch && batch <= last
+			);
+			if (!checkpoint) return undefined;
+			const stretches: Stretch[] = [];
+			const see = (stretch: Stretch) => {
+				if (stretch.last >= checkpoint.first && stretch.first <= checkpoint.last) stretches.push(stretch);
+			};
+			await this.#store.eachStretch(keeper.key, see);
+			book.unsaved.forEach(see);
+			book.state.stretches.forEach(see);
+			return await proveBatch(book, checkpoint, stretches, batch, options);
 		});
 	}
 

@@ -31,7 +31,7 @@ export interface SyncProgress {
 	batches: number;
 }
 
-interface Reading {
+export interface Reading {
 	request: RpcRequest;
 	chain: LedgerChain;
 	signal: AbortSignal;
@@ -137,8 +137,15 @@ export async function readBatches(
 	);
 	const [start, end] = [within.at(0), within.at(-1)];
 	if (!start || !end) return [];
+	return await readBetween({ first, last, fromBlock: start.fromBlock, toBlock: end.toBlock }, reading);
+}
+
+/** The batches from `first` to `last`, which lie between two blocks. */
+export async function readBetween(
+	where: { first: number; last: number; fromBlock: number; toBlock: number },
+	reading: Reading
+): Promise<TimedBatch[]> {
 	const batches: TimedBatch[] = [];
-	const where = { first, last, fromBlock: start.fromBlock, toBlock: end.toBlock };
 	await eachBatch(where, reading, ({ time }, settled) => void batches.push({ ...settled, time }));
 	return batches;
 }
