@@ -2,6 +2,9 @@ import type { Provider, Sampling } from '#workers/protocol.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
 
+/** What is done about reward roots (src/lib/ledger/watch.ts). */
+export type RootWatching = 'off' | 'tell' | 'act';
+
 export interface ReplySettings extends Sampling {
 	maxNewTokens: number;
 	stop: string[];
@@ -29,6 +32,8 @@ interface Values {
 	hubUrl: string;
 	adapters: { id: string; weight: number }[];
 	reply: ReplySettings;
+	/** Unset until the ledger was looked at for the first time. */
+	roots?: RootWatching;
 	/** Places on the provenance scale, given in order of first sight so that a colour never changes hands. */
 	inks: Record<string, number>;
 }

@@ -1,13 +1,6 @@
-import axe from 'axe-core';
-import type { Page } from 'playwright';
 import { describe, expect, test } from 'vitest';
 import { App } from './app.ts';
-
-async function violations(page: Page): Promise<string[]> {
-	await page.evaluate(axe.source);
-	const found = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run(document));
-	return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join('\n')}`);
-}
+import { violations } from './looks.ts';
 
 describe.each([
 	{ phone: false, dark: false },

@@ -1,5 +1,14 @@
 import 'fake-indexeddb/auto';
-import { encodeFunctionData, parseEther, type Abi, type Address, type Hex } from 'viem';
+import {
+	encodeFunctionData,
+	getAddress,
+	parseEther,
+	zeroAddress,
+	type Abi,
+	type AbiEvent,
+	type Address,
+	type Hex
+} from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { datanetsAbi } from '../../contracts-abi/abi/Datanets.ts';
@@ -14,6 +23,7 @@ import { people, personKey } from '#workers/chain/people.ts';
 import { LedgerService, type ChainSource } from '#workers/ledger/service.ts';
 import { BookStore } from '#workers/ledger/store.ts';
 import { App } from './app.ts';
+import { looks } from './looks.ts';
 
 let chain: LocalChain;
 const user = someone('the user of the page');
@@ -31,7 +41,6 @@ beforeAll(async () => {
 	// Finance costs from the first token on.
 	const terms = [2, parseEther('0.5'), 0n, 0, 'sample:'];
 	await chain.write(addressOf('Amara Obi'), chain.addresses.models, modelsAbi as Abi, 'setTerms', terms);
-	await rpc('evm_setIntervalMining', [1]);
 });
 afterAll(() => chain.stop());
 
@@ -105,6 +114,10 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	const app = await openWithWallet('/ledger');
 	const { page } = app;
 	const button = (name: string | RegExp) => page.getByRole('button', { name });
+	const go = (room: string) =>
+		page.getByRole('navigation', { name: 'Rooms' }).getByRole('link', { name: room, exact: true }).click();
+	/** As when the connection is back: the page looks at the chain now instead of in its own time. */
+	const look = () => page.evaluate(() => dispatchEvent(new Event('online')));
 	await connect(app);
 
 	// Register, and be named by the curator of the Datanet that Finance was trained on.
@@ -127,11 +140,11 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	]);
 
 	// An adapter that costs something waits for a deposit.
-	await page.goto(new URL('/', page.url()).href);
+	await go('Chat');
 	await chooseFinance(app);
 	await app.ask('What is capital?');
 	await page.getByText('free replies for today are used up').first().waitFor({ timeout: 60_000 });
-	await page.goto(new URL('/ledger', page.url()).href);
+	await go('Ledger');
 	await button('Deposit').first().click();
 	await page.getByLabel('Amount in OPEN').fill('300');
 	await page.getByRole('dialog').getByRole('button', { name: 'Deposit' }).click();
@@ -140,12 +153,12 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	expect(await shown(app, 'Prepaid')).toBe(parseEther('300'));
 
 	// Reply, and settle what it cost.
-	await page.goto(new URL('/', page.url()).href);
+	await go('Chat');
 	await chooseFinance(app);
 	await app.ask('What is capital?');
 	await app.settled();
 	await expect.poll(() => page.evaluate(countReceipts), { timeout: 60_000 }).toBe(1);
-	await page.goto(new URL('/ledger', page.url()).href);
+	await go('Ledger');
 	await button('Pay now').and(page.locator(':enabled')).waitFor({ timeout: 60_000 });
 	const owed = await shown(app, 'Owed');
 	expect(owed).toBeGreaterThan(0n);
@@ -158,7 +171,8 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	// Post, wait, finalise.
 	await button('Post a root').click();
 	await page.getByText('Payment 1: right').waitFor({ timeout: 60_000 });
-	await rpc('evm_increaseTime', [launchRules.window]);
+	await chain.pass(launchRules.window);
+	await look();
 	await button('Make final').click({ timeout: 60_000 });
 	await expect.poll(async () => (await progress())[2], { timeout: 30_000 }).toBe(1n);
 
@@ -190,23 +204,96 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	const posted = (owed * BigInt(launchRules.poster)) / 10_000n;
 	await expect.poll(() => shown(app, 'Claimed so far'), { timeout: 30_000 }).toBe(mine + posted);
 
+	// Amara hands her number over; what one owns oneself can be offered and taken back.
+	await chain.write(addressOf('Amara Obi'), chain.addresses.settlement, settlementAbi as Abi, 'offer', [
+		1,
+		user
+	]);
+	await look();
+	await page.getByText('Contributor 1 is offered to you').waitFor({ timeout: 30_000 });
+	await button('Accept').click();
+	await expect.poll(() => core('personOwner', [1]), { timeout: 30_000 }).toBe(getAddress(user));
+	const number = page.getByRole('listitem').filter({ hasText: 'Contributor 9' });
+	await number.getByRole('button', { name: 'Hand over' }).click();
+	await page.getByLabel('Address').fill(addressOf('Dae Park'));
+	await button('Offer it').click();
+	await number.getByText('who has not accepted yet').waitFor({ timeout: 30_000 });
+	expect(await core('offeredTo', [9])).toBe(addressOf('Dae Park'));
+	await number.getByRole('button', { name: 'Take back' }).click();
+	await number.getByRole('button', { name: 'Hand over' }).waitFor({ timeout: 30_000 });
+	expect(await core('offeredTo', [9])).toBe(zeroAddress);
+
 	// Another payment, and a poster who gives himself one wei.
 	await settleAs(addressOf('Chiara Longo'), parseEther('1'));
 	await lie(addressOf('Grace Mwangi'));
 	await page.reload();
 	await page.getByText('this root lies').waitFor({ timeout: 60_000 });
+	await looks(app, 'ledger');
 	// First it is announced, ten minutes later refuted.
 	await button('Refute').click();
 	await button(/^Refute in/).waitFor({ timeout: 60_000 });
-	await rpc('evm_increaseTime', [600]);
-	await rpc('evm_mine');
+	await chain.pass(600);
+	await look();
 	const before = (await accountOf(user)).balance;
 	await button('Refute').and(page.locator(':enabled')).click({ timeout: 60_000 });
 	await expect
 		.poll(async () => (await accountOf(user)).balance - before, { timeout: 60_000 })
 		.toBe(launchRules.bond / 2n);
 	await page.getByText('this root lies').waitFor({ state: 'detached', timeout: 60_000 });
+
+	// The same again with no Ledger page open: of two tabs one announces and refutes, once, and posts what is right.
+	await lie(addressOf('Grace Mwangi'));
+	await page.getByRole('radio', { name: 'done by itself' }).click();
+	await go('Chat');
+	const other = await app.tab();
+	await other.message.waitFor();
+	const wake = () =>
+		Promise.all([page, other.page].map((tab) => tab.evaluate(() => dispatchEvent(new Event('online')))));
+	const announced = await happened('RefutationCommitted');
+	const roots = await happened('CheckpointPosted');
+	await expect.poll(() => happened('RefutationCommitted'), { timeout: 60_000 }).toBe(announced + 1);
+	await expect.poll(() => happened('CheckpointPosted'), { timeout: 60_000 }).toBe(roots + 1);
+	const refuted = await happened('CheckpointRefuted');
+	const held = (await accountOf(user)).balance;
+	await chain.pass(600);
+	await wake();
+	await expect.poll(() => happened('CheckpointRefuted'), { timeout: 60_000 }).toBe(refuted + 1);
+	expect((await accountOf(user)).balance - held).toBe(launchRules.bond / 2n);
+	await wake();
+	await page.waitForTimeout(1000);
+	expect(await happened('RefutationCommitted')).toBe(announced + 1);
+	expect(await happened('CheckpointPosted')).toBe(roots + 1);
+
+	// When the window is over it makes its root final, so that the bond comes back. Then anybody may claim for who hosted.
+	const final = await happened('CheckpointFinalised');
+	await chain.pass(launchRules.window);
+	await wake();
+	await expect.poll(() => happened('CheckpointFinalised'), { timeout: 60_000 }).toBe(final + 1);
+	const host = addressOf('Farid Nasser');
+	const purse = await chain.publicClient.getBalance({ address: host });
+	await go('Ledger');
+	await page.getByText('Claim for somebody else').click();
+	await page.getByLabel('Contributor’s number').fill('6');
+	await button('Claim for contributor 6').click({ timeout: 60_000 });
+	const hosted = (parseEther('1') * BigInt(launchRules.host)) / 10_000n;
+	await expect.poll(() => core('claimed', [6]), { timeout: 30_000 }).toBe(hosted);
+	expect((await chain.publicClient.getBalance({ address: host })) - purse).toBe(hosted);
+	await page.getByText('There is nothing to claim for contributor 6 now.').waitFor({ timeout: 30_000 });
 }, 600_000);
+
+/** A view of the core. */
+function core(functionName: 'personOwner' | 'offeredTo' | 'claimed', args: [number]): Promise<unknown> {
+	const { settlement: address } = chain.addresses;
+	return chain.publicClient.readContract({ address, abi: settlementAbi, functionName, args });
+}
+
+/** How often the core has logged an event. */
+async function happened(eventName: string): Promise<number> {
+	const event = settlementAbi.find((item) => item.type === 'event' && item.name === eventName);
+	const { settlement: address } = chain.addresses;
+	const logs = await chain.publicClient.getLogs({ address, event: event as AbiEvent, fromBlock: 0n });
+	return logs.length;
+}
 
 /** In the page: receipts on this device. */
 function countReceipts(): Promise<number> {
@@ -263,14 +350,17 @@ async function cumulative(key: number): Promise<bigint> {
 	return (await service.claims(source(), [key]))[0]?.cumulative ?? 0n;
 }
 
+/** Somebody's payment for a reply by Finance that Farid served. */
 async function settleAs(payer: Address, amount: bigint): Promise<void> {
 	await chain.write(payer, chain.addresses.settlement, settlementAbi as Abi, 'deposit', [], amount);
-	const args = [2, 0, amount, 0, `0x${'11'.repeat(32)}`, '0x'];
+	const args = [2, 6, amount, 0, `0x${'11'.repeat(32)}`, '0x'];
 	await chain.write(payer, chain.addresses.settlement, settlementAbi as Abi, 'settle', args);
 }
 
 /** Posts the root of the last payment with one wei too much for the poster. */
 async function lie(poster: Address): Promise<void> {
+	const { settlement } = chain.addresses;
+	await chain.write(poster, settlement, settlementAbi as Abi, 'deposit', [], launchRules.bond);
 	const service = new LedgerService(new BookStore('liar'));
 	await service.sync('sync', source(), 0);
 	const honest = await service.posting('post', source(), 7);
@@ -279,7 +369,7 @@ async function lie(poster: Address): Promise<void> {
 		...Array.from({ length: 9 }, (_, i) => i + 1),
 		...['model', 'modelPool'].flatMap((kind) => [1, 2].map((id) => rewardKey(kind as 'model', id)))
 	];
-	keys.push(rewardKey('datanet', 1), rewardKey('auditors'), rewardKey('treasury'));
+	keys.push(rewardKey('datanet', 1), rewardKey('hostPool', 6), rewardKey('auditors'), rewardKey('treasury'));
 	const tree = new RewardTree();
 	tree.add(
 		(await service.claims(source(), keys)).map(
@@ -297,7 +387,5 @@ async function lie(poster: Address): Promise<void> {
 	const encode = (functionName: string, args: readonly unknown[]): Hex =>
 		encodeFunctionData({ abi: settlementAbi as Abi, functionName, args });
 	const post = encode('post', [BigInt(honest.parent), 7, honest.batches, [tree.root()]]);
-	await chain.write(poster, chain.addresses.settlement, settlementAbi as Abi, 'multicall', [
-		[encode('mark', []), post]
-	]);
+	await chain.write(poster, settlement, settlementAbi as Abi, 'multicall', [[encode('mark', []), post]]);
 }

@@ -1,6 +1,6 @@
 import type { Receipt } from '#workers/attribution/receipt.ts';
 import { WHOLE } from '#workers/attribution/shares.ts';
-import { open } from '../ledger/amounts.ts';
+import { openAmount } from '../chain/amounts.ts';
 import type { Share } from '../ui/ProvenanceBar.svelte';
 import { plural } from '../ui/format.ts';
 import type {
@@ -25,7 +25,7 @@ export function receiptFacts(receipt: Receipt): { name: string; value: string; f
 	return [
 		{ name: 'Written', value: new Date(receipt.time * 1000).toLocaleString('en') },
 		{ name: 'Tokens', value: `${tokens.prompt} read, ${tokens.reply} written` },
-		{ name: 'Price', value: `${open(BigInt(receipt.price))} OPEN for 1,000 tokens` },
+		{ name: 'Price', value: `${openAmount(BigInt(receipt.price))} OPEN for 1,000 tokens` },
 		{
 			name: 'Lift of the adapter',
 			value: `${(lift / 1e6).toFixed(2)} nats (log-likelihood with it less without it)`

@@ -1,18 +1,25 @@
 import { parseEther } from 'viem';
 import { expect, test } from 'vitest';
-import { openAmount } from './amounts.ts';
+import { openAmount, parseOpen, percent } from './amounts.ts';
 
-test.each([
-	['0', '0'],
-	['1', '1'],
-	['10000', '10,000'],
-	['1234567.5', '1,234,567.5'],
-	['12.34567', '12.3456'],
-	['0.000012345678', '0.00001234'],
-	['0.1', '0.1'],
-	['3.00000000001', '3'],
-	['0.000000001', 'less than 0.00000001'],
-	['-2.5', '−2.5']
-])('%s OPEN reads %s', (ether, text) => {
-	expect(openAmount(parseEther(ether))).toBe(text);
+test('amounts are shown with the digits that say something, never rounded up', () => {
+	const shown = ['0', '1', '1234567.899', '0.5', '0.0012399', '12.999', '0.00000012'].map((text) =>
+		openAmount(parseEther(text))
+	);
+	expect(shown).toEqual(['0', '1', '1,234,567.89', '0.5', '0.00123', '12.99', '0.00000012']);
+	expect(openAmount(1n)).toBe('1 wei');
+	expect(openAmount(-parseEther('2.5'))).toBe('−2.5');
+});
+
+test('a typed amount is read to the wei or not at all', () => {
+	expect(parseOpen('1.000000000000000001')).toBe(10n ** 18n + 1n);
+	expect(parseOpen(' 0,5 ')).toBe(5n * 10n ** 17n);
+	for (const text of ['', '-1', '1e3', '1.2.3', '0x10', '1.0000000000000000001', 'all'])
+		expect(parseOpen(text)).toBeUndefined();
+});
+
+test('percentages of bigints', () => {
+	expect(percent(1n, 3n)).toBe('33 %');
+	expect(percent(1n, 40n)).toBe('2.5 %');
+	expect(percent(0n, 0n)).toBe('0 %');
 });

@@ -1,17 +1,42 @@
-const WEI = 10n ** 18n;
+import { formatEther } from 'viem';
+
+const ONE = 10n ** 18n;
 
 /**
- * Wei as a person reads OPEN: four significant decimals at most, rounded down, never in scientific notation; what is too small to
- * show is said so. The unit is left to the caller.
+ * Wei as OPEN for reading: thousands apart, as many places as say something (two, or three digits of a small amount).
+ * Never rounded up, so that nobody reads more than there is.
  */
 export function openAmount(wei: bigint): string {
-	if (wei < 0n) return `−${openAmount(-wei)}`;
-	const whole = wei / WEI;
-	const rest = wei % WEI;
-	if (rest === 0n) return whole.toLocaleString('en');
-	const digits = rest.toString().padStart(18, '0');
-	const places = whole > 0n ? 4 : Math.min(digits.search(/[1-9]/) + 4, 8);
-	const kept = digits.slice(0, places).replace(/0+$/, '');
-	if (whole === 0n && !kept) return 'less than 0.00000001';
-	return kept ? `${whole.toLocaleString('en')}.${kept}` : whole.toLocaleString('en');
+	const sign = wei < 0n ? '−' : '';
+	const amount = wei < 0n ? -wei : wei;
+	const [whole = '0', fraction = ''] = formatEther(amount).split('.');
+	const leading = whole === '0' ? (fraction.match(/^0*/)?.[0].length ?? 0) : 0;
+	if (whole === '0' && leading >= 8) return amount === 0n ? '0' : `${sign}${amount.toLocaleString('en')} wei`;
+	const places = whole === '0' ? leading + 3 : 2;
+	const shown = fraction.slice(0, places).replace(/0+$/, '');
+	return `${sign}${BigInt(whole).toLocaleString('en')}${shown ? `.${shown}` : ''}`;
+}
+
+/** All digits, for copying and for who wants to know. */
+export function exactly(wei: bigint): string {
+	return `${formatEther(wei)} OPEN`;
+}
+
+/** What a person typed, in wei; undefined where it is no amount with at most 18 places. */
+export function parseOpen(text: string): bigint | undefined {
+	const match = /^\s*(\d{1,12})(?:[.,](\d{1,18}))?\s*$/.exec(text);
+	if (!match) return undefined;
+	return BigInt(match[1] ?? '0') * ONE + BigInt((match[2] ?? '').padEnd(18, '0'));
+}
+
+/** `part` of `whole` in percent, with one place below ten. */
+export function percent(part: bigint, whole: bigint): string {
+	if (whole === 0n) return '0 %';
+	const value = Number((part * 1_000_000n) / whole) / 10_000;
+	return `${value < 10 ? value.toLocaleString('en', { maximumFractionDigits: 1 }) : Math.round(value)} %`;
+}
+
+/** `0x12ab…89ef`. */
+export function shorten(hex: string): string {
+	return `${hex.slice(0, 6)}…${hex.slice(-4)}`;
 }

@@ -131,7 +131,7 @@ export function reverted(data: Hex, cause?: unknown): OpenLedgerError {
 	} catch {
 		// Not one of ours.
 	}
-	const text = reasons[name];
+	const [message, remedy] = reasons[name] ?? [];
 	const details = {
 		reason: name || data.slice(0, 10),
 		...(args.length ? { values: args.map(String).join(', ').slice(0, 200) } : {})
@@ -142,8 +142,8 @@ export function reverted(data: Hex, cause?: unknown): OpenLedgerError {
 			details,
 			cause
 		});
-	return new OpenLedgerError('chain/reverted', text?.message ?? 'The contract refuses this.', {
-		remedy: text?.remedy ?? 'Nothing was changed. Read the page again; something may have changed.',
+	return new OpenLedgerError('chain/reverted', message ?? 'The contract refuses this.', {
+		remedy: remedy ?? 'Nothing was changed. Read the page again; something may have changed.',
 		details,
 		cause
 	});

@@ -1,6 +1,6 @@
 import { formatEther } from 'viem';
 import type { RulesParams } from '../../../contracts/deploy/params.ts';
-import { parseOpen } from '../ledger/amounts.ts';
+import { parseOpen } from '../chain/amounts.ts';
 
 export type RuleName = keyof RulesParams;
 

@@ -38,17 +38,13 @@ function composeBatch(records: readonly ReceiptRecord[], mode: SettlementMode, n
 	const [first] = records;
 	if (!first) throw new RangeError('a batch of no receipts');
 	const { model, host } = first;
-	const lists = records.map(({ receipt, transcript }) => {
-		const tokens = recordOf(receipt).tokens;
-		return { tokens, weights: recordList(transcript.entries, receipt.unattributed, tokens) };
-	});
 	return {
 		model,
 		host,
 		amount: records.reduce((sum, { amount }) => sum + amount, 0n),
 		nonce,
-		transcripts: commitmentOf(records, lists),
-		leaves: mode === 'auditable' ? encodeLeaves(sumLists(lists)) : '0x',
+		transcripts: commitmentOf(records),
+		leaves: mode === 'auditable' ? encodeLeaves(sumLists(listsOf(records))) : '0x',
 		receipts: records.map(({ id }) => id)
 	};
 }
@@ -56,6 +52,13 @@ function composeBatch(records: readonly ReceiptRecord[], mode: SettlementMode, n
 interface List {
 	tokens: number;
 	weights: Weight[];
+}
+
+function listsOf(records: readonly ReceiptRecord[]): List[] {
+	return records.map(({ receipt, transcript }) => {
+		const tokens = recordOf(receipt).tokens;
+		return { tokens, weights: recordList(transcript.entries, receipt.unattributed, tokens) };
+	});
 }
 
 /** floor(65,535 × Σ lists / Σ units), as Convictions.convictSum checks it; without zeros. */
@@ -73,31 +76,48 @@ function sumLists(lists: readonly List[]): Weight[] {
 		.filter(({ weight }) => weight > 0);
 }
 
-/** keccak256(abi.encode(keccak256(lists), recordsRoot, count)): what an audit opens (Convictions.sol, struct Opening). */
-function commitmentOf(records: readonly ReceiptRecord[], lists: readonly List[]): Hex {
-	const packed = lists.map(({ tokens, weights }) => {
+/** What a batch commits to and an audit opens (Convictions.sol, struct Opening). */
+export interface Committed {
+	/** Of each record: uint16 tokens, uint16 length, so many bytes of leaves. */
+	lists: Hex;
+	/** Rows of the records' Merkle tree, the leaves first, zero-filled to a power of two (contracts/src/libraries/Transitions.sol). */
+	tree: Hex[][];
+}
+
+/** What settling these receipts committed to. They must stand in the order of their batch. */
+export function committedOf(records: readonly ReceiptRecord[]): Committed {
+	const packed = listsOf(records).map(({ tokens, weights }) => {
 		const leaves = encodeLeaves(weights);
 		const length = (leaves.length - 2) / 2;
 		return concatHex([numberToHex(tokens, { size: 2 }), numberToHex(length, { size: 2 }), leaves]);
 	});
-	const root = merkleRoot(records.map(({ receipt }) => hashRecord(recordOf(receipt))));
+	let row: Hex[] = records.map(({ receipt }) => hashRecord(recordOf(receipt)));
+	while (Math.log2(row.length) % 1 !== 0) row.push(zeroHash);
+	const tree = [row];
+	while (row.length > 1) {
+		const below = row;
+		row = Array.from({ length: below.length / 2 }, (_, i) =>
+			keccak256(concatHex([below[2 * i] ?? zeroHash, below[2 * i + 1] ?? zeroHash]))
+		);
+		tree.push(row);
+	}
+	return { lists: concatHex(packed), tree };
+}
+
+/** Siblings of record `index`, from the leaf up. */
+export function pathOf({ tree }: Committed, index: number): Hex[] {
+	return tree.slice(0, -1).map((row, level) => row[(index >> level) ^ 1] ?? zeroHash);
+}
+
+/** keccak256(abi.encode(keccak256(lists), recordsRoot, count)) */
+function commitmentOf(records: readonly ReceiptRecord[]): Hex {
+	const { lists, tree } = committedOf(records);
 	return keccak256(
 		encodeAbiParameters(
 			[{ type: 'bytes32' }, { type: 'bytes32' }, { type: 'uint32' }],
-			[keccak256(concatHex(packed)), root, records.length]
+			[keccak256(lists), tree.at(-1)?.[0] ?? zeroHash, records.length]
 		)
 	);
-}
-
-/** Zero-filled to a power of two (contracts/src/libraries/Transitions.sol). */
-function merkleRoot(leaves: readonly Hex[]): Hex {
-	let row = [...leaves];
-	while (Math.log2(row.length) % 1 !== 0) row.push(zeroHash);
-	while (row.length > 1)
-		row = Array.from({ length: row.length / 2 }, (_, i) =>
-			keccak256(concatHex([row[2 * i] ?? zeroHash, row[2 * i + 1] ?? zeroHash]))
-		);
-	return row[0] ?? zeroHash;
 }
 
 /** Data of the transaction that settles all batches at once: all of them land or none. */

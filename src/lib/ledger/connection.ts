@@ -1,5 +1,6 @@
 import LedgerWorker from '#workers/ledger.worker.ts?worker';
 import { proxy, type Remote } from '#workers/comlink.ts';
+import type { BatchProof } from '#workers/ledger/proving.ts';
 import type { RpcRequest } from '#workers/ledger/rpc.ts';
 import type { ChainSource, LedgerService } from '#workers/ledger/service.ts';
 import { standby, type Standby } from '../worker-connection.ts';
@@ -31,6 +32,11 @@ export async function books<T>(
 		await service.lend(id, proxy(request));
 	}
 	return Promise.race([work(service, { id, addresses, fromBlock, depth, rpc: url }), gone]);
+}
+
+/** Asks the books what proves a batch. */
+export function prover(network: Network): (batch: number) => Promise<BatchProof | undefined> {
+	return (batch) => books(network, (service, source) => service.proof('proof', source, batch));
 }
 
 export { proxy };

@@ -1,4 +1,4 @@
-import { open } from './amounts.ts';
+import { openAmount } from '../chain/amounts.ts';
 import { readKey } from '../../../contracts/client/keys.ts';
 import type { View } from './ledger-room.svelte.ts';
 
@@ -68,7 +68,7 @@ export function sourcesOf({ claims, holdings, stakes, summary }: View): Source[]
 					: kind === 'hostPool'
 						? `Stake on host ${id}`
 						: `Stake on model ${id}`,
-			role: `${open(worth)} OPEN staked`,
+			role: `${openAmount(worth)} OPEN staked`,
 			pending: part(claim?.pending ?? 0n),
 			due: collectable + part(claim ? claim.cumulative - claim.claimed : 0n),
 			claimed: collected

@@ -57,8 +57,8 @@ export async function currentNetwork(): Promise<Network> {
 		},
 		async send(calls) {
 			await session.completeAll(
-				calls.map(({ title, to, data, value = 0n }) => ({
-					id: `${title} ${crypto.randomUUID()}`,
+				calls.map(({ title, id, to, data, value = 0n }) => ({
+					id: id ?? `${title} ${crypto.randomUUID()}`,
 					title,
 					call: { to, data, value }
 				}))

@@ -1,5 +1,5 @@
 import { createContext } from 'svelte';
-import { encodeFunctionData, numberToHex, type Abi, type Hex } from 'viem';
+import { encodeFunctionData, numberToHex, type Hex } from 'viem';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { Claimable, Earning, LedgerSummary } from '#workers/ledger/service.ts';
 import { readBlock } from '#workers/ledger/rpc.ts';
@@ -7,10 +7,14 @@ import { datanetsAbi } from '../../../contracts-abi/abi/Datanets.ts';
 import { settlementAbi } from '../../../contracts-abi/abi/Settlement.ts';
 import { rewardKey } from '../../../contracts/client/keys.ts';
 import { readAccount, type Entry } from './account.ts';
-import { books, proxy } from './connection.ts';
+import { readDrawn, type Drawn } from './audits.ts';
+import { books, prover, proxy } from './connection.ts';
 import { db } from './db.ts';
-import { read, type Call, type Network } from './network.ts';
+import { coreCall } from './core-call.ts';
+import { readHandovers, type Handover } from './handovers.ts';
+import { read, type Network, type TitledCall } from './network.ts';
 import { payerOver } from './payer.ts';
+import { announcedAt } from './roots.ts';
 import { collectCall, readCollected, readStakes, type Stake } from './stakes.ts';
 import { reconcile } from './settler.ts';
 
@@ -50,6 +54,12 @@ export interface View {
 	holdings: Holding[];
 	stakes: Stake[];
 	entries: Entry[];
+	/** Payments that were drawn for an audit and wait to be opened. */
+	drawn: Drawn[];
+	/** Offers of what the account owns, and to it. */
+	handovers: Handover[];
+	/** Wrong roots whose refutation this account has announced, and when. Seconds since the epoch. */
+	announced: Map<number, number>;
 	/** Wei for one gas. */
 	gasPrice: bigint;
 	/** The chain's clock. Seconds since the epoch. */
@@ -121,32 +131,31 @@ export class LedgerRoom {
 		}
 	}
 
-	/** Sends what is called `title`, then looks again. Rejects with what a person can do. */
-	async send(title: string, calls: readonly Call[]): Promise<void> {
+	/** Sends the calls, then looks again. Rejects with what a person can do. */
+	async send(calls: readonly TitledCall[]): Promise<void> {
 		try {
-			await this.network?.send(calls.map((call) => ({ title, ...call })));
+			await this.network?.send(calls);
 		} finally {
 			await this.refresh();
 		}
 	}
 
 	/** What claims and collects everything that the account has coming: one transaction where nothing is shared by units. */
-	claimCalls(): Call[] {
+	claimCalls(): TitledCall[] {
 		const { network, view } = this;
 		if (!network?.account || !view) return [];
-		const { settlement, datanets } = network.chain.addresses;
+		const { datanets } = network.chain.addresses;
 		const due = view.claims.filter(({ cumulative, claimed }) => cumulative > claimed);
-		const calls: Call[] = [];
+		const title = 'Claim rewards';
+		const calls: TitledCall[] = [];
 		if (due.length > 0) {
 			const claims = due.map(({ key, cumulative, proof }) => ({ key, cumulative, proof }));
-			calls.push({
-				to: settlement,
-				data: encodeFunctionData({ abi: settlementAbi, functionName: 'claimMany', args: [claims] })
-			});
+			calls.push({ title, ...coreCall(network, 'claimMany', [claims]) });
 		}
 		for (const { datanet, contributor, collectable, waiting } of view.holdings)
 			if (collectable > 0n || waiting > 0n)
 				calls.push({
+					title,
 					to: datanets,
 					data: encodeFunctionData({
 						abi: datanetsAbi,
@@ -156,7 +165,7 @@ export class LedgerRoom {
 				});
 		for (const { pool, collectable } of view.stakes)
 			if (collectable > 0n || due.some(({ key }) => key === pool))
-				calls.push(collectCall(network, pool, network.account));
+				calls.push({ title, ...collectCall(network, pool, network.account) });
 		return calls;
 	}
 }
@@ -208,8 +217,13 @@ async function look(network: Network, summary: LedgerSummary, now: number): Prom
 		})
 	);
 	const gasPrice = BigInt((await request({ method: 'eth_gasPrice', params: [] })) as Hex);
-	const shared = { summary, people, models, claims, earnings, holdings, stakes, gasPrice, now };
-	if (!account) return { ...shared, entries: [] };
+	const announced = new Map<number, number>();
+	for (const { id, verdict } of summary.pending) {
+		const at = verdict === 'wrong' ? await announcedAt(network, id) : undefined;
+		if (at) announced.set(id, at);
+	}
+	const shared = { summary, people, models, claims, earnings, holdings, stakes, announced, gasPrice, now };
+	if (!account) return { ...shared, entries: [], handovers: [], drawn: [] };
 	const [balance, free] = await read(request, {
 		address: settlement,
 		abi: settlementAbi,
@@ -218,16 +232,12 @@ async function look(network: Network, summary: LedgerSummary, now: number): Prom
 	});
 	const wallet = BigInt((await request({ method: 'eth_getBalance', params: [account, 'latest'] })) as Hex);
 	const entries = await readAccount(network, account, (id) => summary.bonds.get(id) ?? 0n);
-	return { ...shared, account: { balance, free, wallet }, entries };
-}
-
-/** A call of the core, ready to send. */
-export function coreCall(network: Network, functionName: string, args: readonly unknown[], value?: bigint) {
-	return {
-		to: network.chain.addresses.settlement,
-		data: encodeFunctionData({ abi: settlementAbi as Abi, functionName, args }),
-		value
-	};
+	const handovers = await readHandovers(network, account, [
+		...people.map((id) => ({ kind: 'contributor' as const, id })),
+		...models.map((id) => ({ kind: 'model' as const, id }))
+	]);
+	const drawn = await readDrawn(db, network, prover(network), now);
+	return { ...shared, account: { balance, free, wallet }, entries, handovers, drawn };
 }
 
 export function asError(thrown: unknown): OpenLedgerError {

@@ -21,6 +21,8 @@ export interface Call {
 /** A call and what it is, in words, for the wallet's dialog and the list of what is under way. */
 export interface TitledCall extends Call {
 	title: string;
+	/** What it is for, unlike anything else: then it is not sent again while it is on its way or after it was done. */
+	id?: string;
 }
 
 /** A network as the ledger needs it: the sandbox, or a chain with a wallet. */

@@ -4,7 +4,7 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import { readBlock } from '#workers/ledger/rpc.ts';
 import type { AdapterEntry, Completion } from '#workers/protocol.ts';
 import { settlementAbi } from '../../../contracts-abi/abi/Settlement.ts';
-import { open } from './amounts.ts';
+import { openAmount as open } from '../chain/amounts.ts';
 import { books } from './connection.ts';
 import { db } from './db.ts';
 import { currentNetwork } from './follow.svelte.ts';

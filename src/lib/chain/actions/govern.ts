@@ -2,6 +2,7 @@ import { encodeFunctionData, keccak256, stringToHex, type Address, type Hex } fr
 import { gopenAbi } from '../../../../contracts-abi/abi/GOPEN.ts';
 import { openGovernorAbi } from '../../../../contracts-abi/abi/OpenGovernor.ts';
 import { rulesAbi } from '../../../../contracts-abi/abi/Rules.ts';
+import { settlementAbi } from '../../../../contracts-abi/abi/Settlement.ts';
 import type { Addresses } from '../../../../contracts/deploy/plan.ts';
 import type { RulesParams } from '../../../../contracts/deploy/params.ts';
 import type { Call } from '../transactions/records.ts';
@@ -60,6 +61,11 @@ export function execute(at: Addresses, proposal: Proposal): Call {
 /** Settles the fee of a proposal whose vote is over: to the proposer if it reached quorum, else to the treasury. Anyone may. */
 export function settleFee(at: Addresses, id: bigint): Call {
 	return governor(at, 'settleFee', [id]);
+}
+
+/** Puts the rules that are due in force: from then on they split what is settled. Anyone may. */
+export function takeOverRules({ settlement }: Addresses): Call {
+	return { to: settlement, data: encodeFunctionData({ abi: settlementAbi, functionName: 'syncRules' }) };
 }
 
 function hashed({ targets, values, calldatas, description }: Proposal) {

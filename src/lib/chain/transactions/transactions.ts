@@ -39,9 +39,9 @@ export async function send(sender: Sender, { id, title, call }: Wanted): Promise
 	return exclusively(`openledger-transaction ${id}`, async () => {
 		const before = await db.transactions.get(id);
 		if (before && !ends.includes(before.state)) return before;
-		if (before?.state === 'confirmed') return before;
-
 		const { network, account, node, ask } = sender;
+		if (before?.state === 'confirmed' && !(await begunAnew(before, sender))) return before;
+
 		await sender.verify();
 		const request = { from: account, to: call.to, data: call.data, value: numberToHex(call.value ?? 0n) };
 		let since: number;
@@ -149,6 +149,12 @@ export function unfinished(network: number): Promise<TransactionRecord[]> {
 /** The error of a transaction that ended badly. */
 function failureOf({ error }: TransactionRecord): OpenLedgerError | undefined {
 	return error && new OpenLedgerError(error.code, error.message, { remedy: error.remedy });
+}
+
+/** A chain that is never reorganised and does not know what it confirmed is another one: the sandbox was begun anew. */
+async function begunAnew({ hash }: TransactionRecord, { network, node }: Sender): Promise<boolean> {
+	if (network.depth > 0 || !hash) return false;
+	return (await node({ method: 'eth_getTransactionReceipt', params: [hash] })) === null;
 }
 
 async function change(

@@ -1,0 +1,51 @@
+import axe from 'axe-core';
+import type { Page } from 'playwright';
+import { expect } from 'vitest';
+import type { App } from './app.ts';
+
+/** A folder to put a picture of each page into, for whoever wants to look. */
+const PICTURES = process.env.PICTURES;
+
+/** What axe finds on a page as it stands: `rule: elements`. */
+export async function violations(page: Page): Promise<string[]> {
+	await page.evaluate(axe.source);
+	const found = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run(document));
+	return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join('\n')}`);
+}
+
+/**
+ * axe on the page as it stands, and on the dialog of wallets, on a desk and on a phone, by day and by night; nothing is wider than the screen.
+ * @param name of the page's state, for the pictures
+ */
+export async function looks({ page }: App, name: string): Promise<void> {
+	const seen: Record<string, string[]> = {};
+	for (const colorScheme of ['light', 'dark'] as const)
+		for (const [width, height] of [
+			[1280, 800],
+			[390, 844]
+		] as const) {
+			await page.emulateMedia({ colorScheme });
+			await page.setViewportSize({ width, height });
+			const view = `${name} ${colorScheme} ${width}`;
+			await page.waitForTimeout(300);
+			seen[view] = await violations(page);
+			expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+			if (PICTURES) {
+				await page.setViewportSize({ width, height: 2600 });
+				await page.screenshot({ path: `${PICTURES}/${view.replaceAll(' ', '-')}.png` });
+				await page.setViewportSize({ width, height });
+			}
+			await page
+				.getByRole('button', { name: /play money$/ })
+				.first()
+				.click();
+			await page.getByRole('dialog', { name: 'Who pays' }).waitFor();
+			await page.waitForTimeout(300);
+			seen[`${view}, wallets`] = await violations(page);
+			if (PICTURES) await page.screenshot({ path: `${PICTURES}/${view.replaceAll(' ', '-')}-wallets.png` });
+			await page.keyboard.press('Escape');
+		}
+	await page.emulateMedia({ colorScheme: 'light' });
+	await page.setViewportSize({ width: 1440, height: 900 });
+	expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length))).toEqual({});
+}
