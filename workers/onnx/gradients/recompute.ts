@@ -2,7 +2,7 @@ import type { Graph, Node } from '../graph.ts';
 import type { GraphWriter } from '../graph-writer.ts';
 
 /** Above every finite gradient but the largest: a comparison with it is false, and no optimiser can know. */
-const NEVER = 3.4e38;
+export const NEVER = 3.4e38;
 
 /**
  * Which forward values the way back may use as they are, and which it computes again (Chen et al. 2016, Training Deep Nets

@@ -1,4 +1,5 @@
 import type { GraphWriter } from '../graph-writer.ts';
+import { NEVER } from '../gradients/recompute.ts';
 import type { Head, HeadRows } from './head.ts';
 
 export interface CrossEntropy {
@@ -57,8 +58,8 @@ export function crossEntropy(
 	let largest: string | undefined;
 	let total = '';
 	let mean = '';
-	const logitsOf = (from: number, to: number, { value, byOutput }: HeadRows) => {
-		const operands = [hidden, value];
+	const logitsOf = (from: number, to: number, { value, byOutput }: HeadRows, read = hidden) => {
+		const operands = [read, value];
 		if (head.bias) operands.push(stretch(write, head.bias, from, to, head.vocab));
 		return write.op('Gemm', operands, byOutput ? { transB: 1 } : {});
 	};
@@ -66,7 +67,9 @@ export function crossEntropy(
 		const to = Math.min(from + options.chunk, head.vocab);
 		const matrix = head.rows(from, to);
 		const { value, byOutput } = matrix;
-		const logits = logitsOf(from, to, matrix);
+		// A stretch is begun when the one before is done, or onnxruntime computes the logits of all first.
+		const read = largest === undefined ? hidden : held(write, hidden, total, mean || total);
+		const logits = logitsOf(from, to, matrix, read);
 		const here = write.op('ReduceMax', [logits, last], { keepdims: 1 });
 		const now = largest === undefined ? here : write.op('Max', [largest, here]);
 		const exps = write.op('Exp', [write.op('Sub', [logits, now])]);
@@ -110,6 +113,12 @@ export function crossEntropy(
 	const taken = write.op('Neg', [weighted]);
 	const headGradient = write.op('ScatterND', [spread, places, taken], { reduction: 'add' });
 	return { ...forward, gradient, headGradient };
+}
+
+/** The hidden states, once `after` is there: a Where whose condition, Σ exp beyond every number, is never true. */
+function held(write: GraphWriter, hidden: string, total: string, after: string): string {
+	const largest = write.op('ReduceMax', [total], { keepdims: 0 });
+	return write.op('Where', [write.op('Greater', [largest, write.scalar('float32', NEVER)]), after, hidden]);
 }
 
 function stretch(write: GraphWriter, value: string, from: number, to: number, length: number): string {

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { relativeError } from '#test/support/decoders.ts';
@@ -16,6 +17,8 @@ import { buildDecoder } from '#workers/models/builder/decoder.ts';
 import { openNodeFile } from '#workers/models/builder/node-file.ts';
 import { randomWeights } from '#workers/models/builder/weights.ts';
 import type { Model } from '../model.ts';
+import { joinSegments } from '../segments.ts';
+import { writeModel } from '../write.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { evaluateGraph, trainGraph, type TrainGraphOptions } from './train-graph.ts';
 
@@ -284,4 +287,51 @@ describe.each([
 		const products = ({ graph }: Model) => [...graph.nodes].filter(({ opType }) => opType === 'Gemm').length;
 		expect(products(part.model)).toBeLessThan(products(whole.model) / 1.7);
 	});
+});
+
+test('onnxruntime expands the weights of one product at a time, and begins a stretch of vocabulary when the last is done', async () => {
+	const random = seededRandom(2);
+	const config = { ...randomDecoderConfig('llama', random), layers: 3, vocab: 96 };
+	const model = buildDecoder(config, randomWeights(config, 3), { dtype: 'q4' });
+	const { model: graph, layout } = trainGraph(model, { lora: { rank: RANK }, recompute: 'layers', vocabularyChunk: 40 }); // prettier-ignore
+	const { graph: bytes, weights, weightsPath } = writeModel(graph);
+	const folder = mkdtempSync(join(tmpdir(), 'train-graph-'));
+	const { InferenceSession, Tensor } = await import('onnxruntime-node');
+	const session = await InferenceSession.create(bytes, {
+		externalData: [{ path: weightsPath, data: joinSegments(weights, new Map()) }],
+		enableProfiling: true,
+		profileFilePrefix: join(folder, 'order'),
+		logSeverityLevel: 3
+	});
+	const feeds: Record<string, Values> = {
+		...trainingFeeds([{ sequences: [randomIds(config.vocab, 8, random)] }]),
+		parameters: randomParameters(layout, 7),
+		scale
+	};
+	await session.run(
+		Object.fromEntries(
+			session.inputNames.map((name) => {
+				const { data, dims } = feeds[name] as Values;
+				const type =
+					data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'int64';
+				return [name, new Tensor(type, data as never, dims)];
+			})
+		)
+	);
+	session.endProfiling();
+	const [file = ''] = readdirSync(folder);
+	const events = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { name: string; args?: { op_name?: string } }[]; // prettier-ignore
+	rmSync(folder, { recursive: true });
+	const kinds = events.flatMap(({ name, args }) =>
+		name.endsWith('_kernel_time') ? [args?.op_name ?? ''] : []
+	);
+	expect(kinds.filter((kind) => kind === 'DequantizeLinear').length).toBeGreaterThan(20);
+	kinds.forEach((kind, i) => {
+		if (kind === 'DequantizeLinear') expect(kinds[i + 1]).not.toBe('DequantizeLinear');
+	});
+	// Each stretch: its largest logit, then its exponentials, before the next one's.
+	const stretches = kinds
+		.filter((kind) => kind === 'ReduceMax' || kind === 'Exp' || kind === 'Log')
+		.join(' ');
+	expect(stretches).toMatch(/^ReduceMax Exp (ReduceMax ){2}(Exp ){2}(ReduceMax ){2}(Exp ){2}Log/);
 });

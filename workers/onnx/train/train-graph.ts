@@ -7,6 +7,7 @@ import { validate } from '../order.ts';
 import { prune } from '../prune.ts';
 import { layerInputs } from './checkpoints.ts';
 import { crossEntropy } from './cross-entropy.ts';
+import { expandLate } from './expand-late.ts';
 import { FullParameters } from './full.ts';
 import { Head } from './head.ts';
 import { LoraBranches, type LoraOptions } from './lora.ts';
@@ -21,7 +22,7 @@ export interface LossGraphOptions {
 	 * neither an adapter nor this, the base as it is stored can be evaluated.
 	 */
 	full?: boolean;
-	/** Logits of how many tokens of the vocabulary exist at once; 8,192 unless told. */
+	/** Logits of how many tokens of the vocabulary exist at once; 4,096 unless told. */
 	vocabularyChunk?: number;
 	/** Of a graph that evaluates: also gives `expected`. */
 	expected?: boolean;
@@ -84,7 +85,7 @@ export function evaluateGraph(model: Model, options: LossGraphOptions = {}): Los
 
 function buildLossGraph(
 	given: Model,
-	{ lora, full, vocabularyChunk = 8192, expected = false }: LossGraphOptions,
+	{ lora, full, vocabularyChunk = 4096, expected = false }: LossGraphOptions,
 	train: TrainGraphOptions | undefined
 ): LossGraph {
 	const lowered = lowerDecoder(given);
@@ -172,6 +173,7 @@ function buildLossGraph(
 		graph.output('gradient', 'float32', perRow ? ['batch', layout.length] : [layout.length]);
 	}
 	prune(graph);
+	expandLate(graph);
 	validate(graph);
 	return { model, layout, hidden: matrix.hidden, dropoutWidth };
 }

@@ -8,7 +8,7 @@ import { openGpuDevice } from '#workers/runtime/gpu-device.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import { freshParameters } from '../adapter.ts';
 import type { Hyperparameters } from '../hyperparameters.ts';
-import { collate } from '../rows/collate.ts';
+import { collate, type BatchArrays } from '../rows/collate.ts';
 import type { Vectors } from '../runs/training-state.ts';
 import { GpuLearner } from './gpu-learner.ts';
 import type { Learner } from './learner.ts';
@@ -22,6 +22,7 @@ const settings = {
 	rankStabilised: false,
 	targetModules: ['q_proj', 'v_proj', 'down_proj'],
 	dropout: 0.2,
+	distillation: 0.3,
 	optimiser: 'adamw',
 	weightDecay: 0.1,
 	clip: 0.5
@@ -46,7 +47,12 @@ async function learn(learner: Learner) {
 	await learner.load({ parameters: freshParameters(learner.layout, 3), mean: zeros(), variance: zeros() });
 	const told: number[] = [];
 	for (let step = 1; step <= 2; step++) {
-		for (const i of [0, 1]) told.push((await learner.accumulate(batchOf(10 * step + i), 7 * step + i)).sum);
+		const batches = [batchOf(10 * step), batchOf(10 * step + 1)];
+		let i = 0;
+		for await (const expected of learner.expectations(batches, zeros())) {
+			told.push((await learner.accumulate(batches[i] as BatchArrays, 7 * step + i, expected)).sum);
+			i++;
+		}
 		told.push(await learner.update({ step, learningRate: 0.01 }), (await learner.evaluate(batchOf(1))).sum);
 	}
 	return { told, vectors: await learner.save() };
