@@ -330,8 +330,7 @@ test('onnxruntime expands the weights of one product at a time, and begins a str
 		if (kind === 'DequantizeLinear') expect(kinds[i + 1]).not.toBe('DequantizeLinear');
 	});
 	// Each stretch: its largest logit, then its exponentials, before the next one's.
-	const stretches = kinds
-		.filter((kind) => kind === 'ReduceMax' || kind === 'Exp' || kind === 'Log')
-		.join(' ');
-	expect(stretches).toMatch(/^ReduceMax Exp (ReduceMax ){2}(Exp ){2}(ReduceMax ){2}(Exp ){2}Log/);
+	const stretches = kinds.filter((kind) => kind === 'ReduceMax' || kind === 'Exp').join(' ');
+	const later = 'ReduceMax ReduceMax Exp Exp';
+	expect(stretches).toContain(`ReduceMax Exp ${later} ${later}`);
 });
