@@ -54,6 +54,8 @@ export default defineConfig({
 	optimizeDeps: { exclude: ['onnxruntime-web'], include: ['hash-wasm', ...ethereum] },
 	test: {
 		expect: { requireAssertions: true },
+		// Tests wait as often as they compute. A group begins when the one before is through.
+		maxWorkers: 2,
 		projects: [
 			{
 				extends: true,
@@ -62,7 +64,8 @@ export default defineConfig({
 					environment: 'node',
 					include: ['{src,workers,test,bench}/**/*.test.ts'],
 					exclude: ['**/*.browser.test.ts', 'test/e2e/**'],
-					testTimeout: 60_000
+					testTimeout: 60_000,
+					sequence: { groupOrder: 0 }
 				}
 			},
 			{
@@ -72,6 +75,7 @@ export default defineConfig({
 					include: ['{src,workers,test}/**/*.browser.test.ts'],
 					globalSetup: ['test/support/hub-setup.ts', 'test/support/chain-setup.ts'],
 					testTimeout: 120_000,
+					sequence: { groupOrder: 1 },
 					browser: {
 						enabled: true,
 						headless: true,
@@ -92,7 +96,7 @@ export default defineConfig({
 					globalSetup: ['test/e2e/server.ts'],
 					testTimeout: 120_000,
 					hookTimeout: 120_000,
-					fileParallelism: false
+					sequence: { groupOrder: 2 }
 				}
 			}
 		]
