@@ -1,6 +1,6 @@
-import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
+import { keccak256 } from './keccak.ts';
 
 /** 0x and lower-case hexadecimal digits. */
 export type Hex = `0x${string}`;
@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 export function hashJson(value: unknown): Hex {
 	const text = canonicalize(value);
 	if (text === undefined) throw new Error('undefined has no canonical JSON');
-	return toHex(keccak_256(encoder.encode(text)));
+	return toHex(keccak256(encoder.encode(text)));
 }
 
 export function toHex(bytes: Uint8Array): Hex {

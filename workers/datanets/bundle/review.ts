@@ -76,7 +76,7 @@ export async function proposeRow(
 	from: string
 ): Promise<{ review: Hex; index: number } | undefined> {
 	const { db, catalogue } = session;
-	if (session.index.contents()(row.contentHash)) return undefined;
+	if (session.index.contents()(fromHex(row.contentHash))) return undefined;
 	const before = await stored(() => db.reviews.get([catalogue.datanet, FEEDBACK]));
 	const drafts = before ? await session.rows.get([...unpackIds(before.ids)]) : [];
 	const known = drafts.findIndex(

@@ -145,7 +145,7 @@ class Check {
 		await other.refresh();
 		const known = other.index.contents();
 		for (const slot of this.#listed)
-			if (known(toHex(this.#session.index.contentHashAt(slot)))) this.#flag(slot, FLAGS.overlap);
+			if (known(this.#session.index.contentHashAt(slot))) this.#flag(slot, FLAGS.overlap);
 		for await (const batch of other.rows.all(500)) {
 			for (const row of batch) {
 				const slot = other.catalogue.find(row.id);

@@ -5,7 +5,8 @@ import type { CutOptions } from '../formats/blocks.ts';
 import type { Item } from '../formats/items.ts';
 import { formatOf, openItems, type Format } from '../formats/open.ts';
 import { unguarded } from '../export/tables.ts';
-import type { Hex } from '../hash.ts';
+import { fromHex, type Hex } from '../hash.ts';
+import { IdSet } from '../store/id-table.ts';
 import type { Access } from '../store/staging.ts';
 import { stageRows } from '../store/staging.ts';
 import { mapRecord, type Defaults, type Mapping } from './mapping.ts';
@@ -55,7 +56,7 @@ export async function importFiles(
 	access: Access,
 	files: readonly File[],
 	options: ImportOptions,
-	known: (contentHash: Hex) => boolean,
+	known: (contentHash: Uint8Array) => boolean,
 	onProgress: (progress: ImportProgress) => void,
 	signal: AbortSignal
 ): Promise<ImportReport> {
@@ -75,12 +76,12 @@ export async function importFiles(
 class ImportRun {
 	readonly report: ImportReport = { added: 0, duplicates: 0, problems: [], problemCount: 0 };
 	readonly #options: ImportOptions;
-	readonly #known: (contentHash: Hex) => boolean;
+	readonly #known: (contentHash: Uint8Array) => boolean;
 	readonly #onProgress: (progress: ImportProgress) => void;
 	readonly #signal: AbortSignal;
 	readonly #bytesTotal: number;
 	readonly #now = new Date();
-	readonly #contents = new Set<Hex>();
+	readonly #contents = new IdSet();
 	#format: Format | undefined;
 	#bytesDone = 0;
 	#told = 0;
@@ -88,7 +89,7 @@ class ImportRun {
 	constructor(
 		files: readonly File[],
 		options: ImportOptions,
-		known: (contentHash: Hex) => boolean,
+		known: (contentHash: Uint8Array) => boolean,
 		onProgress: (progress: ImportProgress) => void,
 		signal: AbortSignal
 	) {
@@ -124,11 +125,11 @@ class ImportRun {
 		const row = this.#rowOf(item.record);
 		if (typeof row === 'string') return this.#problem(file, item.at, row);
 		if (this.#options.skipDuplicates) {
-			if (this.#contents.has(row.contentHash) || this.#known(row.contentHash)) {
+			const hash = fromHex(row.contentHash);
+			if (this.#known(hash) || !this.#contents.add(hash)) {
 				this.report.duplicates++;
 				return;
 			}
-			this.#contents.add(row.contentHash);
 		}
 		if (await add(row)) this.report.added++;
 		else this.report.duplicates++;

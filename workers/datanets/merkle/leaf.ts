@@ -1,5 +1,5 @@
-import { keccak_256 } from '@noble/hashes/sha3.js';
 import { fromHex, type Hex } from '../hash.ts';
+import { keccak256 } from '../keccak.ts';
 
 /** The Solidity types of one leaf's values, in order: contribution id and contributor. */
 export const LEAF_TYPES = ['bytes32', 'address'] as const;
@@ -25,7 +25,7 @@ export function leafOf(id: Uint8Array, contributor: Hex): Uint8Array {
 	const encoded = new Uint8Array(64);
 	encoded.set(id, 0);
 	encoded.set(fromHex(contributor), 44);
-	return keccak_256(keccak_256(encoded));
+	return keccak256(keccak256(encoded));
 }
 
 /** Packed leaf hashes, 32 bytes each, in the order of the values. */

@@ -1,5 +1,5 @@
-import { keccak_256 } from '@noble/hashes/sha3.js';
 import { toHex, type Hex } from '../hash.ts';
+import { keccak256 } from '../keccak.ts';
 import { HASH_BYTES } from './leaf.ts';
 import { compareAt, findPacked, hashAt, sortPacked } from './packed.ts';
 
@@ -22,7 +22,7 @@ export function buildTree(sortedLeaves: Uint8Array): Uint8Array {
 		const swapped = compareAt(nodes, left, nodes, left + 1) > 0;
 		pair.set(hashAt(nodes, left), swapped ? HASH_BYTES : 0);
 		pair.set(hashAt(nodes, left + 1), swapped ? 0 : HASH_BYTES);
-		nodes.set(keccak_256(pair), i * HASH_BYTES);
+		nodes.set(keccak256(pair), i * HASH_BYTES);
 	}
 	return nodes;
 }

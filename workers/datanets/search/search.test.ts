@@ -3,6 +3,7 @@ import { BEN, contribution, pair } from '#test/support/datanet.ts';
 import { openDatanet } from '#test/support/datanet-db.ts';
 import { Dice } from '#test/support/dice.ts';
 import { undo } from '../store/change.ts';
+import { fromHex } from '../hash.ts';
 import { addRows, edited, removeRows, replaceRows } from '../store/edits.ts';
 import { SEGMENT_ROWS } from '../store/schema.ts';
 import { stageRows } from '../store/staging.ts';
@@ -131,7 +132,7 @@ test('content that is in the Datanet is known by its hash; removed content is no
 	const [first, second] = rows as [(typeof rows)[0], (typeof rows)[0]];
 	await removeRows(access, [second.id], 'Remove');
 	const known = index.contents();
-	expect([known(first.contentHash), known(second.contentHash)]).toEqual([true, false]);
+	expect([first, second].map((row) => known(fromHex(row.contentHash)))).toEqual([true, false]);
 });
 
 test('the summary counts what the rows say', async () => {

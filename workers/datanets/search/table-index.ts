@@ -1,4 +1,3 @@
-import { fromHex, type Hex } from '../hash.ts';
 import { hashAt, unpackIds } from '../merkle/packed.ts';
 import { IdTable } from '../store/id-table.ts';
 import { stored } from '../store/failures.ts';
@@ -73,10 +72,10 @@ export class TableIndex {
 	}
 
 	/** A test whether the Datanet holds content with a hash now. */
-	contents(): (contentHash: Hex) => boolean {
+	contents(): (contentHash: Uint8Array) => boolean {
 		const table = new IdTable((slot) => this.contentHashAt(slot));
 		for (const slot of this.#access.catalogue.listed()) table.add(slot);
-		return (contentHash) => table.find(fromHex(contentHash)) >= 0;
+		return (contentHash) => table.find(contentHash) >= 0;
 	}
 
 	#isBehind(record: SegmentRecord): boolean {

@@ -21,36 +21,75 @@ export interface PackedTerms {
 
 /** Collects words row by row; can be searched while it grows. */
 export class GrowingTerms implements Terms {
-	readonly #rows = new Map<string, number[]>();
+	/** Number of each word, in order of first sight. */
+	readonly #numbers = new Map<string, number>();
+	/** Row in which each word was seen last, by the word's number. */
+	readonly #lastRow: number[] = [];
+	/** Every occurrence in order of arrival, once a row: which word, and in which row. */
+	#words = new Uint32Array(1024);
+	#rows = new Uint16Array(1024);
+	#count = 0;
 
 	add(row: number, text: string): void {
 		eachToken(text, (token) => {
-			const rows = this.#rows.get(token);
-			if (!rows) this.#rows.set(token, [row]);
-			else if (rows.at(-1) !== row) rows.push(row);
+			let number = this.#numbers.get(token);
+			if (number === undefined) this.#numbers.set(token, (number = this.#numbers.size));
+			if (this.#lastRow[number] === row) return;
+			this.#lastRow[number] = row;
+			if (this.#count === this.#words.length) this.#grow();
+			this.#words[this.#count] = number;
+			this.#rows[this.#count++] = row;
 		});
 	}
 
 	rowsWith(term: string): Iterable<number> {
-		return this.#rows.get(term) ?? [];
+		const number = this.#numbers.get(term);
+		return number === undefined ? [] : this.#rowsOf((word) => word === number);
 	}
 
-	*rowsWithPrefix(prefix: string): Generator<number> {
-		for (const [term, rows] of this.#rows) if (term.startsWith(prefix)) yield* rows;
+	rowsWithPrefix(prefix: string): Iterable<number> {
+		const wanted = new Uint8Array(this.#numbers.size);
+		for (const [term, number] of this.#numbers) if (term.startsWith(prefix)) wanted[number] = 1;
+		return this.#rowsOf((word) => wanted[word] === 1);
 	}
 
 	pack(): PackedTerms {
-		const terms = [...this.#rows.keys()].sort();
+		const terms = [...this.#numbers.keys()].sort();
 		const ends = new Uint32Array(terms.length);
 		const rowEnds = new Uint32Array(terms.length);
-		const rows: number[] = [];
+		const counts = new Uint32Array(terms.length);
+		for (const word of this.#words.subarray(0, this.#count)) counts[word] = (counts[word] ?? 0) + 1;
+		// Where the next row of each word goes, by the word's number.
+		const places = new Uint32Array(terms.length);
 		let length = 0;
+		let placed = 0;
 		terms.forEach((term, i) => {
+			const number = this.#numbers.get(term) ?? 0;
 			ends[i] = length += term.length;
-			for (const row of this.#rows.get(term) ?? []) rows.push(row);
-			rowEnds[i] = rows.length;
+			places[number] = placed;
+			rowEnds[i] = placed += counts[number] ?? 0;
 		});
-		return { text: terms.join(''), ends, rowEnds, rows: Uint16Array.from(rows) };
+		const rows = new Uint16Array(this.#count);
+		for (let i = 0; i < this.#count; i++) {
+			const word = this.#words[i] ?? 0;
+			const place = places[word] ?? 0;
+			rows[place] = this.#rows[i] ?? 0;
+			places[word] = place + 1;
+		}
+		return { text: terms.join(''), ends, rowEnds, rows };
+	}
+
+	*#rowsOf(wanted: (word: number) => boolean): Generator<number> {
+		for (let i = 0; i < this.#count; i++) if (wanted(this.#words[i] ?? 0)) yield this.#rows[i] ?? 0;
+	}
+
+	#grow(): void {
+		const words = new Uint32Array(this.#words.length * 2);
+		words.set(this.#words);
+		this.#words = words;
+		const rows = new Uint16Array(this.#rows.length * 2);
+		rows.set(this.#rows);
+		this.#rows = rows;
 	}
 }
 

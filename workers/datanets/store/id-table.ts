@@ -42,6 +42,26 @@ export class IdTable {
 	}
 }
 
+/** A set of 32-byte ids that knows nothing else: packed, and found by a table. */
+export class IdSet {
+	#ids = new Uint8Array(1024 * HASH_BYTES);
+	#count = 0;
+	readonly #table = new IdTable((slot) => this.#ids.subarray(slot * HASH_BYTES, (slot + 1) * HASH_BYTES));
+
+	/** False where it is there already. */
+	add(id: Uint8Array): boolean {
+		if (this.#table.find(id) >= 0) return false;
+		if ((this.#count + 1) * HASH_BYTES > this.#ids.length) {
+			const ids = new Uint8Array(this.#ids.length * 2);
+			ids.set(this.#ids);
+			this.#ids = ids;
+		}
+		this.#ids.set(id, this.#count * HASH_BYTES);
+		this.#table.add(this.#count++);
+		return true;
+	}
+}
+
 function head(id: Uint8Array): number {
 	return (((id[0] ?? 0) << 24) | ((id[1] ?? 0) << 16) | ((id[2] ?? 0) << 8) | (id[3] ?? 0)) >>> 0;
 }

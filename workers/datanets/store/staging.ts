@@ -7,6 +7,7 @@ import type { Catalogue } from './catalogue.ts';
 import { change, freshen, type Committed } from './change.ts';
 import { allOf, type DatanetDb } from './db.ts';
 import { stored } from './failures.ts';
+import { IdTable } from './id-table.ts';
 import { exclusively } from './locks.ts';
 import type { Plan } from './plan.ts';
 import type { RowStore } from './rows.ts';
@@ -119,7 +120,9 @@ interface Part {
 export class Staging {
 	readonly #access: Access;
 	readonly #parts: Part[] = [];
-	readonly #seen = new Set<Hex>();
+	/** By the order of arrival. */
+	readonly #seen = new IdTable((at) => this.#idAt(at));
+	#count = 0;
 	#waiting: Contribution[] = [];
 	#writing: Promise<void> = Promise.resolve();
 
@@ -128,12 +131,12 @@ export class Staging {
 	}
 
 	has(id: Hex): boolean {
-		return this.#seen.has(id);
+		return this.#seen.find(fromHex(id)) >= 0;
 	}
 
 	/** Rows taken so far. */
 	get count(): number {
-		return this.#seen.size;
+		return this.#count;
 	}
 
 	/**
@@ -141,10 +144,11 @@ export class Staging {
 	 * @param options.length causal length, when merging; @param options.place slot whose place in the list it takes
 	 */
 	async add(row: Contribution, options: { length?: number; place?: number } = {}): Promise<boolean> {
-		if (this.#seen.has(row.id) || this.#access.catalogue.find(row.id) >= 0) return false;
-		this.#seen.add(row.id);
+		const id = fromHex(row.id);
+		if (this.#seen.find(id) >= 0 || this.#access.catalogue.findBytes(id) >= 0) return false;
 		const part = this.#partWithRoom();
-		part.ids.set(fromHex(row.id), part.count * HASH_BYTES);
+		part.ids.set(id, part.count * HASH_BYTES);
+		this.#seen.add(this.#count++);
 		part.lengths[part.count] = options.length ?? 1;
 		part.places[part.count] = options.place;
 		part.count++;
@@ -181,9 +185,12 @@ export class Staging {
 		batch.forEach((row, i) => ids.set(fromHex(row.id), i * HASH_BYTES));
 		const records = await rows.records(batch);
 		await stored(() =>
-			db.transaction('rw', [db.staging, db.rows], () =>
-				Promise.all([db.staging.add({ datanet: catalogue.datanet, ids }), db.rows.bulkPut(records)])
-			)
+			db.transaction('rw', [db.staging, db.rows], (transaction) => {
+				// Past Dexie, which would tell every live query of rows that nobody sees yet: a third of the time.
+				const store = transaction.idbtrans.objectStore(db.rows.name);
+				for (const record of records) store.put(record);
+				return db.staging.add({ datanet: catalogue.datanet, ids });
+			})
 		);
 	}
 
@@ -215,6 +222,12 @@ export class Staging {
 			if (!vault) await db.indexes.put({ datanet: catalogue.datanet, segment, index: packed(part.index) });
 		}
 		plan.close();
+	}
+
+	#idAt(at: number): Uint8Array {
+		const part = this.#parts[Math.floor(at / SEGMENT_ROWS)];
+		if (!part) throw new RangeError(`no row ${at} has come yet`);
+		return hashAt(part.ids, at % SEGMENT_ROWS);
 	}
 
 	#partWithRoom(): Part {
