@@ -1,6 +1,7 @@
 import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from 'workbox-precaching';
 import { NavigationRoute, registerRoute } from 'workbox-routing';
 import { CacheFirst } from 'workbox-strategies';
+import { keepShared } from '../lib/datanets/importing/shared.ts';
 import { answerApi } from './api.ts';
 
 /** Written into the built file by `.ci/precache.mjs`. */
@@ -30,6 +31,17 @@ for (const method of ['GET', 'POST', 'PUT', 'DELETE'] as const)
 		({ event, url }) => answerApi(event as FetchEvent, `v1/${url.pathname.slice(api.pathname.length)}`),
 		method
 	);
+
+/** Files and texts that another app shares with this one; the page that opens then asks for them. */
+const datanets = new URL('datanets', self.registration.scope);
+registerRoute(
+	({ url }) => url.href === datanets.href,
+	async ({ request }) => {
+		await keepShared(await request.formData());
+		return Response.redirect(datanets.href, 303);
+	},
+	'POST'
+);
 
 /** ONNX Runtime comes in three builds of 14 to 27 MB, of which a device uses one or two. */
 const runtimes = 'onnxruntime';

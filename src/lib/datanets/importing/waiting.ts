@@ -21,17 +21,3 @@ class Arrivals {
 }
 
 export const arrivals = new Arrivals();
-
-/**
- * What another app has shared with this one (the share target in static/manifest.webmanifest): a document of its title and
- * text, from its address. Undefined where nothing was shared.
- */
-export function sharedWith(parameters: URLSearchParams): Arrival | undefined {
-	const [title, text, url] = ['title', 'text', 'url'].map((name) => parameters.get(name)?.trim() ?? '');
-	if (!title && !text && !url) return undefined;
-	// Many apps put the address into the text.
-	const source = url || (/https?:\/\/\S+/.exec(text ?? '')?.[0] ?? '');
-	const body = text && text !== source ? text : source;
-	const heading = title && body ? `# ${title}\n\n` : '';
-	return { files: [new File([`${heading}${body || title}\n`], 'shared.md')], source };
-}
