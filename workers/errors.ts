@@ -61,9 +61,6 @@ export type ErrorCode =
 	| 'ledger/deposit-needed'
 	| 'ledger/refused'
 	| 'ledger/limit'
-	// the person's wallet
-	| 'wallet/refused'
-	| 'wallet/failed'
 	// the sandbox chain
 	| 'sandbox/malformed'
 	| 'sandbox/other-genesis'

@@ -4,7 +4,7 @@ import type { RpcRequest } from '#workers/ledger/rpc.ts';
 import type { Network } from './network.ts';
 import type { Sender, Wanted } from './transactions/transactions.ts';
 import type { TransactionRecord } from './transactions/records.ts';
-import type { Connected, WalletChoice, Wallets } from './wallets.ts';
+import type { Connected, Signatory, WalletChoice, Wallets } from './wallets.ts';
 
 const REMEMBERED = 'openledger-wallet-network';
 
@@ -46,6 +46,11 @@ class Session {
 	async connect(id: string): Promise<void> {
 		const wallets = await this.#wallets();
 		await this.#take(wallets, await wallets.connect(id));
+	}
+
+	/** An account of any wallet here, to sign words with; who pays stays as it is. Throws `wallet/…`. */
+	async signatory(id: string): Promise<Signatory> {
+		return (await this.#wallets()).signatory(id);
 	}
 
 	/** Lets go of the wallet, back to the sandbox. */

@@ -12,7 +12,16 @@ import {
 	type Config,
 	type Connector
 } from '@wagmi/core';
-import { custom, http, numberToHex, type Address, type EIP1193Provider } from 'viem';
+import {
+	createWalletClient,
+	custom,
+	http,
+	numberToHex,
+	type Address,
+	type EIP1193Provider,
+	type Hex,
+	type TypedDataDefinition
+} from 'viem';
 import type { RpcRequest } from '#workers/ledger/rpc.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { explain } from './errors.ts';
@@ -37,6 +46,12 @@ export interface Connected {
 	network?: Network;
 	/** Asks the wallet (EIP-1193). Rejects with what the wallet rejects with. */
 	ask: RpcRequest;
+}
+
+/** An account that signs typed data (EIP-712), which costs nothing and sends nothing. Rejects with `wallet/…`. */
+export interface Signatory {
+	account: Address;
+	sign(data: TypedDataDefinition): Promise<Hex>;
 }
 
 /** Milliseconds that a node may take for an answer. */
@@ -87,11 +102,7 @@ export class Wallets {
 
 	/** Asks a wallet for its accounts. Throws `wallet/…`. */
 	async connect(id: string): Promise<Connected> {
-		const connector = getConnectors(this.#config).find((each) => each.id === id);
-		if (!connector)
-			throw new OpenLedgerError('wallet/unsupported', 'This wallet is not there any more.', {
-				remedy: 'Reload the page, or choose another wallet.'
-			});
+		const connector = this.#connector(id);
 		const { connector: before } = getConnection(this.#config);
 		if (before?.uid === connector.uid) return this.current();
 		try {
@@ -115,6 +126,29 @@ export class Wallets {
 			network: this.networks.find((network) => network.id === chainId),
 			ask: await this.#asker(connector)
 		};
+	}
+
+	/** Asks any wallet for an account to sign with. Who pays stays as it is. Throws `wallet/…`. */
+	async signatory(id: string): Promise<Signatory> {
+		const provider = (await this.#connector(id).getProvider()) as EIP1193Provider;
+		const client = createWalletClient({ transport: custom(provider) });
+		const explained = (error: unknown) => {
+			throw explain(error);
+		};
+		const [account] = await client.requestAddresses().catch(explained);
+		if (!account)
+			throw new OpenLedgerError('wallet/locked', 'The wallet shows this page no account.', {
+				remedy: 'Unlock it and share an account, then try again.'
+			});
+		return { account, sign: (data) => client.signTypedData({ ...data, account }).catch(explained) };
+	}
+
+	#connector(id: string): Connector {
+		const connector = getConnectors(this.#config).find((each) => each.id === id);
+		if (connector) return connector;
+		throw new OpenLedgerError('wallet/unsupported', 'This wallet is not there any more.', {
+			remedy: 'Reload the page, or choose another wallet.'
+		});
 	}
 
 	/** Asks the wallet to change to a network, and to add it where it does not know it. Throws `wallet/…`. */

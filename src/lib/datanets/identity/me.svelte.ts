@@ -1,9 +1,8 @@
-import type { TypedDataDefinition } from 'viem';
 import type { Identity } from '#workers/datanets/api.ts';
 import type { Hex } from '#workers/datanets/hash.ts';
 import { preferences } from '../../preferences.svelte.ts';
+import { session } from '../../chain/session.svelte.ts';
 import { datanets, proxy } from '../connection.ts';
-import { accountOf, signWith, type Wallet } from './wallets.ts';
 
 /** Who contributes on this device. */
 class Me {
@@ -14,14 +13,9 @@ class Me {
 	}
 
 	/** Names the wallet that is this person's too; both sign, so nobody can claim another's rows. */
-	async linkTo(wallet: Wallet): Promise<void> {
-		const account = await accountOf(wallet);
-		const link = await datanets((api) =>
-			api.link(
-				account,
-				proxy((data: TypedDataDefinition) => signWith(wallet, account, data))
-			)
-		);
+	async linkTo(wallet: string): Promise<void> {
+		const { account, sign } = await session.signatory(wallet);
+		const link = await datanets((api) => api.link(account.toLowerCase() as Hex, proxy(sign)));
 		if (this.identity) this.identity = { ...this.identity, link };
 	}
 
