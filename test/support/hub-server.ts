@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join, relative } from 'node:path';
 import { sendFile } from './hub-file.ts';
+import { HubWrites } from './hub-writes.ts';
 
 /** What goes wrong with the next request whose path contains `path`. Byte counts are of the body that is sent. */
 export type Fault = { path: string; /** How many requests; default 1. */ times?: number } & (
@@ -54,6 +55,9 @@ export function readRepo(folder: string): RepoFiles {
  */
 export class HubServer {
 	readonly #repos = new Map<string, Commit[]>();
+	readonly #writes = new HubWrites(this.#repos, (repo, files) =>
+		this.commit(repo, { ...this.files(repo), ...files })
+	);
 	readonly #faults: Fault[] = [];
 	readonly #server: Server;
 	/** Of files and API, in the order in which they came. */
@@ -89,6 +93,11 @@ export class HubServer {
 		const sha = hash.digest('hex');
 		this.#repos.set(repo, [{ sha, files }, ...(this.#repos.get(repo) ?? [])]);
 		return sha;
+	}
+
+	/** Of a repository's newest commit. */
+	files(repo: string): RepoFiles {
+		return this.#repos.get(repo)?.[0]?.files ?? {};
 	}
 
 	/** Faults apply in the order in which they were given. */
@@ -132,10 +141,17 @@ export class HubServer {
 			if (fault.retryAfter !== undefined) response.setHeader('Retry-After', fault.retryAfter);
 			return void response.writeHead(fault.status).end();
 		}
-		if (this.token !== undefined && authorization !== `Bearer ${this.token}`)
+		// Uploads go to a signed address, which the Hub's client rightly asks without the token.
+		const signed = request.method === 'PUT' && path.startsWith('/lfs/');
+		if (!signed && this.token !== undefined && authorization !== `Bearer ${this.token}`)
 			return void response.writeHead(401).end('Invalid credentials');
-		const api = /^\/api\/models\/([^/]+(?:\/[^/]+)?)\/(tree|revision)\/(.+)$/.exec(path);
-		const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
+		const written = this.#writes.answer(request.method ?? '', path, this.url, await bodyOf(request));
+		if (written)
+			return void response
+				.writeHead(written.status, { 'Content-Type': 'application/json' })
+				.end(JSON.stringify(written.body ?? {}));
+		const api = /^\/api\/(?:models|datasets)\/([^/]+(?:\/[^/]+)?)\/(tree|revision)\/(.+)$/.exec(path);
+		const file = /^(?:\/datasets)?\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
 		const [repo, revision] = api ? [api[1], api[3]] : [file?.[1], file?.[2]];
 		const commits = this.#repos.get(repo ?? '');
 		const commit = revision === 'main' ? commits?.[0] : commits?.find(({ sha }) => sha === revision);
@@ -164,12 +180,9 @@ export class HubServer {
 	}
 
 	async #control(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-		const chunks: Buffer[] = [];
-		for await (const chunk of request) chunks.push(chunk as Buffer);
-		const body = Buffer.concat(chunks);
+		const body = await bodyOf(request);
 		const file = /^\/control\/file\/([^/]+\/[^/]+)\/(.+)$/.exec(path);
-		if (file?.[1] && file[2])
-			this.commit(file[1], { ...this.#repos.get(file[1])?.[0]?.files, [file[2]]: body });
+		if (file?.[1] && file[2]) this.commit(file[1], { ...this.files(file[1]), [file[2]]: body });
 		else if (path === '/control/fault') this.fault(JSON.parse(body.toString()) as Fault);
 		response.end(path === '/control/requests' ? JSON.stringify(this.requests) : '');
 	}
@@ -183,6 +196,12 @@ export class HubServer {
 		else this.#faults.splice(at, 1);
 		return fault;
 	}
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+	const chunks: Buffer[] = [];
+	for await (const chunk of request) chunks.push(chunk as Buffer);
+	return Buffer.concat(chunks);
 }
 
 /** As the Hub tells it: large and binary files in LFS with their SHA-256, the others by Git's blob hash. */

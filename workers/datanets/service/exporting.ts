@@ -63,8 +63,14 @@ function datasetCard(session: Session, datanet: DatanetRecord): string {
 		`tags: ${JSON.stringify([...datanet.tags, 'datanet'])}`,
 		'configs: [{config_name: default, data_files: [{split: train, path: "data/*.parquet"}]}]'
 	];
-	const lines = licences.map(({ value, rows: count }) => `- ${value || 'none stated'}: ${count} rows`);
-	return `---\n${front.filter(Boolean).join('\n')}\n---\n# ${datanet.name}\n\n${datanet.summary}\n\n${datanet.description}\n\n## Rows\n\n${rows} rows by ${contributors.length} contributors. Each row names its contributor, licence, source and parent, and its id is the keccak256 of them.\n\n${lines.join('\n')}\n`;
+	const lines = licences.map(
+		({ value, rows: count }) => `- ${value || 'none stated'}: ${counted(count, 'row')}`
+	);
+	return `---\n${front.filter(Boolean).join('\n')}\n---\n# ${datanet.name}\n\n${datanet.summary}\n\n${datanet.description}\n\n## Rows\n\n${counted(rows, 'row')} by ${counted(contributors.length, 'contributor')}. Each row names its contributor, licence, source and parent, and its id is the keccak256 of them.\n\n${lines.join('\n')}\n`;
+}
+
+function counted(count: number, thing: string): string {
+	return `${count.toLocaleString('en')} ${thing}${count === 1 ? '' : 's'}`;
 }
 
 function fileName(name: string): string {
