@@ -36,7 +36,9 @@ export async function* readBundle(
 	for await (const record of recordsOf(file, onBytes)) {
 		if (ended) throw damaged('it goes on after its end');
 		if (!manifest !== (record.type === 'manifest')) throw damaged('it does not begin with what it holds');
-		if (record.type === 'row' ? ++rows > MAX_ROWS : ++others > MOST_OTHERS + MAX_ROWS) throw tooLarge();
+		// At the first row too many: a file that lies about its length is not read to its end.
+		if (record.type === 'row' && ++rows > (manifest?.rows ?? 0)) throw miscounted();
+		if (record.type !== 'row' && ++others > MOST_OTHERS + MAX_ROWS) throw tooLarge();
 		switch (record.type) {
 			case 'manifest':
 				({ manifest } = record);
@@ -55,8 +57,7 @@ export async function* readBundle(
 				verifyVersion(record.version, contributors);
 				break;
 			case 'end':
-				if (record.rows !== rows || manifest?.rows !== rows)
-					throw damaged('it does not hold as many rows as it says');
+				if (record.rows !== rows || manifest?.rows !== rows) throw miscounted();
 				ended = true;
 				continue;
 		}
@@ -114,6 +115,10 @@ function verifyVersion(version: Version, contributors: ReadonlyMap<Hex, Hex>): v
 			remedy: 'Ask the sender for a fresh file; this one was damaged or changed.',
 			details: { root: version.root }
 		});
+}
+
+function miscounted(): OpenLedgerError {
+	return damaged('it does not hold as many rows as it says');
 }
 
 function tooLarge(): OpenLedgerError {
