@@ -43,6 +43,8 @@ export class Session implements Access {
 	/** The latest check. */
 	judgement: CheckReport | undefined;
 	readonly #views = new Map<string, View>();
+	/** How many queries each view was given. */
+	readonly #turns = new Map<string, number>();
 	#batches: BatchRecord[] = [];
 
 	constructor(db: DatanetDb, datanet: string, vault: Vault | undefined) {
@@ -77,7 +79,8 @@ export class Session implements Access {
 		await session.refresh(onProgress);
 		const report = await stored(() => db.reports.get(datanet));
 		session.judgement = report?.report as CheckReport | undefined;
-		// Not awaited: it waits for imports that are running in other tabs.
+		// Neither is awaited: the words are for the first search, and a sweep waits for imports in other tabs.
+		void session.index.loadWords().catch(() => undefined);
 		void sweep(db, datanet).catch(() => undefined);
 		return session;
 	}
@@ -94,8 +97,11 @@ export class Session implements Access {
 		return record;
 	}
 
-	/** Works out which rows a view shows. Cheap where nothing has changed. */
-	select(view: string, query: Query): Uint32Array {
+	/** Works out which rows a view shows. Cheap where nothing has changed. Throws `storage/*`. */
+	async select(view: string, query: Query): Promise<Uint32Array> {
+		const turn = (this.#turns.get(view) ?? 0) + 1;
+		this.#turns.set(view, turn);
+		if (query.text) await this.index.loadWords();
 		const known = this.#views.get(view);
 		if (
 			known?.revision === this.catalogue.revision &&
@@ -104,7 +110,9 @@ export class Session implements Access {
 		)
 			return known.slots;
 		const slots = select(this.catalogue, this.index, query, this.judgement);
-		this.#views.set(view, { query, slots, revision: this.catalogue.revision, judgement: this.judgement });
+		// While the words were loaded the view may have been given another query.
+		if (this.#turns.get(view) === turn)
+			this.#views.set(view, { query, slots, revision: this.catalogue.revision, judgement: this.judgement });
 		return slots;
 	}
 

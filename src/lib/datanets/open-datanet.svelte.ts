@@ -2,6 +2,7 @@ import { createContext } from 'svelte';
 import type { OpenLedgerError } from '#workers/errors.ts';
 import type { DatanetRecord } from '#workers/datanets/store/schema.ts';
 import { allOf } from '#workers/datanets/store/db.ts';
+import { nextSteps } from '#workers/datanets/store/journal.ts';
 import { Live } from '../live.svelte.ts';
 import { toasts } from '../ui/toasts.svelte.ts';
 import { datanets, proxy } from './connection.ts';
@@ -28,11 +29,8 @@ export class OpenDatanet {
 			return reviews.reduce((sum, { states }) => sum + states.filter((state) => state === 0).length, 0);
 		});
 		this.#undo = new Live(() => async () => {
-			const entries = await allOf(db.journal, id).toArray();
-			return {
-				undo: entries.findLast((entry) => entry.undone === 0)?.label,
-				redo: entries.find((entry) => entry.undone === 1)?.label
-			};
+			const { undo, redo } = await nextSteps(db, id);
+			return { undo: undo?.label, redo: redo?.label };
 		});
 	}
 

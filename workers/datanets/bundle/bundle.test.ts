@@ -127,7 +127,7 @@ test('a removal reaches a copy that never saw the row, and holds against a third
 	await addRows(one, [first], 'Add again');
 	await merge(copy, await bundleOf(one));
 	expect(byId(await rowsOf(copy))).toEqual(byId([first, second]));
-	const shown = await copy.show(copy.select('all', { text: 'question' }));
+	const shown = await copy.show(await copy.select('all', { text: 'question' }));
 	expect(shown).toHaveLength(2);
 });
 

@@ -6,6 +6,7 @@ import type { WalletLink } from '../identity.ts';
 import { isIn } from '../membership.ts';
 import type { Session } from '../session.ts';
 import { newDatanet } from '../store/datanets.ts';
+import { dropIndex } from '../store/db.ts';
 import { storeLink } from '../store/keys.ts';
 import type { Plan } from '../store/plan.ts';
 import { SEGMENT_ROWS, type DatanetInfo, type RowRecord, type VaultRecord } from '../store/schema.ts';
@@ -165,5 +166,5 @@ async function describe(
 async function revive({ db, catalogue }: Session, records: RowRecord[]): Promise<void> {
 	await db.rows.bulkPut(records);
 	for (const { id } of records)
-		await db.indexes.delete([catalogue.datanet, Math.floor(catalogue.find(id) / SEGMENT_ROWS)]);
+		await dropIndex(db, catalogue.datanet, Math.floor(catalogue.find(id) / SEGMENT_ROWS));
 }

@@ -73,6 +73,7 @@ function maskOf({ columns, terms }: Part, query: Query): Uint8Array | undefined 
 	const open = /[\p{L}\p{M}\p{N}]$/u.test(query.text ?? '');
 	words.forEach((word, i) => {
 		const found = new Uint8Array(columns.count);
+		if (!terms) throw new Error('a search before its words were loaded');
 		for (const row of i === last && open ? terms.rowsWithPrefix(word) : terms.rowsWith(word)) found[row] = 1;
 		for (let row = 0; row < mask.length; row++) mask[row] = (mask[row] ?? 0) & (found[row] ?? 0);
 	});

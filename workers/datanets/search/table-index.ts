@@ -1,17 +1,18 @@
 import { hashAt, unpackIds } from '../merkle/packed.ts';
 import { IdTable } from '../store/id-table.ts';
 import { stored } from '../store/failures.ts';
-import { allOf } from '../store/db.ts';
+import { allOf, keepIndex } from '../store/db.ts';
 import { SEGMENT_ROWS, type SegmentRecord } from '../store/schema.ts';
 import type { Access } from '../store/staging.ts';
-import { SegmentIndexBuilder, UNKNOWN, type SegmentColumns, type SegmentIndex } from './segment-index.ts';
-import { SearchableTerms, type Terms } from './terms.ts';
+import { SegmentIndexBuilder, UNKNOWN, type SegmentColumns } from './segment-index.ts';
+import { SearchableTerms, type PackedTerms, type Terms } from './terms.ts';
 
 /** One segment's columns and words, as they are now. */
 export interface Part {
 	segment: number;
 	columns: SegmentColumns;
-	terms: Terms;
+	/** Undefined until `loadWords`. */
+	terms: Terms | undefined;
 }
 
 /** Rows read at a time where an index has to be built. */
@@ -24,6 +25,7 @@ const BATCH = 1_000;
 export class TableIndex {
 	readonly #access: Access;
 	readonly #parts: (Part & { builder?: SegmentIndexBuilder })[] = [];
+	#loading: Promise<void> = Promise.resolve();
 
 	constructor(access: Access) {
 		this.#access = access;
@@ -38,7 +40,7 @@ export class TableIndex {
 		const { catalogue, db } = this.#access;
 		const missing = catalogue.segments.filter((record) => this.#isBehind(record));
 		if (missing.length === 0) return;
-		const ready = new Map<number, SegmentIndex>();
+		const ready = new Map<number, SegmentColumns>();
 		if (missing.some((record) => record.closed))
 			for (const { segment, index } of await stored(() => allOf(db.indexes, catalogue.datanet).toArray()))
 				ready.set(segment, index);
@@ -46,9 +48,33 @@ export class TableIndex {
 		let done = 0;
 		for (const record of missing) {
 			const index = ready.get(record.segment);
-			if (record.closed && index?.count === record.lengths.length) this.#take(record.segment, index);
-			else await this.#build(record);
-			onProgress?.((done += record.lengths.length), total);
+			done += record.lengths.length;
+			if (record.closed && index?.count === record.lengths.length)
+				this.#take(record.segment, index, undefined);
+			else {
+				await this.#build(record);
+				onProgress?.(done, total);
+			}
+		}
+	}
+
+	/** Makes the words searchable. Throws `storage/*`. */
+	loadWords(): Promise<void> {
+		// One reading at a time; a later call looks again.
+		return (this.#loading = this.#loading.catch(() => undefined).then(() => this.#loadWords()));
+	}
+
+	async #loadWords(): Promise<void> {
+		const { catalogue, db } = this.#access;
+		const lacking = this.#parts.filter((part) => !part.terms);
+		if (lacking.length === 0) return;
+		const keys = lacking.map(({ segment }): [string, number] => [catalogue.datanet, segment]);
+		const records = await stored(() => db.words.bulkGet(keys));
+		for (const [i, { segment, columns }] of lacking.entries()) {
+			const terms = records[i]?.terms;
+			const record = catalogue.segments[segment];
+			if (terms) this.#take(segment, columns, terms);
+			else if (record) await this.#build(record);
 		}
 	}
 
@@ -83,8 +109,8 @@ export class TableIndex {
 		return part?.columns.count !== record.lengths.length || (record.closed && part.builder !== undefined);
 	}
 
-	#take(segment: number, { terms, ...columns }: SegmentIndex): void {
-		this.#parts[segment] = { segment, columns, terms: new SearchableTerms(terms) };
+	#take(segment: number, columns: SegmentColumns, terms: PackedTerms | undefined): void {
+		this.#parts[segment] = { segment, columns, terms: terms && new SearchableTerms(terms) };
 	}
 
 	async #build(record: SegmentRecord): Promise<void> {
@@ -106,8 +132,8 @@ export class TableIndex {
 			return;
 		}
 		const index = builder.finish();
-		this.#take(record.segment, index);
-		if (!vault)
-			await stored(() => db.indexes.put({ datanet: catalogue.datanet, segment: record.segment, index }));
+		const { terms, ...columns } = index;
+		this.#take(record.segment, columns, terms);
+		if (!vault) await stored(() => keepIndex(db, catalogue.datanet, record.segment, index));
 	}
 }

@@ -5,7 +5,7 @@ import type { Hex } from '../hash.ts';
 import { rowsIn } from '../export/rows.ts';
 import type { Session } from '../session.ts';
 import { change } from '../store/change.ts';
-import { allOf } from '../store/db.ts';
+import { allOf, dropIndex } from '../store/db.ts';
 import { edited, replaceRows, type Edit } from '../store/edits.ts';
 import { HASH_BYTES } from '../merkle/leaf.ts';
 import { findPacked } from '../merkle/packed.ts';
@@ -84,7 +84,7 @@ export async function forgetRemoved(session: Session): Promise<number> {
 			if (dead.length === 0) continue;
 			forgotten += dead.length;
 			await db.rows.bulkDelete(dead);
-			await db.indexes.delete([catalogue.datanet, segment]);
+			await dropIndex(db, catalogue.datanet, segment);
 		}
 		await allOf(db.journal, catalogue.datanet).delete();
 	});

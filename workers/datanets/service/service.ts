@@ -74,7 +74,8 @@ export class DatanetService implements DatanetApi {
 	}
 
 	async select(datanet: string, view: string, query: Query) {
-		return (await this.#sessions.get(datanet)).select(view, query).length;
+		const session = await this.#sessions.get(datanet);
+		return (await session.select(view, query)).length;
 	}
 
 	async show(datanet: string, view: string, start: number, count: number) {

@@ -4,6 +4,7 @@ import { MAX_ROWS } from '../limits.ts';
 import type { Catalogue } from './catalogue.ts';
 import { allOf, type DatanetDb } from './db.ts';
 import { stored } from './failures.ts';
+import { nextSteps } from './journal.ts';
 import { Plan } from './plan.ts';
 import type { DatanetRecord, JournalRecord, SegmentRecord } from './schema.ts';
 
@@ -18,9 +19,12 @@ export interface Committed {
 
 /** The tables that every change of rows reads or writes. */
 function tablesOf(db: DatanetDb) {
-	const { datanets, rows, headers, segments, indexes, journal, staging, reviews, drafts, versions, batches } =
-		db;
-	return [datanets, rows, headers, segments, indexes, journal, staging, reviews, drafts, versions, batches];
+	const { datanets, rows, headers, segments, indexes, words } = db;
+	const { journal, staging, reviews, drafts, versions, batches } = db;
+	return [
+		...[datanets, rows, headers, segments, indexes, words],
+		...[journal, staging, reviews, drafts, versions, batches]
+	];
 }
 
 /**
@@ -86,13 +90,8 @@ export async function redo(db: DatanetDb, catalogue: Catalogue): Promise<string 
 async function replay(db: DatanetDb, catalogue: Catalogue, again: boolean): Promise<string | undefined> {
 	let label: string | undefined;
 	await change(db, catalogue, undefined, async (plan) => {
-		const journal = allOf(db.journal, catalogue.datanet);
-		const entry = again
-			? await journal.filter((candidate) => candidate.undone === 1).first()
-			: await journal
-					.reverse()
-					.filter((candidate) => candidate.undone === 0)
-					.first();
+		const { undo, redo } = await nextSteps(db, catalogue.datanet);
+		const entry = again ? redo : undo;
 		if (!entry) return;
 		label = entry.label;
 		entry.slots.forEach((slot, i) => plan.set(slot, (entry.present[i] === 1) === again));

@@ -49,6 +49,7 @@ export async function deleteDatanet(db: DatanetDb, id: string): Promise<void> {
 			await allOf(db.headers, id).delete();
 			await allOf(db.segments, id).delete();
 			await allOf(db.indexes, id).delete();
+			await allOf(db.words, id).delete();
 			await allOf(db.journal, id).delete();
 			await allOf(db.versions, id).delete();
 			await allOf(db.batches, id).delete();

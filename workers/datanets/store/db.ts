@@ -1,6 +1,7 @@
 import { Dexie, type Table } from 'dexie';
 import type { Hex } from '../hash.ts';
 import type { WalletLink } from '../identity.ts';
+import type { SegmentIndex } from '../search/segment-index.ts';
 import type {
 	BatchRecord,
 	DatanetRecord,
@@ -15,7 +16,8 @@ import type {
 	RowRecord,
 	SegmentRecord,
 	StagingRecord,
-	VersionRecord
+	VersionRecord,
+	WordsRecord
 } from './schema.ts';
 
 export const DATABASE_NAME = 'openledger-datanets';
@@ -30,6 +32,7 @@ export class DatanetDb extends Dexie {
 	declare headers: Table<HeaderRecord, [string, Hex]>;
 	declare segments: Table<SegmentRecord, [string, number]>;
 	declare indexes: Table<IndexRecord, [string, number]>;
+	declare words: Table<WordsRecord, [string, number]>;
 	declare journal: Table<JournalRecord, [string, number]>;
 	declare versions: Table<VersionRecord, [string, Hex]>;
 	declare batches: Table<BatchRecord, [string, Hex]>;
@@ -60,7 +63,26 @@ export class DatanetDb extends Dexie {
 			keys: 'address',
 			links: 'key'
 		});
+		// Words were part of the index, which is made again where it is missing.
+		this.version(2)
+			.stores({ words: '[datanet+segment]' })
+			.upgrade((transaction) => transaction.table('indexes').clear());
 	}
+}
+
+/** Stores the derived index of a closed segment. */
+export async function keepIndex(
+	db: DatanetDb,
+	datanet: string,
+	segment: number,
+	{ terms, ...index }: SegmentIndex
+): Promise<void> {
+	await Promise.all([db.indexes.put({ datanet, segment, index }), db.words.put({ datanet, segment, terms })]);
+}
+
+/** It will be made again from the rows when it is next needed. */
+export async function dropIndex(db: DatanetDb, datanet: string, segment: number): Promise<void> {
+	await Promise.all([db.indexes.delete([datanet, segment]), db.words.delete([datanet, segment])]);
 }
 
 /** Every primary key of one Datanet in a table keyed `[datanet+…]`. */

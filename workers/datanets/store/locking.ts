@@ -16,9 +16,10 @@ export async function lockDatanet(session: Session, passphrase: string): Promise
 	const { db, catalogue } = session;
 	const { vault, record } = await Vault.create(passphrase);
 	await stored(() =>
-		db.transaction('rw', [db.datanets, db.indexes, db.reports], async () => {
+		db.transaction('rw', [db.datanets, db.indexes, db.words, db.reports], async () => {
 			await db.datanets.update(catalogue.datanet, { vault: record });
 			await allOf(db.indexes, catalogue.datanet).delete();
+			await allOf(db.words, catalogue.datanet).delete();
 			await db.reports.delete(catalogue.datanet);
 		})
 	);

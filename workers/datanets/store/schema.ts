@@ -1,7 +1,8 @@
 import type { SignedBatch } from '../batch.ts';
 import type { Contribution, Header } from '../contribution.ts';
 import type { Hex } from '../hash.ts';
-import type { SegmentIndex } from '../search/segment-index.ts';
+import type { SegmentColumns } from '../search/segment-index.ts';
+import type { PackedTerms } from '../search/terms.ts';
 import type { Version } from '../version.ts';
 
 /** What a Datanet says of itself. Copies merge by the later `updated`. */
@@ -124,7 +125,14 @@ export interface DraftRecord {
 export interface IndexRecord {
 	datanet: string;
 	segment: number;
-	index: SegmentIndex;
+	index: SegmentColumns;
+}
+
+/** The words of that index, four fifths of it: apart, because nothing but a search needs them. */
+export interface WordsRecord {
+	datanet: string;
+	segment: number;
+	terms: PackedTerms;
 }
 
 /** How a table's columns were mapped, remembered for the next file with the same columns. */

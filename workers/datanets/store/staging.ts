@@ -5,7 +5,7 @@ import { hashAt, unpackIds } from '../merkle/packed.ts';
 import { SegmentIndexBuilder, type SegmentIndex } from '../search/segment-index.ts';
 import type { Catalogue } from './catalogue.ts';
 import { change, freshen, type Committed } from './change.ts';
-import { allOf, type DatanetDb } from './db.ts';
+import { allOf, keepIndex, type DatanetDb } from './db.ts';
 import { stored } from './failures.ts';
 import { IdTable } from './id-table.ts';
 import { exclusively } from './locks.ts';
@@ -219,7 +219,7 @@ export class Staging {
 				if (known >= 0) plan.raise(known, length);
 				plan.append(id, known >= 0 ? 0 : length, part.places[at]);
 			}
-			if (!vault) await db.indexes.put({ datanet: catalogue.datanet, segment, index: packed(part.index) });
+			if (!vault) await keepIndex(db, catalogue.datanet, segment, packed(part.index));
 		}
 		plan.close();
 	}
