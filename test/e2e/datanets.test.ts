@@ -1,5 +1,6 @@
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { HubServer } from '#test/support/hub-server.ts';
 import { DatanetsApp, textFile } from './datanets-app.ts';
 
 const CSV = [
@@ -149,14 +150,40 @@ test('a thumb that was a slip is taken back', async () => {
 	expect(await person.page.getByText('to review').count()).toBe(0);
 });
 
-test('what another app shares becomes rows of the Datanet one chooses, with its source', async () => {
-	const person = await DatanetsApp.open();
+test('text or a file that another app shares becomes rows of the Datanet one chooses, with its source', async () => {
+	const person = await DatanetsApp.open({ offline: true });
 	await person.create('Clippings');
-	const url = new URL('/datanets', person.page.url());
-	url.search = String(
-		new URLSearchParams({ title: 'Femur', text: 'The longest bone.', url: 'https://example.org/f' })
+	await person.page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated');
+	// As the browser does it: a form, posted by a navigation.
+	const share = (fields: Record<string, string>, file?: { name: string; text: string }) =>
+		person.page.evaluate(
+			({ fields, file }) => {
+				const form = document.createElement('form');
+				Object.assign(form, { method: 'POST', action: '/datanets', enctype: 'multipart/form-data' });
+				for (const [name, value] of Object.entries(fields))
+					form.append(Object.assign(document.createElement('input'), { name, value }));
+				if (file) {
+					const input = Object.assign(document.createElement('input'), { type: 'file', name: 'files' });
+					const transfer = new DataTransfer();
+					transfer.items.add(new File([file.text], file.name));
+					input.files = transfer.files;
+					form.append(input);
+				}
+				document.body.append(form);
+				form.submit();
+			},
+			{ fields, file }
+		);
+	await share(
+		{ url: 'https://example.org/rows' },
+		{ name: 'größe.csv', text: 'prompt,response\nfrom,a file\n' }
 	);
-	await person.page.goto(url.href);
+	await person.page.getByRole('dialog').getByLabel('Datanet', { exact: true }).selectOption('Clippings');
+	await person.button('Go on').click();
+	await person.page.getByRole('heading', { name: 'größe.csv' }).waitFor();
+	expect(await person.import()).toBe('1 row added');
+
+	await share({ title: 'Femur', text: 'The longest bone.', url: 'https://example.org/f' });
 	await person.page.getByRole('dialog').getByLabel('Datanet', { exact: true }).selectOption('Clippings');
 	await person.button('Go on').click();
 	await person.page.getByText('The longest bone.').first().waitFor();
@@ -206,6 +233,51 @@ test('a locked Datanet travels in a backup, asks for its passphrase on the new d
 	expect(await second.page.getByRole('row').count()).toBe(2);
 });
 
+test('a Datanet is published on the Hub with a token, and comes back from there as it was', async () => {
+	const hub = await HubServer.start({
+		'ada/drafts': { 'rows.csv': Buffer.from('prompt,response\nold,row\n') }
+	});
+	onTestFinished(() => hub.close());
+	hub.token = 'hf_secret';
+	const person = await DatanetsApp.open({ preferences: { hubUrl: hub.url } });
+	await person.create('Bones');
+	await person.preview(
+		textFile('rows.jsonl', '{"prompt":"What is a joint?","response":"Where two bones meet. 🦴"}\n')
+	);
+	await person.page.getByRole('textbox', { name: 'Licence' }).fill('CC-BY-4.0');
+	await person.import();
+	const dialog = await person.share('Publish on Hugging Face');
+	await dialog.getByRole('textbox', { name: 'Dataset' }).fill('ada/bones');
+	await dialog.getByLabel('Access token').fill('hf_wrong');
+	await person.button('Publish', dialog).click();
+	await dialog.getByText('The Hub does not let you use “ada/bones”.').waitFor();
+	await dialog.getByLabel('Access token').fill('hf_secret');
+	await person.button('Publish', dialog).click();
+	await person.toast('Published as ada/bones.').waitFor();
+	const published = hub.files('ada/bones');
+	expect(Object.keys(published).join(' ')).toMatch(/README\.md/);
+	expect(Buffer.from(published['README.md'] ?? []).toString()).toMatch(/license: "cc-by-4\.0"/);
+
+	await person.page.goto(new URL('/datanets', person.page.url()).href);
+	await person.create('From the Hub');
+	await person.page.goto(person.page.url().replace('/rows', '/import'));
+	await person.page.getByRole('radio', { name: 'Hugging Face' }).click();
+	await person.page.getByRole('textbox', { name: 'Dataset on Hugging Face' }).fill('ada/bones');
+	await person.page.getByLabel('Token, for a private one').fill('hf_secret');
+	await person.button('List its files').click();
+	await person.page
+		.getByRole('listitem')
+		.filter({ hasText: '.parquet' })
+		.getByRole('button', { name: 'Fetch' })
+		.click();
+	await person.page.getByText('Saved by this app: rows keep their contributors, dates and ids.').waitFor();
+	expect(await person.import()).toBe('1 row added');
+	await person.tab('Rows');
+	await person.row('Where two bones meet. 🦴').waitFor();
+	const asked = hub.requests.filter(({ path }) => !path.startsWith('/lfs/'));
+	expect(asked.every(({ authorization }) => authorization?.startsWith('Bearer hf_'))).toBe(true);
+});
+
 test('this device’s key is linked to a wallet, when both sign and not when the person declines', async () => {
 	const person = await DatanetsApp.open({ path: '/datanets' });
 	const wallet = privateKeyToAccount(generatePrivateKey());
@@ -234,7 +306,7 @@ test('this device’s key is linked to a wallet, when both sign and not when the
 	await person.page.reload();
 	await person.button('Link a wallet').click();
 	await person.button('Sign with Test Wallet').click();
-	await person.page.getByText('You did not allow it in your wallet.').waitFor();
+	await person.page.getByText('You did not sign, so nothing was sent.').waitFor();
 	declines = false;
 	await person.button('Sign with Test Wallet').click();
 	const { address } = wallet;
