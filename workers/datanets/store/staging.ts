@@ -5,7 +5,7 @@ import { hashAt, unpackIds } from '../merkle/packed.ts';
 import { SegmentIndexBuilder, type SegmentIndex } from '../search/segment-index.ts';
 import type { Catalogue } from './catalogue.ts';
 import { change, freshen, type Committed } from './change.ts';
-import { allOf, keepIndex, type DatanetDb } from './db.ts';
+import { allOf, type DatanetDb } from './db.ts';
 import { stored } from './failures.ts';
 import { IdTable } from './id-table.ts';
 import { exclusively } from './locks.ts';
@@ -62,6 +62,8 @@ export async function stageRows<T>(
 				},
 				create
 			);
+			// Derived, so an import does not fail for them: what is missing is made again for the first search.
+			await staging.keepWords().catch(() => undefined);
 			return { ...committed, result };
 		} catch (error) {
 			await staging.settled();
@@ -114,6 +116,8 @@ interface Part {
 	/** A row without a place of its own takes the one it arrives at. */
 	places: (number | undefined)[];
 	index: SegmentIndexBuilder | SegmentIndex;
+	/** Its number, once its rows are members. */
+	segment?: number;
 }
 
 /** Rows on their way in. Ids that the Datanet knows, or that came before, are passed over by `add`. */
@@ -124,6 +128,7 @@ export class Staging {
 	readonly #seen = new IdTable((at) => this.#idAt(at));
 	#count = 0;
 	#waiting: Contribution[] = [];
+	#waitingIds = new Uint8Array(BATCH * HASH_BYTES);
 	#writing: Promise<void> = Promise.resolve();
 
 	constructor(access: Access) {
@@ -153,6 +158,7 @@ export class Staging {
 		part.places[part.count] = options.place;
 		part.count++;
 		(part.index as SegmentIndexBuilder).add(row);
+		this.#waitingIds.set(id, this.#waiting.length * HASH_BYTES);
 		this.#waiting.push(row);
 		if (this.#waiting.length === BATCH) await this.#begin();
 		return true;
@@ -172,17 +178,16 @@ export class Staging {
 	/** Begins to write while the next rows are read; never more than one batch at a time. */
 	async #begin(): Promise<void> {
 		const batch = this.#waiting;
+		const ids = this.#waitingIds.slice(0, batch.length * HASH_BYTES);
 		this.#waiting = [];
 		await this.#writing;
-		this.#writing = this.#write(batch);
+		this.#writing = this.#write(batch, ids);
 		// A failure is heard by the next one who waits.
 		this.#writing.catch(() => undefined);
 	}
 
-	async #write(batch: readonly Contribution[]): Promise<void> {
+	async #write(batch: readonly Contribution[], ids: Uint8Array): Promise<void> {
 		const { db, catalogue, rows } = this.#access;
-		const ids = new Uint8Array(batch.length * HASH_BYTES);
-		batch.forEach((row, i) => ids.set(fromHex(row.id), i * HASH_BYTES));
 		const records = await rows.records(batch);
 		await stored(() =>
 			db.transaction('rw', [db.staging, db.rows], (transaction) => {
@@ -219,9 +224,26 @@ export class Staging {
 				if (known >= 0) plan.raise(known, length);
 				plan.append(id, known >= 0 ? 0 : length, part.places[at]);
 			}
-			if (!vault) await keepIndex(db, catalogue.datanet, segment, packed(part.index));
+			part.segment = segment;
+			const { terms, ...index } = (part.index = packed(part.index));
+			if (!vault) await db.indexes.put({ datanet: catalogue.datanet, segment, index });
 		}
 		plan.close();
+	}
+
+	/** After the change, a segment at a time: in one transaction the words of all would be in memory twice. */
+	async keepWords(): Promise<void> {
+		const { db, catalogue } = this.#access;
+		const { datanet } = catalogue;
+		for (const { segment, index } of this.#parts) {
+			if (segment === undefined) continue;
+			const { terms } = packed(index);
+			await db.transaction('rw', [db.datanets, db.words], async () => {
+				const record = await db.datanets.get(datanet);
+				// It may have been deleted or locked away in the meantime.
+				if (record && !record.vault) await db.words.put({ datanet, segment, terms });
+			});
+		}
 	}
 
 	#idAt(at: number): Uint8Array {
@@ -235,7 +257,7 @@ export class Staging {
 		if (last && last.count < SEGMENT_ROWS) return last;
 		// A packed index takes a tenth of a growing one.
 		if (last) last.index = packed(last.index);
-		const part = {
+		const part: Part = {
 			count: 0,
 			ids: new Uint8Array(SEGMENT_ROWS * HASH_BYTES),
 			lengths: new Uint32Array(SEGMENT_ROWS),
