@@ -233,8 +233,9 @@ export class Staging {
 
 	/** After the change, a segment at a time: in one transaction the words of all would be in memory twice. */
 	async keepWords(): Promise<void> {
-		const { db, catalogue } = this.#access;
+		const { db, catalogue, vault } = this.#access;
 		const { datanet } = catalogue;
+		if (vault) return;
 		for (const { segment, index } of this.#parts) {
 			if (segment === undefined) continue;
 			const { terms } = packed(index);
