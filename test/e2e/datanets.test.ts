@@ -153,7 +153,12 @@ test('a thumb that was a slip is taken back', async () => {
 test('text or a file that another app shares becomes rows of the Datanet one chooses, with its source', async () => {
 	const person = await DatanetsApp.open({ offline: true });
 	await person.create('Clippings');
-	await person.page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated');
+	// It keeps the whole app first.
+	await person.page.waitForFunction(
+		() => navigator.serviceWorker.controller?.state === 'activated',
+		undefined,
+		{ timeout: 90_000 }
+	);
 	// As the browser does it: a form, posted by a navigation.
 	const share = (fields: Record<string, string>, file?: { name: string; text: string }) =>
 		person.page.evaluate(

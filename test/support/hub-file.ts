@@ -16,18 +16,19 @@ export async function sendFile(
 	);
 	response.setHeader('Accept-Ranges', 'bytes');
 	const asked =
-		fault?.kind === 'ignore-range' ? undefined : /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
-	let start = Number(asked ?? 0);
+		fault?.kind === 'ignore-range' ? null : /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+	let start = Number(asked?.[1] ?? 0);
+	const end = asked?.[2] ? Math.min(file.length, Number(asked[2]) + 1) : file.length;
 	if (start >= file.length && start > 0) {
 		response.setHeader('Content-Range', `bytes */${file.length}`);
 		return void response.writeHead(416).end();
 	}
-	if (fault?.kind === 'wrong-range' && asked !== undefined) start = Math.max(0, start + fault.shift);
-	if (asked !== undefined) {
+	if (fault?.kind === 'wrong-range' && asked) start = Math.max(0, start + fault.shift);
+	if (asked) {
 		response.statusCode = 206;
-		response.setHeader('Content-Range', `bytes ${start}-${file.length - 1}/${file.length}`);
+		response.setHeader('Content-Range', `bytes ${start}-${end - 1}/${file.length}`);
 	}
-	const body = spoil(file, start, fault);
+	const body = spoil(file.subarray(0, end), start, fault);
 	response.setHeader('Content-Length', body.length);
 	await send(response, body, fault);
 }
