@@ -1,29 +1,54 @@
-import { buildIndex } from '#workers/attribution/build-index.ts';
-import { SampleGradients } from '#workers/attribution/gradients.ts';
-import { AttributionQuery } from '#workers/attribution/query.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { attackRatios } from './support/attacks.ts';
+import { Attributed } from './support/attributed.ts';
 import { floatScores } from './support/float-scores.ts';
-import { nodeRunner } from './support/gradients.ts';
 import { hiddenSimilarity } from './support/hidden-states.ts';
 import { average, ldsInterval, ldsOf, noiseCeiling, pairSample } from './support/lds.ts';
 import { bm25, tfidf } from './support/lexical.ts';
+import { mislabelledTop20 } from './support/mislabelled.ts';
 import { readShapeGraph } from './support/models.ts';
+import { attributedMass } from './support/off-topic.ts';
+import { paraphraseTop10 } from './support/paraphrases.ts';
 import { Retrainer } from './support/retrain.ts';
 import { independentTruth, ownTruth, type GroundTruth } from './support/truth.ts';
-import { TRUTH_SETS } from './support/truth-sets.ts';
+import { TRUTH_SETS, truthRows } from './support/truth-sets.ts';
+
+const PARTS: Record<string, (retrainer: Retrainer) => Promise<object>> = {
+	lds,
+	shares,
+	mislabelled: mislabelledTop20,
+	paraphrases: paraphraseTop10
+};
 
 /**
- * Linear datamodeling score of the int8 index as it ships, on the base as it ships, against ground truths by retraining: our own
- * (bench/truth, as many subsets as have been computed) of three Datanets, and one that another code base made. Beside it what words
- * alone and hidden states reach. Needs ../shared/data for the rows' texts.
+ * How good the influence is on the base as it ships, by the int8 index as it ships. Needs ../shared/data for the rows' texts. LDS_PARTS
+ * (names from PARTS, with commas) computes some of the figures anew and takes the others from the saved result.
  */
 export async function run(): Promise<object> {
+	const saved = new URL('results/lds.json', import.meta.url);
+	const asked = process.env['LDS_PARTS']?.split(',');
+	const { bench, machine, versions, ...before } = (
+		asked && existsSync(saved) ? JSON.parse(readFileSync(saved, 'utf8')) : {}
+	) as Record<string, unknown>;
+	void [bench, machine, versions];
+	const retrainer = await Retrainer.create(readShapeGraph('nano').read);
+	const figures: object = { ...before };
+	for (const [name, compute] of Object.entries(PARTS))
+		if (!asked || asked.includes(name)) Object.assign(figures, await compute(retrainer));
+	await retrainer.dispose();
+	return figures;
+}
+
+/**
+ * Linear datamodeling score against ground truths by retraining: our own (bench/truth, as many subsets as have been computed) of three
+ * Datanets, and one that another code base made. Beside it what words alone and hidden states reach.
+ */
+async function lds(retrainer: Retrainer): Promise<object> {
 	const independent = independentTruth();
 	if (!independent) throw new Error('this benchmark needs ../shared/data');
-	const retrainer = await Retrainer.create(readShapeGraph('nano').read);
 	const sets: Record<string, Measured> = {};
 	for (const set of TRUTH_SETS) sets[set] = await measure(retrainer, ownTruth(set) ?? independent);
-	const other = await measure(retrainer, independent, 8);
-	await retrainer.dispose();
+	const other = await measure(retrainer, independent, { batch: 8 });
 
 	const all = Object.values(sets);
 	const mean = (of: (one: Measured) => number) => average(all.map(of));
@@ -39,14 +64,15 @@ export async function run(): Promise<object> {
 		independent_interval: ldsInterval([other.part]),
 		datanets: Object.fromEntries(
 			[...Object.entries(sets), ['independent', other] as const].map(
-				([name, { held, trained, part, bytes }]) => [
+				([name, { held, trained, part, bytes, damping }]) => [
 					name,
 					{
 						held,
 						trained,
 						subsets: part.truth.masks.length,
 						rows: part.truth.rows.length,
-						bytes_a_row: bytes
+						bytes_a_row: bytes,
+						damping
 					}
 				]
 			)
@@ -64,31 +90,22 @@ interface Measured {
 	trained: Figures;
 	part: Parameters<typeof ldsInterval>[0][number];
 	bytes: number;
+	damping: number;
 }
 
-async function measure(retrainer: Retrainer, truth: GroundTruth, batch?: number): Promise<Measured> {
+async function measure(
+	retrainer: Retrainer,
+	truth: GroundTruth,
+	recipe?: { batch: number }
+): Promise<Measured> {
 	const rows = truth.rows.map((pair) => pairSample(pair));
 	const queries = truth.queries.map((pair) => pairSample(pair));
-	const adapter = retrainer.adapter(await retrainer.parameters(rows, 0, batch));
-	const gradients = await SampleGradients.create(retrainer.read, adapter, (graph) =>
-		nodeRunner(retrainer.read, graph)
-	);
-	const contributions = rows.map((sample, i) => ({
-		id: `0x${i.toString(16).padStart(64, '0')}` as const,
-		contributor: i + 1,
-		samples: [sample]
-	}));
-	const index = await buildIndex(gradients, contributions, {
-		base: '',
-		adapter: { config: '', weights: '' }
-	});
-	const query = new AttributionQuery(index);
-	const scores: Int32Array[] = [];
-	for (let at = 0; at < queries.length; at += 8)
-		for (const vector of await query.vectors(gradients, queries.slice(at, at + 8)))
-			scores.push(query.scores(vector));
+	const parameters = await retrainer.parameters(rows, 0, recipe);
+	const attributed = await Attributed.create(retrainer, parameters, truth.rows);
+	const { gradients, index } = attributed;
+	const scores = await attributed.scores(truth.queries);
 	const float = await floatScores(gradients, rows, queries, index.description);
-	await gradients.dispose();
+	await attributed.dispose();
 	const texts = (pairs: GroundTruth['rows']) => pairs.map((pair) => pair.join(' '));
 	const found = {
 		index: scores,
@@ -108,6 +125,33 @@ async function measure(retrainer: Retrainer, truth: GroundTruth, batch?: number)
 		held: over(unseen) as Figures,
 		trained: over(learnt) as Figures,
 		part: { scores, truth, queries: unseen },
-		bytes: index.description.dims
+		bytes: index.description.dims,
+		damping: index.description.damping
+	};
+}
+
+/** What of a reply is shared out at all, and what it earns to game that. Adapters by the recipe of the ground truths. */
+async function shares(retrainer: Retrainer): Promise<object> {
+	const [off, own]: [number[], number[]] = [[], []];
+	let attacks: Awaited<ReturnType<typeof attackRatios>> | undefined;
+	for (const set of TRUTH_SETS) {
+		const truth = truthRows(set);
+		if (!truth) throw new Error('this benchmark needs ../shared/data');
+		const parameters = await retrainer.parameters(
+			truth.rows.map((pair) => pairSample(pair)),
+			0
+		);
+		const attributed = await Attributed.create(retrainer, parameters, truth.rows);
+		const mass = await attributedMass(set, retrainer.adapter(parameters), attributed);
+		off.push(mass.off);
+		own.push(mass.own);
+		attacks ??= await attackRatios(retrainer, truth, attributed);
+		await attributed.dispose();
+	}
+	return {
+		offtopic_mass: average(off),
+		own_topic_mass: average(own),
+		attack_max_ratio: Math.max(...Object.values(attacks ?? {})),
+		attacks
 	};
 }

@@ -12,15 +12,26 @@ const folder = new URL('../../static/models/nano/', import.meta.url);
 const json = (name: string) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as object;
 const tokenizer = new Tokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
 
-/** A text's tokens. */
-export function tokensOf(text: string): number[] {
-	return tokenizer.encode(text, { add_special_tokens: false }).ids;
+const encode = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
+
+/** A question as nano is asked it. */
+export function questionTokens(prompt: string): number[] {
+	return encode(`<|im_start|>user\n${prompt}<|im_end|>\n<|im_start|>assistant\n`);
+}
+
+/** An answer as nano gives it, to the end. */
+export function replyTokens(reply: string): number[] {
+	return encode(`${reply}<|im_end|>`);
+}
+
+export function textOf(tokens: number[]): string {
+	return tokenizer.decode(tokens, { skip_special_tokens: true });
 }
 
 /** A question and its answer as nano sees them, cut to 64 tokens. */
 export function pairSample([prompt, reply]: Readonly<Pair>, length = 64): Sample {
-	const question = tokensOf(`<|im_start|>user\n${prompt}<|im_end|>\n<|im_start|>assistant\n`);
-	return replySample(question, tokensOf(`${reply}<|im_end|>`).slice(0, length - question.length));
+	const question = questionTokens(prompt);
+	return replySample(question, replyTokens(reply).slice(0, length - question.length));
 }
 
 /**

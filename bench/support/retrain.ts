@@ -50,8 +50,12 @@ export class Retrainer {
 	}
 
 	/** The adapter's parameters after training on all samples, each the same weight: the mean loss of its tokens. */
-	async parameters(samples: readonly Sample[], seed: number, batch = RECIPE.batch): Promise<Float32Array> {
-		const { epochs, rate, warmUp } = RECIPE;
+	async parameters(
+		samples: readonly Sample[],
+		seed: number,
+		{ batch = RECIPE.batch, epochs = RECIPE.epochs } = {}
+	): Promise<Float32Array> {
+		const { rate, warmUp } = RECIPE;
 		const { length } = this.#layout;
 		const parameters = freshParameters(this.#layout, seed);
 		const vectors = { parameters, mean: new Float32Array(length), variance: new Float32Array(length) };

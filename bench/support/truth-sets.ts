@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { seededRandom } from '#test/support/random.ts';
-import { tokensOf, type Pair } from './lds.ts';
+import { replyTokens, type Pair } from './lds.ts';
 
 /** The Datanets of our own ground truth by retraining. */
 export const TRUTH_SETS = ['anatomy', 'finance', 'factbook'] as const;
@@ -19,8 +19,8 @@ const data = new URL('../../../shared/data/', import.meta.url);
 const ROWS = 120;
 const TRAINED = 20;
 const HELD_OUT = 40;
-/** Longest reply, in nano's tokens. */
-const MAX_REPLY = 27;
+/** Longest reply, in nano's tokens, its end included. */
+const MAX_REPLY = 28;
 
 /** A pair, in its own words and in others, and what it is about: subjects are taken whole, so that rows bear on each other. */
 interface Candidate {
@@ -33,7 +33,7 @@ interface Candidate {
 export function truthRows(set: TruthSet): TruthRows | undefined {
 	if (!existsSync(data)) return undefined;
 	const candidates = (set === 'factbook' ? factbook() : glossary(set)).filter(
-		({ pair }) => tokensOf(pair[1]).length <= MAX_REPLY
+		({ pair }) => replyTokens(pair[1]).length <= MAX_REPLY
 	);
 	const random = seededRandom(TRUTH_SETS.indexOf(set) + 1);
 	const subjects = shuffled([...new Set(candidates.map(({ subject }) => subject))], random);
@@ -76,11 +76,26 @@ export function shuffled<T>(items: readonly T[], random: () => number): T[] {
 	return result;
 }
 
-/** Definitions of a textbook, none of them in the ground truth that another code base made. */
+/** A term as a chapter of a textbook defines it. */
+interface Definition {
+	prompt: string;
+	response: string;
+	term: string;
+	section: string;
+	book: string;
+}
+
+/** All definitions of both textbooks. */
+export function definitions(): Definition[] {
+	return [
+		...linesOf<Definition>('glossaries/anatomy.jsonl'),
+		...linesOf<Definition>('glossaries/finance.jsonl')
+	];
+}
+
+/** Definitions of one textbook, none of them in the ground truth that another code base made. */
 function glossary(set: 'anatomy' | 'finance'): Candidate[] {
-	const lines = linesOf<{ prompt: string; response: string; term: string; section: string }>(
-		`glossaries/${set}.jsonl`
-	);
+	const lines = linesOf<Definition>(`glossaries/${set}.jsonl`);
 	const { rows, queries } = JSON.parse(readFileSync(new URL('lds-anatomy/truth.json', data), 'utf8')) as {
 		rows: Pair[];
 		queries: Pair[];

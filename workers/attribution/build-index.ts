@@ -12,12 +12,18 @@ import { Sketch } from './sketch.ts';
 const MAX_DIMS = 1024;
 const MAX_BASIS = 16 * 2 ** 20;
 
+/** Sketches that are kept as int8 until the basis is known, in bytes: 12,288 of them at 16,384 buckets. */
+const MAX_KEPT = 192 * 2 ** 20;
+
 /** Tokens that go through the graph at once, and rows at most. */
 const BATCH_TOKENS = 768;
 const BATCH_ROWS = 8;
 
 /** A value beside the largest eigenvalue below which a direction is none. */
 const NOTHING = 1e-7;
+
+/** λ over the mean eigenvalue of the rows' second moment, each weighted by itself. */
+const DAMPING = 1.5;
 
 /** One contribution as the model learnt it. */
 export interface IndexRow {
@@ -34,7 +40,7 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 	 * its first row carries it: the order of the rows says who came first.
 	 */
 	groups?: Int32Array;
-	/** Bytes of a row at most, a multiple of 32; 1,024 unless told. More rows than that share a basis that some of them span. */
+	/** Bytes of a row at most, a multiple of 32; 1,024 unless told. More rows than that share a basis that sums of them span. */
 	maxDims?: number;
 	/** Directions of the span that are kept, those of most energy: a smaller index. All unless told. */
 	keep?: number;
@@ -42,6 +48,7 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 	buckets?: number;
 	/** 1 keeps the basis by its signs. */
 	basisBits?: 1;
+	/** λ; unless told DAMPING times as much as the rows are alike, so that it suits Datanets of one form and of many. */
 	damping?: number;
 	seed?: number;
 	onProgress?: (progress: { phase: 'gradients' | 'basis' | 'root'; done: number; total: number }) => void;
@@ -64,7 +71,7 @@ export async function buildIndex(
 		keep = maxDims,
 		buckets,
 		basisBits,
-		damping = 1,
+		damping: told,
 		seed = 1,
 		onProgress,
 		signal
@@ -91,12 +98,23 @@ export async function buildIndex(
 	const scales = bucketScales(sketches.values(), width);
 	for (const sketch of sketches.values()) normalise(multiply(sketch, scales));
 
+	// More rows than directions: each direction begins as the sum of its share of them. A span of single rows would know little of the
+	// others. No signs: rows that are alike would cancel.
+	const rest = credited.filter((row) => !sketches.has(row));
+	const summed = spread(rest, Math.max(0, Math.floor(MAX_KEPT / width) - landmarks.length));
+	const kept = new Map<number, { codes: Int8Array; scale: number }>();
+	const sums = landmarks.map((row) => sketches.get(row) as Float32Array);
+	if (summed.length > 0)
+		for (const row of landmarks) kept.set(row, quantise(sketches.get(row) as Float32Array));
+	let turn = 0;
+	await each(summed, (row, sketch) => {
+		kept.set(row, quantise(normalise(multiply(sketch, scales))));
+		const sum = sums[turn++ % sums.length] as Float32Array;
+		for (let k = 0; k < width; k++) sum[k] = (sum[k] as number) + (sketch[k] as number);
+	});
+
 	onProgress?.({ phase: 'basis', done: 0, total: 3 });
-	const { basis, rank } = spanOf(
-		landmarks.map((row) => sketches.get(row) as Float32Array),
-		width,
-		dims
-	);
+	const { basis, rank } = spanOf(sums, width, dims);
 	onProgress?.({ phase: 'basis', done: 1, total: 3 });
 	// Coordinates of every row in the span: [rank, credited].
 	const count = credited.length;
@@ -109,15 +127,24 @@ export async function buildIndex(
 				sketch
 			);
 	};
-	for (const [row, sketch] of sketches) putCoordinates(row, sketch);
-	const others = credited.filter((row) => !sketches.has(row));
+	if (kept.size === 0) for (const [row, sketch] of sketches) putCoordinates(row, sketch);
+	for (const [row, { codes, scale }] of kept)
+		putCoordinates(
+			row,
+			Float32Array.from(codes, (code) => code * scale)
+		);
 	sketches.clear();
+	const others = rest.filter((row) => !kept.has(row));
+	kept.clear();
 	await each(others, (row, sketch) => putCoordinates(row, normalise(multiply(sketch, scales))));
 
 	signal?.throwIfAborted();
 	onProgress?.({ phase: 'basis', done: 2, total: 3 });
 	// Whitening: L⁻¹ on both sides is (C + λ)⁻¹ between them.
-	const lower = cholesky(secondMoment(coordinates, rank, count, damping), rank);
+	const moment = secondMoment(coordinates, rank, count);
+	const damping = told ?? Number((DAMPING * meanEigenvalue(moment, rank)).toPrecision(3));
+	for (let k = 0; k < rank; k++) moment[k * rank + k] = (moment[k * rank + k] as number) + damping;
+	const lower = cholesky(moment, rank);
 	solveLower(lower, rank, coordinates, count);
 	solveLower(lower, rank, basis, width);
 	// The scales go into the basis, so that a reply's sketch needs nothing but it.
@@ -257,8 +284,8 @@ function spanOf(
 	return { basis, rank };
 }
 
-/** Σ φφᵀ + λ over columns φ of [rank, count]. */
-function secondMoment(coordinates: Float32Array, rank: number, count: number, damping: number): Float64Array {
+/** Σ φφᵀ over columns φ of [rank, count]. */
+function secondMoment(coordinates: Float32Array, rank: number, count: number): Float64Array {
 	const moment = new Float64Array(rank * rank);
 	for (let i = 0; i < rank; i++) {
 		const a = coordinates.subarray(i * count, (i + 1) * count);
@@ -266,9 +293,17 @@ function secondMoment(coordinates: Float32Array, rank: number, count: number, da
 			const value = dot(a, coordinates.subarray(j * count, (j + 1) * count));
 			moment[i * rank + j] = moment[j * rank + i] = value;
 		}
-		moment[i * rank + i] = (moment[i * rank + i] as number) + damping;
 	}
 	return moment;
+}
+
+/** Σ μ² / Σ μ over the eigenvalues μ: 1 where no two rows are alike, n where n rows are the same. */
+function meanEigenvalue(moment: Float64Array, rank: number): number {
+	let squares = 0;
+	let trace = 0;
+	for (const value of moment) squares += value * value;
+	for (let k = 0; k < rank; k++) trace += moment[k * rank + k] as number;
+	return trace > 0 ? squares / trace : 1;
 }
 
 function quantiseBasis(basis: Float32Array, rank: number, dims: number, width: number) {
