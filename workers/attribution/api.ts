@@ -148,8 +148,6 @@ export interface AttributionApi {
 	): Promise<IndexFacts>;
 	/** Deletes an index that was built or imported here. */
 	remove(adapter: string): Promise<void>;
-	/** The index as a file of the adapter's package; undefined where there is none. */
-	exportIndex(adapter: string): Promise<File | undefined>;
 	/** Looks at every row of an index once more: likely mislabelled ones first. Needs the rows' texts. */
 	review(
 		adapter: string,

@@ -16,7 +16,8 @@ export interface StoredIndex {
 	rows?: LearntRows;
 }
 
-const itemId = (adapter: string) => `index:${adapter}`;
+/** Id of the item that holds an adapter's index. */
+export const indexItem = (adapter: string) => `index:${adapter}`;
 
 /** Attribution indexes on this device: one for an adapter, an item of its own, so that it can be deleted without it. */
 export class IndexStore {
@@ -34,7 +35,7 @@ export class IndexStore {
 	 * @throws OpenLedgerError `index/malformed`, `index/wrong-root`, `rows/malformed`, `hub/unreachable`
 	 */
 	async read({ id, files }: Pick<AdapterEntry, 'id' | 'files'>): Promise<StoredIndex | undefined> {
-		const item = await this.#store.item(itemId(id));
+		const item = await this.#store.item(indexItem(id));
 		if (!item) {
 			const shipped = await bundledIndex(this.#appUrl, files);
 			return shipped && { index: await readIndex(shipped.index), rows: await readRows(shipped.rows) };
@@ -50,7 +51,7 @@ export class IndexStore {
 		const items = new Map((await this.#store.items()).map((item) => [item.id, item]));
 		const found = await Promise.all(
 			adapters.map(async ({ id: adapter, files, source }): Promise<IndexFacts | undefined> => {
-				const item = items.get(itemId(adapter));
+				const item = items.get(indexItem(adapter));
 				if (item) {
 					const bytes = item.files.reduce((sum, { size }) => sum + size, 0);
 					return { ...(item.about as About), adapter, bytes, bundled: false };
@@ -69,7 +70,7 @@ export class IndexStore {
 		if (rows) files.set(ROWS_FILE, await writeRows(rows));
 		const facts = factsOf(adapter, { index, rows });
 		const about: About = { base: facts.base, root: facts.root, rows: facts.rows, texts: facts.texts };
-		const id = itemId(adapter);
+		const id = indexItem(adapter);
 		if (await this.#store.item(id)) await this.#store.remove(id);
 		await this.#store.put({ id, kind: 'index', name, source: '', about }, files);
 		const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0);
@@ -78,11 +79,11 @@ export class IndexStore {
 
 	/** @throws OpenLedgerError `adapter/bundled` for the index of an example adapter */
 	async remove(adapter: string): Promise<void> {
-		if (!(await this.#store.item(itemId(adapter))))
+		if (!(await this.#store.item(indexItem(adapter))))
 			throw new OpenLedgerError('adapter/bundled', 'This index comes with the app.', {
 				remedy: 'It stays: the app brings it along with its example adapter.'
 			});
-		await this.#store.remove(itemId(adapter));
+		await this.#store.remove(indexItem(adapter));
 	}
 }
 

@@ -28,7 +28,6 @@ import { attributeReply } from './attribute.ts';
 import { buildIndex } from './build-index.ts';
 import { describeMeasured, describeRow, shareOfRows } from './describe.ts';
 import { replySample, SampleGradients, wasmRunner } from './gradients.ts';
-import { INDEX_FILE, writeIndex } from './index-file.ts';
 import { IndexStore, type StoredIndex } from './index-store.ts';
 import { indexRows } from './index-rows.ts';
 import { AttributionQuery } from './query.ts';
@@ -191,12 +190,6 @@ export class AttributionService implements AttributionApi {
 	async remove(adapter: string): Promise<void> {
 		if (this.#index?.adapter === adapter) this.#index = undefined;
 		await (await this.#indexes()).remove(adapter);
-	}
-
-	async exportIndex(adapter: string): Promise<File | undefined> {
-		const entry = await this.#entry(adapter);
-		const stored = entry && (await this.#indexOf(entry));
-		return stored && new File([writeIndex(stored.index)], INDEX_FILE);
 	}
 
 	review(

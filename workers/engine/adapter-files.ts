@@ -1,8 +1,9 @@
 import { CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
+import { INDEX_FILE } from '#workers/attribution/index-file.ts';
 import { MAX_ADAPTER_BYTES } from '#workers/adapters/read-adapter.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 
-const KNOWN = [CONFIG_FILE, WEIGHTS_FILE, MANIFEST_FILE];
+const KNOWN = [CONFIG_FILE, WEIGHTS_FILE, MANIFEST_FILE, INDEX_FILE];
 
 /**
  * The adapter's files among what a person picked or dropped; others (README.md, optimizer.pt) are left out.

@@ -1,5 +1,9 @@
 import type { AdapterSource } from '#workers/adapters/link.ts';
+import { CONFIG_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
+import { checkIndexOf, INDEX_FILE, readIndex, writeIndex } from '#workers/attribution/index-file.ts';
+import { indexItem, IndexStore } from '#workers/attribution/index-store.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
+import { sha256Hex } from '#workers/models/store/hash.ts';
 import { fitTogether, requireMemory, type DeviceFacts } from '#workers/models/catalogue/entry.ts';
 import { ModelLibrary } from '#workers/models/library.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
@@ -200,14 +204,29 @@ export class Engine implements EngineApi {
 	}
 
 	async importAdapter(files: File[], name?: string, origin?: AdapterSource): Promise<AdapterEntry> {
-		const id = await (await this.#library()).import(await adapterFiles(files), { name, origin });
+		const found = await adapterFiles(files);
+		// An index that is damaged, or another's, is refused with its adapter: a person would take it for this one's.
+		const packed = found.get(INDEX_FILE);
+		found.delete(INDEX_FILE);
+		const index = packed && (await readIndex(packed));
+		const hashOf = async (file: string) => sha256Hex(found.get(file) ?? new Uint8Array());
+		if (index) {
+			const adapter = { config: await hashOf(CONFIG_FILE), weights: await hashOf(WEIGHTS_FILE) };
+			checkIndexOf(index, { base: index.description.base, adapter });
+		}
+		const id = await (await this.#library()).import(found, { name, origin });
 		const entry = (await this.adapters()).find((adapter) => adapter.id === id);
 		if (!entry) throw new RangeError(`adapter ${id} is not in the library`);
+		if (index) await (await this.#indexes()).put(id, entry.name, { index });
 		return entry;
 	}
 
 	async exportAdapter(id: string): Promise<File[]> {
-		return (await this.#library()).export(id);
+		const files = await (await this.#library()).export(id);
+		const entry = (await this.adapters()).find((adapter) => adapter.id === id);
+		// Without its index nobody else could check a receipt. The rows' texts stay here: they may be private.
+		const stored = entry && (await (await this.#indexes()).read(entry).catch(() => undefined));
+		return stored ? [...files, new File([writeIndex(stored.index)], INDEX_FILE)] : files;
 	}
 
 	async generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<Completion> {
@@ -261,6 +280,7 @@ export class Engine implements EngineApi {
 		const adapter = id.replace(/^adapter:/, '');
 		if (await library.has(adapter)) {
 			await library.remove(adapter);
+			await (await this.#store).remove(indexItem(adapter));
 			this.#base?.forgetAdapter(adapter);
 		} else await (await this.#store).remove(id);
 	}
@@ -281,6 +301,10 @@ export class Engine implements EngineApi {
 				...(run?.state === 'running' && { inUse: true })
 			};
 		});
+	}
+
+	async #indexes(): Promise<IndexStore> {
+		return new IndexStore(await this.#store, this.#environment.appUrl);
 	}
 
 	async #library(): Promise<AdapterLibrary> {

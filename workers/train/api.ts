@@ -1,5 +1,6 @@
 import type { AdapterManifest } from '#workers/adapters/manifest.ts';
-import type { Content } from '#workers/datanets/contribution.ts';
+import type { LearntRows } from '#workers/attribution/rows-file.ts';
+import type { Content, ContributionInput } from '#workers/datanets/contribution.ts';
 import type { EngineSettings, LoadProgress, Provider } from '#workers/protocol.ts';
 import type { Hyperparameters, Preset } from './hyperparameters.ts';
 
@@ -14,6 +15,8 @@ export interface TrainingRow {
 	/** Id of the contribution; any stable name for rows that belong to no Datanet. */
 	id: string;
 	content: Content;
+	/** What else its id is made of; absent for rows that belong to no Datanet. Who is credited follows from it. */
+	header?: Omit<ContributionInput, 'content'>;
 }
 
 /** Rows with where they come from. */
@@ -260,6 +263,8 @@ export interface TrainApi {
 	 * @throws OpenLedgerError `train/unsupported` for a run that repeats none
 	 */
 	compare(run: string): Promise<Repetition>;
+	/** The rows that a run learnt (those held back left out), with whom each is credited to: what an attribution index is made of. */
+	learnt(run: string): Promise<LearntRows>;
 	/** Base and adapter side by side, on at most `rows` held-back rows and on prompts of one's own. */
 	evaluate(
 		run: string,

@@ -9,6 +9,8 @@ import { ModelLibrary } from '#workers/models/library.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import type { EngineSettings } from '#workers/protocol.ts';
+import type { LearntRows } from '#workers/attribution/rows-file.ts';
+import { learntRows } from './learnt.ts';
 import { adapterOf } from './adapter.ts';
 import type {
 	Estimate,
@@ -178,6 +180,17 @@ export class TrainService implements TrainApi {
 		const id = await new AdapterLibrary(await this.#store).import(files, { name: options.name });
 		await (await this.#runs()).append(run, [{ adapter: id }]);
 		return id;
+	}
+
+	async learnt(run: string): Promise<LearntRows> {
+		const { plan, hyperparameters: settings } = await (await this.#runs()).file(run);
+		const decided = { settings, provider: 'auto' as const };
+		const prepared = await prepare(plan, await this.#rooms(), { onEvent: () => undefined, decided });
+		try {
+			return learntRows(plan, prepared.dataset);
+		} finally {
+			await prepared.open.close();
+		}
 	}
 
 	async export(run: string, options: SaveOptions): Promise<File[]> {

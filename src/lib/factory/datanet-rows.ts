@@ -20,7 +20,14 @@ export async function datanetRows(datanet: DatanetRecord): Promise<TrainingSourc
 	while (rows.length < count) {
 		const some = await datanets((api) => api.show(id, view, rows.length, CHUNK));
 		if (some.length === 0) break;
-		rows.push(...some.map(({ row }) => ({ id: row.id, content: row.content })));
+		rows.push(
+			...some.map(({ row }) => {
+				const { id, content, contributor, licence, source, language, tags, created, parent, parentShare } =
+					row;
+				const header = { contributor, licence, source, language, tags, created, parent, parentShare };
+				return { id, content, header };
+			})
+		);
 	}
 	return { name, datanet: id, licence: licences[0], rows };
 }
