@@ -30,9 +30,9 @@ interface Recipe {
 
 /** Found by experiment on the bundled model, which is 256 wide (docs/decisions/training-presets.md). */
 const RECIPES: Record<Preset, Recipe> = {
-	quick: { rank: 16, epochs: [18, 1], learningRate: 2e-3, dropout: 0, distillation: 0.4 },
-	balanced: { rank: 32, epochs: [24, 2], learningRate: 2e-3, dropout: 0.1, distillation: 0.4 },
-	thorough: { rank: 32, epochs: [40, 4], learningRate: 1.5e-3, dropout: 0.1, distillation: 0.4 }
+	quick: { rank: 32, epochs: [20, 1], learningRate: 3e-3, dropout: 0, distillation: 0.4 },
+	balanced: { rank: 32, epochs: [28, 2], learningRate: 3e-3, dropout: 0.1, distillation: 0.4 },
+	thorough: { rank: 32, epochs: [40, 4], learningRate: 2e-3, dropout: 0.1, distillation: 0.4 }
 };
 const REFERENCE_WIDTH = 256;
 const TEACHER_LIMIT = 256e6;

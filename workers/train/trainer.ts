@@ -48,7 +48,7 @@ export type TrainerEnd = 'finished' | 'early' | 'paused';
 /** Losses above that of the first step by this much, in nats, are divergence. */
 const DIVERGED = 2;
 /** Share of the epochs in which a question is asked in its own words. */
-const OWN_WORDS = 0.4;
+const OWN_WORDS = 0.2;
 /** Steps whose mean loss is held against it. */
 const WINDOW = 8;
 
@@ -110,7 +110,7 @@ export class Trainer {
 		const { epoch, endsEpoch, batches } = plan.at(progress.step);
 		const loss: BatchLoss = { sum: 0, tokens: 0 };
 		let tokens = 0;
-		// A question as it was asked every other time, in other words the rest.
+		// A question as it was asked one time in five, in other words the rest.
 		const wording = (sample: number, variants: number) => {
 			const chance = draw(seed, 'wording', epoch, sample);
 			return chance < OWN_WORDS ? 0 : 1 + Math.floor(((chance - OWN_WORDS) / (1 - OWN_WORDS)) * variants);
