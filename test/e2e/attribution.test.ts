@@ -1,5 +1,12 @@
-import { expect, test } from 'vitest';
-import type { Receipt } from '#workers/attribution/receipt.ts';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Download } from 'playwright';
+import { expect, onTestFinished, test } from 'vitest';
+import { formatReceipt } from '#workers/attribution/receipt-file.ts';
+import type { Receipt, Transcript } from '#workers/attribution/receipt.ts';
 import { App } from './app.ts';
 
 const short = { reply: { maxNewTokens: 48, temperature: 0, seed: 1 } };
@@ -12,6 +19,8 @@ interface Stored {
 	contributors: { id: number; name?: string; share: number }[];
 	rows: { contributor: number; share: number; text?: string; licence?: string; source?: string }[];
 	receipt?: Receipt;
+	/** The query vector as plain numbers. */
+	transcript: Omit<Transcript, 'query'> & { query: number[] };
 }
 
 /** Records of replies, as the app keeps them. */
@@ -28,8 +37,12 @@ function records(app: App): Promise<Stored[]> {
 					all.onerror = () => reject(all.error ?? new Error('no records'));
 					all.onsuccess = () => {
 						database.close();
+						const plain = (record: Stored) => {
+							const { transcript } = record;
+							return { ...record, transcript: { ...transcript, query: Array.from(transcript.query) } };
+						};
 						// Prices are bigints, which do not cross; nothing here asks for them.
-						resolve((all.result as Stored[]).map((record) => ({ ...record, price: undefined })));
+						resolve((all.result as Stored[]).map((record) => ({ ...plain(record), price: undefined })));
 					};
 				};
 			})
@@ -94,7 +107,36 @@ test('what a closed tab left unmeasured is measured at the next visit', async ()
 	expect(record).toMatchObject({ state: 'measured' });
 });
 
-test('a trained adapter gets its index, and its replies are measured by it', async () => {
+/** Files of the adapter whose page offers them, as they are downloaded. */
+async function packageOf(app: App, adapter: string): Promise<Map<string, Buffer>> {
+	const { page } = app;
+	await page.goto(new URL('/adapters', page.url()).href);
+	await page.getByRole('button', { name: `More about ${adapter}` }).click();
+	const downloads: Download[] = [];
+	page.on('download', (download) => downloads.push(download));
+	await page.getByRole('menuitem', { name: 'Save the PEFT files' }).click();
+	await expect.poll(() => downloads.length, { timeout: 30_000 }).toBe(4);
+	const read = async (download: Download) =>
+		[download.suggestedFilename(), await readFile(await download.path())] as const;
+	return new Map(await Promise.all(downloads.map(read)));
+}
+
+/** Runs `npm run verify` on a receipt and a package in a folder of their own. */
+function verifyOutside(record: Stored, files: ReadonlyMap<string, Buffer>, change: Partial<Receipt> = {}) {
+	if (!record.receipt) throw new Error('no receipt');
+	const folder = mkdtempSync(join(tmpdir(), 'receipt-'));
+	onTestFinished(() => rmSync(folder, { recursive: true }));
+	for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
+	const { transcript } = record;
+	const opened = { ...transcript, query: Int8Array.from(transcript.query) };
+	const receipt = { ...record.receipt, ...change };
+	writeFileSync(join(folder, 'receipt.json'), formatReceipt({ receipt, transcript: opened }));
+	const command = ['workers/attribution/verify.cli.ts', join(folder, 'receipt.json'), '--adapter', folder];
+	const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+	return { status, said: stdout + stderr };
+}
+
+test('a trained adapter gets its index; its replies are measured, and its package confirms their receipts elsewhere', async () => {
 	const bones = ['humerus', 'radius', 'ulna', 'femur', 'tibia', 'fibula', 'patella', 'sternum'];
 	const says = ['holds the arm', 'turns with the hand', 'makes the elbow', 'bears the body', 'is the shin'];
 	const rows = bones.map(
@@ -123,4 +165,36 @@ test('a trained adapter gets its index, and its replies are measured by it', asy
 	if (!record?.parts) throw new Error('nothing was measured');
 	expect(record).toMatchObject({ state: 'measured' });
 	expect(record.parts.base + record.parts.contributors + record.parts.unattributed).toBe(65_535);
+
+	const files = await packageOf(app, 'Bones');
+	expect([...files.keys()]).toContain('attribution.safetensors');
+	const right = verifyOutside(record, files);
+	expect(right.said).toContain('"confirmed"');
+	expect(right.status).toBe(0);
+	const edited = verifyOutside(record, files, { lift: (record.receipt?.lift ?? 0) + 1 });
+	expect(edited).toMatchObject({ status: 1, said: expect.stringContaining('identity') });
+
+	// A package whose index is cut, or another's, is refused in words; without one, nothing is guessed.
+	const region = page.getByRole('region', { name: 'Adapters' });
+	const pick = async (changed: ReadonlyMap<string, Buffer>) => {
+		const chooser = page.waitForEvent('filechooser');
+		await region.getByRole('button', { name: 'Import', exact: true }).click();
+		const picked = [...changed].map(([name, buffer]) => ({
+			name,
+			mimeType: 'application/octet-stream',
+			buffer
+		}));
+		await (await chooser).setFiles(picked);
+	};
+	const index = files.get('attribution.safetensors') ?? Buffer.from('');
+	for (const [wrong, reason] of [
+		[index.subarray(0, index.length - 50), /attribution index cannot be used/],
+		[await readFile('static/adapters/finance/attribution.safetensors'), /was made for another adapter/]
+	] as const) {
+		await pick(new Map([...files, ['attribution.safetensors', wrong]]));
+		const alert = region.getByRole('alert');
+		await alert.waitFor();
+		expect(await alert.innerText()).toMatch(reason);
+		await alert.getByRole('button', { name: 'Dismiss' }).click();
+	}
 }, 400_000);
