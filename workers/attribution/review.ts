@@ -39,6 +39,8 @@ export async function reviewRows(
 	const answers = rows.map(({ samples }) => answerOf(samples[0]));
 	const reviews: RowReview[] = [];
 	for (const [row, { samples }] of rows.entries()) {
+		// Kernels never let go by themselves: without this nobody's cancelling would be heard.
+		await new Promise((resolve) => setTimeout(resolve));
 		signal?.throwIfAborted();
 		const [sample] = samples;
 		if (!sample) throw new RangeError(`row ${row} has no samples`);
