@@ -32,5 +32,21 @@ test('a person who asks for the GPU has it, emulated too, and a GPU lost in mid-
 	await app.page.getByText('Interrupted here; nothing written was lost.').waitFor();
 	const kept = await app.text();
 	expect(kept).not.toBe('');
-	await app.page.getByRole('button', { name: 'Continue' }).waitFor();
+
+	await app.page.getByRole('button', { name: 'Continue' }).click();
+	// A minute and more: the engine starts anew, and SwiftShader compiles its shaders again.
+	await expect.poll(async () => (await app.text()).length, { timeout: 240_000 }).toBeGreaterThan(kept.length);
+	await app.page.getByRole('button', { name: 'Send' }).waitFor({ timeout: 120_000 });
+	const whole = await app.text();
+	expect(whole.startsWith(kept)).toBe(true);
+
+	// The same words as on the processor: greedy decoding, and the safer way is right.
+	await app.page.getByRole('link', { name: 'Device & storage' }).click();
+	await device.getByText('Nano on the GPU (WebGPU)').waitFor();
+	await device.getByRole('radio', { name: 'CPU' }).click();
+	await device.getByText(/^Nano on the CPU/).waitFor();
+	await app.page.getByRole('link', { name: 'Chat', exact: true }).click();
+	await app.ask(question);
+	await app.settled();
+	expect(await app.text()).toBe(whole);
 }, 600_000);

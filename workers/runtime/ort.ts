@@ -96,7 +96,7 @@ export class Ort {
 			return await task();
 		} catch (thrown) {
 			// A lost device first shows as a failing call; its `lost` promise settles a moment later.
-			await Promise.resolve();
+			await Promise.race([this.device?.lost, new Promise((go) => setTimeout(go, this.device ? 200 : 0))]);
 			const error = this.#dead ?? deviceError(thrown);
 			if (thrown instanceof WebAssembly.RuntimeError) this.fail(error);
 			throw error;
