@@ -98,7 +98,7 @@ describe('hostile replies', () => {
 	test.each([
 		['quotes', '>'.repeat(20_000) + ' x'],
 		['spaced quotes', '> '.repeat(20_000) + 'x'],
-		['lists', Array.from({ length: 500 }, (_, depth) => `${'  '.repeat(depth)}- x`).join('\n')],
+		['lists', Array.from({ length: 300 }, (_, depth) => `${'  '.repeat(depth)}- x`).join('\n')],
 		['emphasis', '*a '.repeat(5000)],
 		['brackets', '['.repeat(5000)],
 		['open links', '[a]('.repeat(2000)],
