@@ -75,6 +75,8 @@ export default defineConfig({
 					include: ['{src,workers,test}/**/*.browser.test.ts'],
 					globalSetup: ['test/support/hub-setup.ts', 'test/support/chain-setup.ts'],
 					testTimeout: 120_000,
+					// One page at a time: cut connections and slow servers are a matter of timing.
+					fileParallelism: false,
 					sequence: { groupOrder: 1 },
 					browser: {
 						enabled: true,
