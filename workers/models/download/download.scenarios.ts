@@ -166,7 +166,8 @@ export const downloadScenarios: Record<string, (place: Place) => Promise<void>> 
 		const running = downloadItem(
 			store,
 			{ ...job, files: [{ ...file, sha256: await sha256Hex(bytes) }] },
-			{ policy: { ...policy, baseMs: 300, maxMs: 300 } }
+			// Long enough for the file to be changed meanwhile.
+			{ policy: { ...policy, baseMs: 1500, maxMs: 1500 } }
 		);
 		while ((await hub.requests(repo)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
 		await hub.put(repo, 'model.onnx', bytes);
@@ -182,7 +183,7 @@ export const downloadScenarios: Record<string, (place: Place) => Promise<void>> 
 		const { repo, plan: job } = await plan(hub, { 'model.onnx': data(200_000, 9) });
 		await hub.fault({ path: repo, kind: 'cut', after: 90_000 });
 		const files = job.files.map(({ path, size, remote }) => ({ path, size, remote }));
-		const slow = { ...policy, baseMs: 300, maxMs: 300 };
+		const slow = { ...policy, baseMs: 1500, maxMs: 1500 };
 		const running = downloadItem(store, { ...job, files }, { policy: slow });
 		while ((await hub.requests(repo)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
 		await hub.put(repo, 'model.onnx', bytes);
