@@ -1,7 +1,8 @@
 import { OpenLedgerError } from '#workers/errors.ts';
+import { fetchBytes } from '#workers/models/download/fetch-bytes.ts';
 import { ProgressMeter } from '#workers/models/download/progress.ts';
-import { asRetry, connect, type Remote } from '#workers/models/download/request.ts';
-import { patient, Retry, withRetries, type RetryPolicy } from '#workers/models/download/retry.ts';
+import type { Remote } from '#workers/models/download/request.ts';
+import type { RetryPolicy } from '#workers/models/download/retry.ts';
 import { Hub } from '#workers/models/hub/hub.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import type { LoadProgress } from '#workers/protocol.ts';
@@ -87,10 +88,12 @@ export async function lookUpAdapter(link: AdapterLink, options: OfferOptions = {
  */
 export async function fetchAdapter(
 	offer: AdapterOffer,
-	{ signal, policy = patient, onProgress }: OfferOptions & { onProgress: (progress: LoadProgress) => void }
+	{ signal, policy, onProgress }: OfferOptions & { onProgress: (progress: LoadProgress) => void }
 ): Promise<File[]> {
 	const meter = new ProgressMeter(onProgress);
-	const weights = await read(offer.weights, MAX_ADAPTER_BYTES, {
+	const { bytes: weights } = await fetchBytes(offer.weights, {
+		most: MAX_ADAPTER_BYTES,
+		tooMany: tooLarge,
 		signal,
 		policy,
 		onBytes: (done, received) =>
@@ -146,41 +149,9 @@ async function sizeOf({ url }: Remote, signal: AbortSignal | undefined): Promise
 	return length ? Number(length) : undefined;
 }
 
-function small(remote: Remote, { signal, policy = patient }: OfferOptions): Promise<Uint8Array<ArrayBuffer>> {
-	return read(remote, MAX_SMALL_BYTES, { signal, policy, onBytes: () => undefined });
-}
-
-/** The whole of a file, again from the beginning after a cut. */
-async function read(
-	remote: Remote,
-	most: number,
-	options: { signal?: AbortSignal; policy: RetryPolicy; onBytes: (done: number, received: number) => void }
-): Promise<Uint8Array<ArrayBuffer>> {
-	const { signal, policy, onBytes } = options;
-	return withRetries(
-		async () => {
-			const connection = await connect(remote, { stallMs: policy.stallMs, signal });
-			try {
-				const pieces: Uint8Array<ArrayBuffer>[] = [];
-				let done = 0;
-				const reader = connection.response.body?.getReader();
-				if (!reader) throw new Retry('the answer is empty');
-				for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-					connection.alive();
-					done += piece.value.length;
-					if (done > most) throw tooLarge(done);
-					pieces.push(piece.value);
-					onBytes(done, piece.value.length);
-				}
-				return new Uint8Array(await new Blob(pieces).arrayBuffer());
-			} catch (error) {
-				throw asRetry(error, connection.signal);
-			} finally {
-				connection.close();
-			}
-		},
-		{ signal, policy }
-	);
+async function small(remote: Remote, { signal, policy }: OfferOptions): Promise<Uint8Array<ArrayBuffer>> {
+	const { bytes } = await fetchBytes(remote, { most: MAX_SMALL_BYTES, tooMany: tooLarge, signal, policy });
+	return bytes;
 }
 
 function nameOf(source: AdapterSource): string {
