@@ -16,6 +16,11 @@ const site: typeof pages = {
 	}
 };
 
+/** This machine, in the clear. */
+const loopback = ['http', 'ws'].flatMap(
+	(scheme) => [`${scheme}://127.0.0.1:*`, `${scheme}://localhost:*`] as const
+);
+
 /**
  * What the page may load and do (docs/decisions/content-security.md). Workers, which compute, are files of the app itself.
  * The node of a chain, the Hub and a wallet's relay are what a person configures, so any secure address may be asked.
@@ -28,7 +33,7 @@ const csp = {
 	'img-src': ['self', 'data:', 'blob:'],
 	'font-src': ['self'],
 	'manifest-src': ['self'],
-	'connect-src': ['self', 'https:', 'wss:', 'http://127.0.0.1:*', 'http://localhost:*'],
+	'connect-src': ['self', 'https:', 'wss:', ...loopback],
 	'base-uri': ['none'],
 	'form-action': ['self'],
 	'require-trusted-types-for': ['script'],

@@ -10,7 +10,7 @@ import {
 	type Hex
 } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { datanetsAbi } from '../../contracts-abi/abi/Datanets.ts';
 import { modelsAbi } from '../../contracts-abi/abi/Models.ts';
 import { settlementAbi } from '../../contracts-abi/abi/Settlement.ts';
@@ -23,7 +23,9 @@ import { people, personKey } from '#workers/chain/people.ts';
 import { LedgerService, type ChainSource } from '#workers/ledger/service.ts';
 import { BookStore } from '#workers/ledger/store.ts';
 import { App } from './app.ts';
-import { looks } from './looks.ts';
+import { PhoneWallet } from '#test/support/phone-wallet.ts';
+import { LocalRelay } from '#test/support/relay.ts';
+import { looks, picture, violations } from './looks.ts';
 
 let chain: LocalChain;
 const user = someone('the user of the page');
@@ -280,6 +282,115 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	expect((await chain.publicClient.getBalance({ address: host })) - purse).toBe(hosted);
 	await page.getByText('There is nothing to claim for contributor 6 now.').waitFor({ timeout: 30_000 });
 }, 600_000);
+
+test('a wallet on a phone: paired by the code, pays, refuses, outlasts a reload, hangs up; nothing of it is loaded before', async () => {
+	const relay = await LocalRelay.start();
+	const phone = new PhoneWallet();
+	onTestFinished(async () => {
+		phone.stop();
+		await relay.close();
+	});
+	await phone.start(relay, chain.url);
+	await rpc('anvil_setBalance', [phone.address, `0x${parseEther('100').toString(16)}`]);
+	const app = await App.open({ path: '/settings' });
+	const { page } = app;
+	const button = (name: string | RegExp) => page.getByRole('button', { name });
+	const dialog = page.getByRole('dialog');
+	/** Scripts that speak with relays. */
+	const speaking: string[] = [];
+	page.on('response', async (response) => {
+		if (!response.url().endsWith('.js')) return;
+		const text = await response.text().catch(() => '');
+		if (text.includes('irn_publish')) speaking.push(response.url());
+	});
+	await page.evaluate((url) => localStorage.setItem('openledger-local-rpc', url), chain.url);
+	await page.reload();
+
+	// It is offered once a person names a project, and a relay of their own choice.
+	await page.getByText('A wallet on another device (WalletConnect)').click();
+	const field = (name: string) => page.getByRole('textbox', { name });
+	const save = async (name: string, text: string) => {
+		await field(name).fill(text);
+		await page
+			.locator('form', { has: field(name) })
+			.getByRole('button', { name: 'Save' })
+			.click();
+	};
+	await save('Project id', 'not one!');
+	await page.getByText('This is no project id.').waitFor();
+	await save('Project id', relay.projectId);
+	await save('Address of the relay', 'ws://192.0.2.1');
+	await page.getByText('This is no address of a relay.').waitFor();
+	await save('Address of the relay', relay.url);
+
+	await page.getByRole('link', { name: 'Ledger', exact: true }).click();
+	await button(/Sandbox/)
+		.first()
+		.click();
+	expect(speaking).toEqual([]);
+	await dialog.getByRole('button', { name: /WalletConnect/ }).click();
+	await dialog.getByRole('img', { name: /^Code for your wallet/ }).waitFor({ timeout: 30_000 });
+	expect(speaking).toHaveLength(1);
+	for (const colorScheme of ['light', 'dark'] as const)
+		for (const [width, height] of [
+			[1280, 800],
+			[390, 844]
+		] as const) {
+			await page.emulateMedia({ colorScheme });
+			await page.setViewportSize({ width, height });
+			await page.waitForTimeout(300);
+			await picture(page, `walletconnect ${colorScheme} ${width}`);
+			expect(await violations(page)).toEqual([]);
+		}
+	await page.setViewportSize({ width: 1440, height: 900 });
+	// Who closes the window has given up; the code is worth nothing then.
+	await page.keyboard.press('Escape');
+	await expect.poll(() => relay.clients, { timeout: 30_000 }).toBe(0);
+	await button(/Sandbox/)
+		.first()
+		.click();
+	await dialog.getByRole('button', { name: /WalletConnect/ }).click();
+	await phone.tell('scan', (await dialog.locator('code').innerText()).trim());
+	await button(/Phone wallet/)
+		.first()
+		.waitFor({ timeout: 30_000 });
+	await page.keyboard.press('Escape');
+	await page.getByText('Your account').waitFor({ timeout: 60_000 });
+
+	const deposit = async () => {
+		await button('Deposit').first().click();
+		await page.getByLabel('Amount in OPEN').fill('3');
+		await dialog.getByRole('button', { name: 'Deposit' }).click();
+	};
+	await phone.tell('behave', { refuses: true });
+	await deposit();
+	await dialog.getByText('You did not sign, so nothing was sent.').waitFor({ timeout: 30_000 });
+	await dialog.getByRole('button', { name: 'Cancel' }).click();
+	await phone.tell('behave', { refuses: false });
+
+	await page.reload();
+	await page.getByText('Your account').waitFor({ timeout: 60_000 });
+	await button(/Phone wallet/)
+		.first()
+		.waitFor({ timeout: 30_000 });
+	await deposit();
+	await dialog.waitFor({ state: 'detached', timeout: 60_000 });
+	expect((await accountOf(phone.address)).balance).toBe(parseEther('3'));
+	expect(await phone.tell('asked')).toEqual([
+		'session_proposal',
+		'eth_sendTransaction',
+		'eth_sendTransaction'
+	]);
+
+	await phone.tell('hangUp');
+	await button(/Sandbox/)
+		.first()
+		.waitFor({ timeout: 30_000 });
+	await page.reload();
+	await button(/Sandbox/)
+		.first()
+		.waitFor({ timeout: 30_000 });
+}, 300_000);
 
 /** A view of the core. */
 function core(functionName: 'personOwner' | 'offeredTo' | 'claimed', args: [number]): Promise<unknown> {

@@ -13,6 +13,11 @@ export async function violations(page: Page): Promise<string[]> {
 	return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join('\n')}`);
 }
 
+/** Takes a picture, where somebody wants to look. */
+export async function picture(page: Page, name: string): Promise<void> {
+	if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name.replaceAll(' ', '-')}.png` });
+}
+
 /**
  * axe on the page as it stands, and on the dialog of wallets, on a desk and on a phone, by day and by night; nothing is wider than the screen.
  * @param name of the page's state, for the pictures
@@ -32,7 +37,7 @@ export async function looks({ page }: App, name: string): Promise<void> {
 			expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
 			if (PICTURES) {
 				await page.setViewportSize({ width, height: 2600 });
-				await page.screenshot({ path: `${PICTURES}/${view.replaceAll(' ', '-')}.png` });
+				await picture(page, view);
 				await page.setViewportSize({ width, height });
 			}
 			await page
@@ -42,7 +47,7 @@ export async function looks({ page }: App, name: string): Promise<void> {
 			await page.getByRole('dialog', { name: 'Who pays' }).waitFor();
 			await page.waitForTimeout(300);
 			seen[`${view}, wallets`] = await violations(page);
-			if (PICTURES) await page.screenshot({ path: `${PICTURES}/${view.replaceAll(' ', '-')}-wallets.png` });
+			await picture(page, `${view} wallets`);
 			await page.keyboard.press('Escape');
 		}
 	await page.emulateMedia({ colorScheme: 'light' });

@@ -30,6 +30,12 @@ const forbidden: Record<string, () => Promise<unknown>> = {
 		await import(/* @vite-ignore */ address);
 	},
 	'a request in the clear': async () => fetch('http://192.0.2.1/'),
+	'a socket in the clear': async () =>
+		new Promise((resolve, reject) => {
+			const socket = new WebSocket('ws://192.0.2.1/');
+			socket.onopen = resolve;
+			socket.onerror = reject;
+		}),
 	'a frame': async () => {
 		const frame = document.createElement('iframe');
 		frame.src = 'https://example.org/';

@@ -35,7 +35,8 @@ const METHOD_UNKNOWN = [-32_601, 4200];
  * message only for the node's own complaints, which have no codes (geth, reth and anvil all say `insufficient funds`).
  */
 export function explain(thrown: unknown): OpenLedgerError {
-	if (thrown instanceof OpenLedgerError) return thrown;
+	const ours = within(thrown);
+	if (ours) return ours;
 	const chain = [...causes(thrown)];
 	const codes = chain.map(({ code }) => code);
 	const has = (...wanted: number[]) => wanted.some((code) => codes.includes(code));
@@ -155,6 +156,12 @@ interface Link {
 	message: string;
 	details: string;
 	data?: unknown;
+}
+
+/** An error of our own, where viem or wagmi wrapped it. */
+function within(thrown: unknown, depth = 0): OpenLedgerError | undefined {
+	if (thrown instanceof OpenLedgerError) return thrown;
+	return thrown instanceof Error && depth < 8 ? within(thrown.cause, depth + 1) : undefined;
 }
 
 /** The error and what it wraps: nodes and wallets put code and data in different places. */

@@ -4,6 +4,7 @@ import type { RpcRequest } from '#workers/ledger/rpc.ts';
 import type { Network } from './network.ts';
 import type { Sender, Wanted } from './transactions/transactions.ts';
 import type { TransactionRecord } from './transactions/records.ts';
+import type { Pairing } from './walletconnect/connector.ts';
 import type { Connected, Signatory, WalletChoice, Wallets } from './wallets.ts';
 
 const REMEMBERED = 'openledger-wallet-network';
@@ -15,11 +16,19 @@ class Session {
 	choices = $state.raw<WalletChoice[]>([]);
 	/** Whether the dialog of wallets is open. */
 	dialog = $state(false);
+	/** A wallet on another device is being looked for (WalletConnect). */
+	pairing = $state.raw<Pairing>();
 	/** Goes up with every block that the sandbox is known to have made, so that pages read again. */
 	tick = $state(0);
 	#remembered = $state(localStorage.getItem(REMEMBERED) ?? '');
 	#starting: Promise<Wallets> | undefined;
 	#followed = new Set<string>();
+
+	/** Wallets that can sign words at once: one on another device has to be connected first. */
+	get signers(): WalletChoice[] {
+		const connected = this.connected?.wallet.id;
+		return this.choices.filter(({ id }) => id !== 'sandbox' && (id !== 'walletconnect' || id === connected));
+	}
 
 	/** True while what is paid is play money; from the last visit until the chain code is there. */
 	get play(): boolean {
@@ -51,6 +60,11 @@ class Session {
 	/** An account of any wallet here, to sign words with; who pays stays as it is. Throws `wallet/…`. */
 	async signatory(id: string): Promise<Signatory> {
 		return (await this.#wallets()).signatory(id);
+	}
+
+	/** Reads anew which wallets there are. */
+	async look(): Promise<void> {
+		this.choices = (await this.#wallets()).choices;
 	}
 
 	/** Lets go of the wallet, back to the sandbox. */
@@ -131,7 +145,7 @@ class Session {
 			import('./network.ts'),
 			import('./sandbox.ts')
 		]);
-		const wallets = new Wallets(knownNetworks());
+		const wallets = new Wallets(knownNetworks(), (pairing) => (this.pairing = pairing));
 		await this.#take(wallets, await wallets.start());
 		// Changes come in the middle of changes: what counts is how it stands afterwards.
 		let pending: ReturnType<typeof setTimeout> | undefined;

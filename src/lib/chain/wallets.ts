@@ -28,6 +28,9 @@ import { explain } from './errors.ts';
 import type { Network } from './network.ts';
 import { sandboxConnector } from './sandbox-connector.ts';
 import { sandboxRequest } from './sandbox.ts';
+import { storedAgreement } from './walletconnect/agreement.ts';
+import { WALLETCONNECT, walletConnectConnector, type Pairing } from './walletconnect/connector.ts';
+import { storedRelay } from './walletconnect/settings.ts';
 
 /** A wallet that can be connected. */
 export interface WalletChoice {
@@ -62,13 +65,24 @@ export class Wallets {
 	readonly networks: readonly Network[];
 	readonly #config: Config;
 
-	constructor(networks: readonly Network[]) {
+	/** @param show shows the code that a wallet on another device has to read, or that it is not needed any more */
+	constructor(networks: readonly Network[], show: (pairing?: Pairing) => void = () => undefined) {
 		this.networks = networks;
 		const [first, ...rest] = networks.map(({ chain }) => chain);
 		if (!first) throw new RangeError('no network');
 		this.#config = createConfig({
 			chains: [first, ...rest],
-			connectors: [sandboxConnector()],
+			connectors: [
+				sandboxConnector(),
+				walletConnectConnector({
+					chains: networks.filter(({ rpc }) => rpc).map(({ id }) => id),
+					read: (chain) => {
+						const network = networks.find(({ id, rpc }) => rpc && id === chain);
+						return network && this.reader(network);
+					},
+					show
+				})
+			],
 			transports: Object.fromEntries(
 				networks.map(({ id, rpc }) => [
 					id,
@@ -83,7 +97,10 @@ export class Wallets {
 	/** The wallets that there are now, the sandbox last. */
 	get choices(): WalletChoice[] {
 		const offered = getConnectors(this.#config).filter(
-			({ id, type }) => id === 'sandbox' || (type === 'injected' && id !== 'injected')
+			({ id, type }) =>
+				id === 'sandbox' ||
+				(type === 'injected' && id !== 'injected') ||
+				(id === WALLETCONNECT && storedRelay().projectId !== '')
 		);
 		return offered
 			.map(({ id, name, icon }) => ({ id, name, icon: safeIcon(icon) }))
@@ -118,7 +135,9 @@ export class Wallets {
 	async current(): Promise<Connected> {
 		const { connector, address, chainId } = getConnection(this.#config);
 		if (!connector || !address || chainId === undefined) return this.connect('sandbox');
-		const { id, name, icon } = connector;
+		const { id, icon } = connector;
+		// Its own name, where it is on another device.
+		const name = (id === WALLETCONNECT && storedAgreement(localStorage)?.wallet) || connector.name;
 		return {
 			wallet: { id, name, icon: safeIcon(icon) },
 			account: address,
