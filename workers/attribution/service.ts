@@ -11,8 +11,8 @@ import { FileStore } from '#workers/models/store/file-store.ts';
 import { rewriteForServing } from '#workers/onnx/rewrite.ts';
 import type { AdapterEntry, EngineSettings } from '#workers/protocol.ts';
 import { chooseProvider } from '#workers/runtime/choose-provider.ts';
-import { Ort } from '#workers/runtime/ort.ts';
 import { probeDevice } from '#workers/runtime/probe.ts';
+import { Processor } from '#workers/runtime/processor.ts';
 import type {
 	AttributionApi,
 	BuildProgress,
@@ -57,13 +57,14 @@ export class AttributionService implements AttributionApi {
 	readonly #device = new Mutex();
 	readonly #store: Promise<FileStore>;
 	readonly #models: Promise<ModelLibrary>;
-	#ort: Ort | undefined;
+	readonly #processor: Processor;
 	#subject: Subject | undefined;
 	/** The index asked last, and what was made of its rows. */
 	#index: { adapter: string; stored: StoredIndex; finder?: Promise<SpanFinder> } | undefined;
 
 	constructor(environment: EngineEnvironment) {
 		this.#environment = environment;
+		this.#processor = new Processor(environment.ortUrls?.wasm);
 		this.#store = Promise.resolve(environment.folder).then((folder) => FileStore.open(folder));
 		this.#models = this.#store.then((store) => new ModelLibrary(store, environment.appUrl));
 	}
@@ -227,7 +228,7 @@ export class AttributionService implements AttributionApi {
 			const base = { name: open.item.name, hashes: open.hashes, slots };
 			const lora = await new AdapterLibrary(await this.#store).read(adapter, base);
 			const { threads } = chooseProvider(await probeDevice(), needsOf(open), 'wasm');
-			const ort = await this.#startOrt(threads);
+			const ort = await this.#processor.start(threads);
 			const gradients = await SampleGradients.create(read, lora, (graph) => wasmRunner(ort, read, graph));
 			return (this.#subject = { key, open, gradients });
 		} catch (error) {
@@ -241,12 +242,6 @@ export class AttributionService implements AttributionApi {
 		this.#subject = undefined;
 		await subject?.gradients.dispose();
 		await subject?.open.close();
-	}
-
-	async #startOrt(threads: number): Promise<Ort> {
-		if (this.#ort && !this.#ort.failure && this.#ort.threads === threads) return this.#ort;
-		this.#ort = await Ort.start({ build: 'wasm', threads, urls: this.#environment.ortUrls?.wasm });
-		return this.#ort;
 	}
 
 	async #indexOf(entry: AdapterEntry): Promise<StoredIndex | undefined> {

@@ -23,7 +23,7 @@ import type {
 	StoredItem
 } from '#workers/protocol.ts';
 import { chooseProvider, type ModelNeeds } from '#workers/runtime/choose-provider.ts';
-import { Ort } from '#workers/runtime/ort.ts';
+import { Processor } from '#workers/runtime/processor.ts';
 import { probeDevice } from '#workers/runtime/probe.ts';
 import { RunStore } from '#workers/train/runs/run-store.ts';
 import { adapterFiles } from './adapter-files.ts';
@@ -46,17 +46,18 @@ export class Engine implements EngineApi {
 	readonly #tasks = new Tasks();
 	readonly #store: Promise<FileStore>;
 	readonly #models: Promise<ModelLibrary>;
+	readonly #processor: Processor;
 	#base: Base | undefined;
 	/** How the loaded model was started, and its estimate of memory. */
 	#loadedBy: LoadOptions | undefined;
 	#memoryBytes: number | undefined;
-	#ort: Ort | undefined;
 	/** The load under way: another one cancels it. */
 	#loading: { task: string; done: Promise<unknown> } | undefined;
 	#bundled: Promise<void> | undefined;
 
 	constructor(environment: EngineEnvironment) {
 		this.#environment = environment;
+		this.#processor = new Processor(environment.ortUrls?.wasm);
 		this.#store = Promise.resolve(environment.folder).then((folder) => FileStore.open(folder));
 		this.#models = this.#store.then((store) => new ModelLibrary(store, environment.appUrl));
 	}
@@ -146,7 +147,7 @@ export class Engine implements EngineApi {
 			return await startBase(open, await this.#library(), {
 				wanted: provider,
 				folder: (await this.#store).folder,
-				startOrt: (threads) => this.#startOrt(threads),
+				startOrt: this.#processor.start,
 				urls: this.#environment.ortUrls,
 				signal,
 				onProgress
@@ -167,12 +168,6 @@ export class Engine implements EngineApi {
 	async #restore(): Promise<void> {
 		if (this.#loadedBy)
 			this.#base = await this.#start(this.#loadedBy, undefined, () => undefined).catch(() => undefined);
-	}
-
-	async #startOrt(threads: number): Promise<Ort> {
-		if (this.#ort && !this.#ort.failure && this.#ort.threads === threads) return this.#ort;
-		this.#ort = await Ort.start({ build: 'wasm', threads, urls: this.#environment.ortUrls?.wasm });
-		return this.#ort;
 	}
 
 	loaded(): Promise<LoadedModel | undefined> {

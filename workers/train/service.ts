@@ -9,6 +9,7 @@ import { ModelLibrary } from '#workers/models/library.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import type { EngineSettings } from '#workers/protocol.ts';
+import { Processor } from '#workers/runtime/processor.ts';
 import type { LearntRows } from '#workers/attribution/rows-file.ts';
 import { learntRows } from './learnt.ts';
 import { adapterOf } from './adapter.ts';
@@ -32,7 +33,6 @@ import { prepare, type Prepared, type Rooms } from './prepare.ts';
 import { resultFiles, type TakenWeights } from './result.ts';
 import { runBusy, RunStore } from './runs/run-store.ts';
 import { decodeParameters, decodeState } from './runs/training-state.ts';
-import { Processor } from './processor.ts';
 import { Session, type TrainingEnvironment } from './session.ts';
 import { work, type Control } from './work.ts';
 
@@ -50,7 +50,7 @@ export class TrainService implements TrainApi {
 	readonly #controls = new Map<string, Control>();
 
 	constructor(environment: EngineEnvironment) {
-		this.#environment = { ...environment, processor: new Processor(environment) };
+		this.#environment = { ...environment, processor: new Processor(environment.ortUrls?.wasm, 'threads') };
 		this.#store = Promise.resolve(environment.folder).then((folder) => FileStore.open(folder));
 		this.#models = this.#store.then((store) => new ModelLibrary(store, environment.appUrl));
 	}

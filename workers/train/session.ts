@@ -3,6 +3,7 @@ import { startDecoder } from '#workers/engine/start-decoder.ts';
 import { openGpuDevice } from '#workers/runtime/gpu-device.ts';
 import { heapOf } from '#workers/runtime/ort-module.ts';
 import { Ort } from '#workers/runtime/ort.ts';
+import type { Processor } from '#workers/runtime/processor.ts';
 import { freshParameters, parametersOf } from './adapter.ts';
 import type { TrainEvent } from './api.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
@@ -11,7 +12,6 @@ import type { Learner } from './learner/learner.ts';
 import { GpuLearner } from './learner/gpu-learner.ts';
 import { WasmLearner } from './learner/wasm-learner.ts';
 import type { Prepared } from './prepare.ts';
-import type { Processor } from './processor.ts';
 import type { TrainingState, Vectors } from './runs/training-state.ts';
 
 /** Vectors beside the wasm heap: the sum of gradients, two moments, and a copy of three for a checkpoint. */
