@@ -135,13 +135,28 @@ export interface GenerateRequest {
 	sampling: Sampling;
 	maxNewTokens: number;
 	stop: string[];
+	/** Read as it stands, in place of `messages` and without the model's template; nothing of it is left out. */
+	prompt?: string;
+	/** Reports ln p of every token of the reply under the model itself, and of this many of the likeliest at its place. */
+	logProbs?: number;
+	/** The reply is one JSON object, as far as `maxNewTokens` lets it come. */
+	json?: boolean;
+}
+
+export interface TokenLogProb {
+	/** U+FFFD stands for bytes that are no character by themselves. */
+	text: string;
+	/** Natural logarithm. */
+	logProb: number;
+	/** The likeliest first. */
+	likeliest: { text: string; logProb: number }[];
 }
 
 export type GenerateEvent =
 	| { type: 'queued'; ahead: number }
 	| { type: 'prefill'; done: number; total: number; reused: number }
-	/** New text since the last event. */
-	| { type: 'text'; delta: string }
+	/** New text since the last event, and its tokens where `logProbs` are asked for. */
+	| { type: 'text'; delta: string; tokens?: TokenLogProb[] }
 	/** The oldest turns no longer fit the context and were left out: how many. */
 	| { type: 'trimmed'; turns: number };
 
@@ -162,6 +177,8 @@ export interface Completion {
 	tokensPerSecond: number;
 	/** The seed that was used, so that the reply can be made again. */
 	seed: number;
+	/** Of every token of the reply, where asked for. */
+	logProbs?: TokenLogProb[];
 }
 
 export interface StoredItem {

@@ -72,7 +72,11 @@ export class Base {
 		const { tokenizer } = this.#options.open;
 		const { contextLength } = this.info;
 		const reserve = Math.min(request.maxNewTokens, Math.floor(contextLength / REPLY_SHARE));
-		const { tokens, trimmed } = fitConversation(tokenizer, request.messages, { contextLength, reserve });
+		const { prompt, messages, logProbs, json } = request;
+		const { tokens, trimmed } =
+			prompt === undefined
+				? fitConversation(tokenizer, messages, { contextLength, reserve })
+				: { tokens: tokenizer.encode(prompt), trimmed: 0 };
 		if (trimmed > 0) onEvent({ type: 'trimmed', turns: trimmed });
 		const seed = request.sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 		const key = keyOf(request.adapters);
@@ -88,6 +92,8 @@ export class Base {
 				sampling: { ...request.sampling, seed },
 				maxNewTokens: request.maxNewTokens,
 				stop: request.stop,
+				logProbs,
+				json,
 				signal,
 				onEvent
 			});
@@ -101,7 +107,8 @@ export class Base {
 				tokens: { prompt: result.promptTokens, reused: result.reused, completion: result.tokens.length },
 				firstTokenMs: result.firstTokenMs,
 				tokensPerSecond: result.tokensPerSecond,
-				seed
+				seed,
+				...(result.logProbs && { logProbs: result.logProbs })
 			};
 		} finally {
 			lease?.release();

@@ -31,6 +31,12 @@ export class IncrementalDetokeniser {
 		return this.#emit(false);
 	}
 
+	/** The text that would not be emitted yet or would be by `push(id)`, with U+FFFD for a character that is not whole. */
+	peek(id: number): string {
+		const before = this.#decode(this.#ids.slice(this.#context, this.#pending));
+		return this.#decode([...this.#ids.slice(this.#context), id]).slice(before.length);
+	}
+
 	/** The rest, with U+FFFD for a character that never became whole. */
 	flush(): string {
 		return this.#emit(true);

@@ -5,6 +5,7 @@ import type { Sampling } from '#workers/protocol.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import { WasmDecoder } from '#workers/runtime/wasm-decoder.ts';
 import { Generator, type GeneratorOptions } from './generator.ts';
+import { JsonText } from './json-text.ts';
 import type { GenerationEvent, GenerationRequest, GenerationResult } from './sequence.ts';
 
 const GREEDY: Sampling & { seed: number } = {
@@ -118,7 +119,7 @@ describe('a reply', () => {
 	});
 
 	test('reports the log-probability of each of its tokens', async () => {
-		const reply = await serve().generate(ask('What is a neuron?', { logProbs: true }));
+		const reply = await serve().generate(ask('What is a neuron?', { logProbs: 3 }));
 		expect(reply.logProbs).toHaveLength(reply.tokens.length);
 		const prompt = chat('What is a neuron?');
 		const state = decoder.createState();
@@ -128,9 +129,36 @@ describe('a reply', () => {
 			const at = (prompt.length - 1 + i) * 4096;
 			const row = Float64Array.from(logits.subarray(at, at + 4096));
 			const sum = row.reduce((total, logit) => total + Math.exp(logit), 0);
-			expect(reply.logProbs?.[i]).toBeCloseTo((row[token] as number) - Math.log(sum), 3);
+			const told = reply.logProbs?.[i];
+			expect(told?.logProb).toBeCloseTo((row[token] as number) - Math.log(sum), 3);
+			const best = [...row].sort((a, b) => b - a).slice(0, 3);
+			const likeliest = told?.likeliest.map(({ logProb }) => logProb + Math.log(sum)) ?? [];
+			expect(likeliest).toHaveLength(3);
+			best.forEach((logit, at) => expect(likeliest[at]).toBeCloseTo(logit, 3));
 		});
 	});
+
+	test('tells the tokens of each piece of text with it', async () => {
+		const events: GenerationEvent[] = [];
+		const onEvent = (event: GenerationEvent) => events.push(event);
+		const reply = await serve().generate(ask('What is a neuron?', { logProbs: 0, onEvent }));
+		const pieces = events.filter((event) => event.type === 'text');
+		expect(pieces.length).toBeGreaterThan(5);
+		expect(pieces.flatMap(({ tokens = [] }) => tokens)).toEqual(reply.logProbs);
+	});
+
+	test.each([0, 0.8])(
+		'held to JSON at temperature %d, is an object or the beginning of one',
+		async (temperature) => {
+			const sampling = { ...GREEDY, temperature, seed: 3 };
+			const question = 'Say what a neuron is as JSON with the keys name and text.';
+			const reply = await serve().generate(ask(question, { json: true, sampling, maxNewTokens: 60 }));
+			const json = new JsonText();
+			expect(json.push(reply.text), reply.text).toBe(true);
+			expect(json.whole).toBe(reply.finish === 'stop');
+			expect(reply.text.length).toBeGreaterThan(1);
+		}
+	);
 });
 
 describe('a reply ends', () => {

@@ -2,7 +2,7 @@ import type { Sampling } from '#workers/protocol.ts';
 import type { Candidates } from '#workers/runtime/candidates.ts';
 
 /** Listed for a draw when `topK` does not say how many: enough for almost every draw, 512 bytes from a GPU. */
-const DEFAULT_COUNT = 64;
+export const DEFAULT_COUNT = 64;
 
 /** How many candidates a draw with these settings most likely needs. */
 export function candidatesFor({ temperature, topK }: Sampling): number {

@@ -1,10 +1,11 @@
 import { OpenLedgerError } from '#workers/errors.ts';
-import type { Sampling } from '#workers/protocol.ts';
+import type { Sampling, TokenLogProb } from '#workers/protocol.ts';
 import { topCandidates, type CandidateRequest, type Candidates } from '#workers/runtime/candidates.ts';
 import type { DeviceAdapter, KvState, Logits } from '#workers/runtime/decoder.ts';
 import { IncrementalDetokeniser, type Decode } from './detokeniser.ts';
+import { JsonText } from './json-text.ts';
 import { uniform } from './random.ts';
-import { candidatesFor, choose } from './sampler.ts';
+import { candidatesFor, choose, DEFAULT_COUNT } from './sampler.ts';
 import { StopStrings } from './stop-strings.ts';
 
 export interface GenerationRequest {
@@ -22,8 +23,10 @@ export interface GenerationRequest {
 	drawn?: number;
 	maxNewTokens: number;
 	stop?: readonly string[];
-	/** Whether to report ln p of every chosen token under the model itself (temperature 1, no penalty). */
-	logProbs?: boolean;
+	/** Reports ln p of every chosen token, and of this many of the likeliest at its place. */
+	logProbs?: number;
+	/** The reply is to be one JSON object: only tokens that keep to it are drawn, and it ends where the object does. */
+	json?: boolean;
 	/** Ends the request within one token; it then resolves with what it has. */
 	signal?: AbortSignal;
 	onEvent?: (event: GenerationEvent) => void;
@@ -32,7 +35,8 @@ export interface GenerationRequest {
 export type GenerationEvent =
 	| { type: 'queued'; ahead: number }
 	| { type: 'prefill'; done: number; total: number; reused: number }
-	| { type: 'text'; delta: string };
+	/** `tokens`, where asked for: those since the last event. */
+	| { type: 'text'; delta: string; tokens?: TokenLogProb[] };
 
 export interface GenerationResult {
 	/** Ids of the reply, the ending token left out. */
@@ -47,8 +51,8 @@ export interface GenerationResult {
 	firstTokenMs: number;
 	/** After the first token; 0 for replies of fewer than two tokens. */
 	tokensPerSecond: number;
-	/** ln p of each of `tokens`, where asked for. */
-	logProbs?: number[];
+	/** Of each of `tokens`, where asked for. */
+	logProbs?: TokenLogProb[];
 }
 
 export type Finish = 'stop' | 'length' | 'context' | 'cancelled';
@@ -82,7 +86,10 @@ export class Sequence {
 	readonly #text: IncrementalDetokeniser;
 	readonly #stops: StopStrings;
 	readonly #seen: Set<number>;
-	readonly #logProbs: number[] = [];
+	readonly #json: JsonText | undefined;
+	readonly #logProbs: TokenLogProb[] = [];
+	/** How many of `#logProbs` have been told. */
+	#told = 0;
 	#shown = '';
 	#finish: Finish | undefined;
 	#started = 0;
@@ -107,6 +114,7 @@ export class Sequence {
 		this.#model = model;
 		this.#text = new IncrementalDetokeniser(model.decode);
 		this.#stops = new StopStrings(request.stop ?? []);
+		this.#json = request.json ? new JsonText() : undefined;
 		this.#seen = new Set(request.sampling.repetitionPenalty === 1 ? [] : tokens);
 		this.result = new Promise((resolve, reject) => {
 			this.#resolve = resolve;
@@ -155,26 +163,25 @@ export class Sequence {
 
 	/** What its next draw needs of the logits. */
 	candidateRequest(): CandidateRequest {
-		const { sampling, logProbs = false } = this.request;
+		const { sampling, logProbs } = this.request;
 		return {
-			count: candidatesFor(sampling),
+			count: Math.max(this.#json ? DEFAULT_COUNT : candidatesFor(sampling), logProbs ?? 0),
 			temperature: sampling.temperature,
 			penalty: sampling.repetitionPenalty,
 			seen: this.#seen,
-			logProbs
+			logProbs: logProbs !== undefined
 		};
 	}
 
 	/** Draws a token from the logits of `row`, shows its text, and decides whether the reply ends. */
 	async extend(candidates: Candidates, logits: Logits, row: number): Promise<void> {
-		const { sampling, drawn = 0 } = this.request;
-		const draw = uniform(sampling.seed, drawn + this.reply.length);
-		let chosen = choose(candidates, sampling, draw);
+		const { sampling } = this.request;
+		let chosen = this.#draw(candidates);
 		if (chosen === undefined) {
 			const everything = await logits.last(row);
 			const request = { ...this.candidateRequest(), count: everything.length };
 			candidates = topCandidates(everything, request);
-			chosen = choose(candidates, sampling, draw);
+			chosen = this.#draw(candidates);
 		}
 		if (chosen === undefined) throw new RangeError('no token could be drawn');
 		this.#lastToken = performance.now();
@@ -186,13 +193,58 @@ export class Sequence {
 		this.tokens.push(chosen);
 		this.reply.push(chosen);
 		if (sampling.repetitionPenalty !== 1) this.#seen.add(chosen);
-		if (this.request.logProbs) {
-			const at = candidates.ids.indexOf(chosen);
-			this.#logProbs.push((candidates.rawLogits[at] as number) - candidates.rawLogSumExp);
-		}
-		this.#show(this.#text.push(chosen));
+		if (this.request.logProbs !== undefined)
+			this.#logProbs.push(this.#logProbOf(chosen, candidates, this.request.logProbs));
+		const piece = this.#text.push(chosen);
+		this.#json?.push(piece);
+		this.#show(piece);
+		if (this.#json?.whole) this.#finish ??= 'stop';
 		if (this.reply.length >= this.request.maxNewTokens) this.#finish ??= 'length';
 		else if (this.tokens.length >= this.#model.contextLength) this.#finish ??= 'context';
+	}
+
+	/** @returns undefined where the list is too short to tell */
+	#draw(candidates: Candidates): number | undefined {
+		const { sampling, drawn = 0 } = this.request;
+		const draw = uniform(sampling.seed, drawn + this.reply.length);
+		const fitting = this.#json ? this.#fitting(candidates, this.#json) : candidates;
+		return fitting && choose(fitting, sampling, draw);
+	}
+
+	/**
+	 * Those of the candidates that keep to `json`. The draw is among the first of them, which hold nearly all of what is likely: to ask
+	 * of the whole vocabulary at every place would take longer than the model.
+	 */
+	#fitting(candidates: Candidates, json: JsonText): Candidates | undefined {
+		const places: number[] = [];
+		for (let at = 0; at < candidates.ids.length && places.length < DEFAULT_COUNT; at++) {
+			const id = candidates.ids[at] as number;
+			if (this.#model.endTokens.has(id)) continue;
+			const piece = this.#text.peek(id);
+			if (piece !== '' && json.allows(piece)) places.push(at);
+		}
+		if (places.length === 0) return undefined;
+		const pick = (from: Float32Array) => Float32Array.from(places, (at) => from[at] as number);
+		const { ids, logits, rawLogits } = candidates;
+		return {
+			...candidates,
+			ids: Uint32Array.from(places, (at) => ids[at] as number),
+			logits: pick(logits),
+			rawLogits: pick(rawLogits),
+			complete: true
+		};
+	}
+
+	/** Under the model itself: temperature 1, no penalty. */
+	#logProbOf(chosen: number, { ids, rawLogits, rawLogSumExp }: Candidates, count: number): TokenLogProb {
+		const tell = (at: number) => ({
+			text: this.#model.decode([ids[at] as number]),
+			logProb: (rawLogits[at] as number) - rawLogSumExp
+		});
+		const likeliest = Array.from(ids.keys())
+			.sort((a, b) => (rawLogits[b] as number) - (rawLogits[a] as number))
+			.slice(0, count);
+		return { ...tell(ids.indexOf(chosen)), likeliest: likeliest.map(tell) };
 	}
 
 	complete(): void {
@@ -207,7 +259,7 @@ export class Sequence {
 			reused: this.reused,
 			firstTokenMs: this.reply.length > 0 ? this.#firstToken - this.#started : 0,
 			tokensPerSecond: decoded > 0 && seconds > 0 ? decoded / seconds : 0,
-			...(this.request.logProbs && { logProbs: this.#logProbs })
+			...(this.request.logProbs !== undefined && { logProbs: this.#logProbs })
 		});
 	}
 
@@ -233,8 +285,10 @@ export class Sequence {
 	}
 
 	#emit(delta: string): void {
+		const tokens = this.#logProbs.slice(this.#told);
 		if (delta === '') return;
+		this.#told = this.#logProbs.length;
 		this.#shown += delta;
-		this.request.onEvent?.({ type: 'text', delta });
+		this.request.onEvent?.({ type: 'text', delta, ...(tokens.length > 0 && { tokens }) });
 	}
 }
