@@ -117,6 +117,29 @@ test('the openai client lists models, asks, streams, stops and repeats, as with 
 		expect(finish_reason).toBe('stop');
 	}
 
+	const more = await page.evaluate(async () => {
+		const chat = await openai.chat.completions.create({
+			model: 'bundled:nano',
+			messages: [{ role: 'user', content: 'What is a comet?' }],
+			max_tokens: 12,
+			seed: 1,
+			logprobs: true,
+			top_logprobs: 2,
+			response_format: { type: 'json_object' }
+		});
+		const text = await openai.completions.create({
+			model: 'bundled:nano',
+			prompt: 'A comet is',
+			max_tokens: 6
+		});
+		return { chat: chat.choices[0], text: text.choices[0]?.text, usage: text.usage };
+	});
+	expect(more.chat?.message.content).toMatch(/^\s*\{/);
+	expect(more.chat?.logprobs?.content).toHaveLength(12);
+	expect(more.chat?.logprobs?.content?.[3]?.top_logprobs).toHaveLength(2);
+	expect(more.text).toMatch(/\w/);
+	expect(more.usage).toMatchObject({ completion_tokens: 6 });
+
 	const errors = await page.evaluate(async () => {
 		const messages = [{ role: 'user' as const, content: 'Hello' }];
 		const failure = (work: Promise<unknown>) =>
@@ -129,7 +152,7 @@ test('the openai client lists models, asks, streams, stops and repeats, as with 
 			);
 		return [
 			await failure(openai.chat.completions.create({ model: 'gpt-9', messages })),
-			await failure(openai.chat.completions.create({ model: 'Anatomy', messages, logprobs: true })),
+			await failure(openai.chat.completions.create({ model: 'Anatomy', messages, frequency_penalty: 1 })),
 			await failure(openai.embeddings.create({ model: 'Anatomy', input: 'x' }))
 		];
 	});

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { OpenLedgerError } from '#workers/errors.ts';
-import type { AdapterEntry, Completion, GenerateRequest, LoadedModel } from '#workers/protocol.ts';
+import type {
+	AdapterEntry,
+	Completion,
+	GenerateRequest,
+	LoadedModel,
+	TokenLogProb
+} from '#workers/protocol.ts';
 import { answer, type ApiEngine } from './answer.ts';
 
 /** Says the words of its script, and remembers what it was asked. */
@@ -46,8 +52,11 @@ class ScriptedEngine implements ApiEngine {
 		if (this.failure) throw this.failure;
 		let text = '';
 		let finish: Completion['finish'] = 'stop';
-		for (const delta of this.script) {
-			onEvent({ type: 'text', delta });
+		const logProbs: TokenLogProb[] = [];
+		for (const [i, delta] of this.script.entries()) {
+			const likeliest = [{ text: delta, logProb: -i }].slice(0, request.logProbs);
+			logProbs.push({ text: delta, logProb: -i, likeliest });
+			onEvent({ type: 'text', delta, ...(request.logProbs !== undefined && { tokens: logProbs.slice(i) }) });
 			text += delta;
 			if (!this.endless) continue;
 			await new Promise<void>((resolve) => this.#stops.set(request.id, resolve));
@@ -64,7 +73,8 @@ class ScriptedEngine implements ApiEngine {
 			tokens: { prompt: 7, reused: 2, completion: 3 },
 			firstTokenMs: 1,
 			tokensPerSecond: 100,
-			seed: request.sampling.seed ?? 5
+			seed: request.sampling.seed ?? 5,
+			...(request.logProbs !== undefined && { logProbs })
 		};
 	}
 
@@ -89,13 +99,13 @@ async function call(engine: ApiEngine, path: string, body?: unknown, signal = ne
 	return { status, type, text };
 }
 
-async function complete(engine: ApiEngine, body: object) {
-	const { status, text } = await call(engine, 'v1/chat/completions', body);
-	return { status, json: JSON.parse(text) as Record<string, never> };
+async function complete(engine: ApiEngine, body: object, path = 'v1/chat/completions') {
+	const { status, text } = await call(engine, path, body);
+	return { status, json: JSON.parse(text) as Record<string, unknown> };
 }
 
-async function events(engine: ApiEngine, body: object) {
-	const { text } = await call(engine, 'v1/chat/completions', { ...body, stream: true });
+async function events(engine: ApiEngine, body: object, path = 'v1/chat/completions') {
+	const { text } = await call(engine, path, { ...body, stream: true });
 	return text
 		.split('\n\n')
 		.filter(Boolean)
@@ -168,6 +178,75 @@ test('several replies to one question differ by seed, and their tokens add up', 
 	expect(json.usage).toMatchObject({ prompt_tokens: 7, completion_tokens: 9, total_tokens: 16 });
 });
 
+test('probabilities stand beside the text, whole and streamed alike', async () => {
+	const asked = { ...hello, logprobs: true, top_logprobs: 1 };
+	const { json } = await complete(new ScriptedEngine(), asked);
+	const heart = { token: 'heart ', logprob: -1, bytes: [...new TextEncoder().encode('heart ')] };
+	const [choice] = json.choices as { logprobs: { content: unknown[] } }[];
+	expect(choice?.logprobs.content).toHaveLength(3);
+	expect(choice?.logprobs.content[1]).toEqual({ ...heart, top_logprobs: [heart] });
+	const all = (await events(new ScriptedEngine(), asked)).slice(0, -1);
+	const chunks = all.map((text) => JSON.parse(text) as { choices: [{ logprobs: { content: unknown[] } }] });
+	expect(chunks.flatMap(({ choices: [{ logprobs }] }) => logprobs.content)).toEqual(choice?.logprobs.content);
+	const plain = await complete(new ScriptedEngine(), hello);
+	expect(plain.json.choices).toMatchObject([{ logprobs: null }]);
+});
+
+test('JSON is asked of the engine', async () => {
+	const engine = new ScriptedEngine();
+	await complete(engine, { ...hello, response_format: { type: 'json_object' } });
+	await complete(engine, { ...hello, response_format: { type: 'text' } });
+	expect(engine.asked.map(({ json }) => json)).toEqual([true, false]);
+});
+
+describe('text is gone on with, without a template', () => {
+	const path = 'v1/completions';
+	const asked = { model: 'bundled:nano', prompt: ['The heart', 'The lung'], n: 2, seed: 4, max_tokens: 9 };
+
+	test('every prompt as often as asked; its tokens count once', async () => {
+		const engine = new ScriptedEngine();
+		const { json } = await complete(engine, { ...asked, logprobs: 1 }, path);
+		expect(engine.asked.map(({ prompt, sampling }) => [prompt, sampling.seed])).toEqual([
+			['The heart', 4],
+			['The heart', 5],
+			['The lung', 6],
+			['The lung', 7]
+		]);
+		expect(json).toMatchObject({
+			object: 'text_completion',
+			usage: { prompt_tokens: 14, completion_tokens: 12 }
+		});
+		expect((json.choices as object[])[3]).toMatchObject({
+			index: 3,
+			text: 'The heart pumps.',
+			finish_reason: 'stop',
+			logprobs: { tokens: ['The ', 'heart ', 'pumps.'], token_logprobs: [0, -1, -2] }
+		});
+	});
+
+	test('streamed', async () => {
+		const all = await events(new ScriptedEngine(), { ...asked, prompt: 'The heart', n: 1 }, path);
+		expect(all.pop()).toBe('[DONE]');
+		const choices = all.map(
+			(text) => (JSON.parse(text) as { choices: [{ text: string; finish_reason: string }] }).choices[0]
+		);
+		expect(choices.map(({ text }) => text).join('')).toBe('The heart pumps.');
+		expect(choices.map(({ finish_reason }) => finish_reason)).toEqual([null, null, null, 'stop']);
+	});
+
+	test.each([
+		['no prompt', { prompt: undefined }, 'prompt'],
+		['an empty one', { prompt: ['a', ''] }, 'prompt'],
+		['token ids', { prompt: [[1, 2]] }, 'prompt'],
+		['its echo', { echo: true }, 'echo'],
+		['more replies than there may be', { n: 9 }, 'n']
+	])('%s is refused', async (_, change, param) => {
+		const { status, json } = await complete(new ScriptedEngine(), { ...asked, ...change }, path);
+		expect(status).toBe(400);
+		expect((json.error as { param: string }).param).toBe(param);
+	});
+});
+
 test('a caller who goes stops every reply', async () => {
 	const engine = new ScriptedEngine();
 	engine.endless = true;
@@ -197,8 +276,9 @@ describe('refusals have OpenAI’s shape and say what to do', () => {
 		['too hot', { ...hello, temperature: 3 }, 400, 'temperature'],
 		['half a reply', { ...hello, n: 1.5 }, 400, 'n'],
 		['tools', { ...hello, tools: [{ type: 'function' }] }, 400, 'tools'],
-		['probabilities', { ...hello, logprobs: true }, 400, 'logprobs'],
-		['JSON mode', { ...hello, response_format: { type: 'json_object' } }, 400, 'response_format'],
+		['too many alternatives', { ...hello, logprobs: true, top_logprobs: 21 }, 400, 'top_logprobs'],
+		['alternatives to nothing', { ...hello, top_logprobs: 2 }, 400, 'top_logprobs'],
+		['a schema', { ...hello, response_format: { type: 'json_schema' } }, 400, 'response_format'],
 		['five stops', { ...hello, stop: ['a', 'b', 'c', 'd', 'e'] }, 400, 'stop']
 	];
 	test.each(bad)('%s', async (_, body, status, param) => {

@@ -5,9 +5,12 @@ import type {
 	GenerateRequest,
 	LoadedModel
 } from '#workers/protocol.ts';
-import { readChatCall, type ChatCall } from './chat-request.ts';
+import type { Ask, Call } from './call.ts';
+import { readChatCall } from './chat-request.ts';
 import { ApiError, asApiError } from './error.ts';
 import { findServed, servedModels, type ServedModel } from './models.ts';
+import { chatShape, textShape, type Shape } from './shapes.ts';
+import { readTextCall } from './text-request.ts';
 
 /** What answers: the engine, wherever it runs. */
 export interface ApiEngine {
@@ -31,17 +34,15 @@ export interface ApiResponse {
 	body: AsyncIterable<string>;
 }
 
-/** OpenAI's `finish_reason` for each way a reply can end. */
-const reasons: Record<Completion['finish'], 'stop' | 'length'> = {
-	stop: 'stop',
-	length: 'length',
-	context: 'length',
-	cancelled: 'stop'
+/** The calls for replies: how they are read, and how their answers are written. */
+const kinds: Record<string, { read: (body: unknown) => Call; shape: Shape }> = {
+	'chat/completions': { read: readChatCall, shape: chatShape },
+	completions: { read: readTextCall, shape: textShape }
 };
 
 /**
- * Answers one call of the OpenAI API (platform.openai.com/docs/api-reference): `GET /v1/models`, `GET /v1/models/ID` and
- * `POST /v1/chat/completions`. Never throws: a failure is an answer in OpenAI's shape.
+ * Answers one call of the OpenAI API (platform.openai.com/docs/api-reference): `GET /v1/models`, `GET /v1/models/ID`,
+ * `POST /v1/chat/completions` and `POST /v1/completions`. Never throws: a failure is an answer in OpenAI's shape.
  * @param signal the caller has gone; replies under way stop within a token
  */
 export async function answer(
@@ -62,22 +63,25 @@ export function refuse(error: ApiError): ApiResponse {
 }
 
 async function route(engine: ApiEngine, { method, path, body }: ApiRequest, signal: AbortSignal) {
-	const [, resource = '', rest] = /^v1\/(models|chat\/completions)(?:\/(.+))?$/.exec(path) ?? [];
-	const wanted = resource === 'models' ? 'GET' : 'POST';
-	if (!resource || (resource !== 'models' && rest !== undefined))
-		throw new ApiError(404, `There is no '/${path}' here, only /v1/models and /v1/chat/completions.`, {
-			code: 'unknown_url'
-		});
+	const [, resource = '', id] = /^v1\/(models(?=$|\/)|(?:chat\/)?completions$)(?:\/(.+))?$/.exec(path) ?? [];
+	if (!resource)
+		throw new ApiError(
+			404,
+			`There is no '/${path}' here, only /v1/models, /v1/chat/completions and /v1/completions.`,
+			{ code: 'unknown_url' }
+		);
+	const kind = kinds[resource];
+	const wanted = kind ? 'POST' : 'GET';
 	if (method !== wanted) throw new ApiError(405, `/${path} is asked with ${wanted}, not ${method}.`);
-	if (resource === 'models') {
-		const models = (await served(engine)).map(describe);
-		if (rest === undefined) return json({ object: 'list', data: models });
-		return json(describe(findServed(await served(engine), decodeURIComponent(rest))));
+	if (!kind) {
+		const models = await served(engine);
+		if (id !== undefined) return json(describe(findServed(models, decodeURIComponent(id))));
+		return json({ object: 'list', data: models.map(describe) });
 	}
-	const call = readChatCall(parse(body));
+	const call = kind.read(parse(body));
 	const model = findServed(await served(engine), call.model);
-	const chat = new Chat(engine, call, model, signal);
-	return call.stream ? chat.stream() : chat.whole();
+	const replies = new Replies(engine, call, kind.shape, model, signal);
+	return call.stream ? replies.stream() : replies.whole();
 }
 
 async function served(engine: ApiEngine): Promise<ServedModel[]> {
@@ -93,35 +97,33 @@ function describe({ id, ownedBy }: ServedModel) {
 	return { id, object: 'model', created: 0, owned_by: ownedBy };
 }
 
-/** One chat completion: as many replies as were asked for, side by side. */
-class Chat {
+/** The answer to one call: as many replies as were asked for, side by side. */
+class Replies {
 	readonly #engine: ApiEngine;
-	readonly #call: ChatCall;
+	readonly #call: Call;
+	readonly #shape: Shape;
 	readonly #model: ServedModel;
 	readonly #signal: AbortSignal;
-	readonly #id = `chatcmpl-${crypto.randomUUID().replaceAll('-', '')}`;
+	readonly #id: string;
 	readonly #failed = new AbortController();
 	readonly #created = Math.floor(Date.now() / 1000);
 
-	constructor(engine: ApiEngine, call: ChatCall, model: ServedModel, signal: AbortSignal) {
+	constructor(engine: ApiEngine, call: Call, shape: Shape, model: ServedModel, signal: AbortSignal) {
 		this.#engine = engine;
 		this.#call = call;
+		this.#shape = shape;
 		this.#model = model;
 		this.#signal = signal;
+		this.#id = `${shape.prefix}${crypto.randomUUID().replaceAll('-', '')}`;
 	}
 
 	async whole(): Promise<ApiResponse> {
-		const replies = await Promise.all(this.#indices().map((index) => this.#reply(index, () => undefined)));
-		const choices = replies.map(({ text, finish }, index) => ({
-			index,
-			message: { role: 'assistant', content: text, refusal: null },
-			logprobs: null,
-			finish_reason: reasons[finish]
-		}));
+		const { asks } = this.#call;
+		const replies = await Promise.all(asks.map((ask, index) => this.#reply(ask, index, () => undefined)));
 		return json({
-			...this.#head('chat.completion'),
-			choices,
-			usage: usage(replies),
+			...this.#head(this.#shape.object),
+			choices: replies.map((reply, index) => this.#shape.choice(index, reply)),
+			usage: this.#usage(replies),
 			...this.#about(replies)
 		});
 	}
@@ -132,25 +134,27 @@ class Chat {
 		const begun = Promise.withResolvers<void>();
 		const send = (choices: object[], more: object = {}) => {
 			const usageLater = this.#call.includeUsage ? { usage: null } : {};
-			lines.push({ ...this.#head('chat.completion.chunk'), choices, ...usageLater, ...more });
+			lines.push({ ...this.#head(this.#shape.chunk), choices, ...usageLater, ...more });
 			begun.resolve();
 		};
-		const chunk = (index: number, delta: object, finish: string | null = null) =>
-			send([{ index, delta, logprobs: null, finish_reason: finish }]);
-		const replies = this.#indices().map(async (index) => {
+		const replies = this.#call.asks.map(async (ask, index) => {
 			let first = true;
-			const completion = await this.#reply(index, (event) => {
+			let told = 0;
+			const reply = await this.#reply(ask, index, (event) => {
 				if (event.type !== 'text') return;
-				chunk(index, { ...(first && { role: 'assistant' }), content: event.delta });
+				const tokens = ask.logProbs === undefined ? undefined : (event.tokens ?? []);
+				send([this.#shape.piece(index, event.delta, tokens, first)]);
+				told += tokens?.length ?? 0;
 				first = false;
 			});
-			if (first) chunk(index, { role: 'assistant', content: '' });
-			chunk(index, {}, reasons[completion.finish]);
-			return completion;
+			if (first) send([this.#shape.piece(index, '', reply.logProbs && [], first)]);
+			send([this.#shape.end(index, reply, reply.logProbs?.slice(told))]);
+			return reply;
 		});
 		const all = Promise.all(replies).then(
 			(completions) => {
-				if (this.#call.includeUsage) send([], { usage: usage(completions), ...this.#about(completions) });
+				if (this.#call.includeUsage)
+					send([], { usage: this.#usage(completions), ...this.#about(completions) });
 				lines.end('[DONE]');
 			},
 			(thrown: unknown) => {
@@ -163,31 +167,17 @@ class Chat {
 		return { status: 200, type: 'text/event-stream', body: lines };
 	}
 
-	#indices(): number[] {
-		return Array.from({ length: this.#call.n }, (_, index) => index);
-	}
-
-	async #reply(index: number, onEvent: (event: GenerateEvent) => void): Promise<Completion> {
-		const { generate } = this.#call;
+	async #reply(ask: Ask, index: number, onEvent: (event: GenerateEvent) => void): Promise<Completion> {
 		const id = `${this.#id}-${index}`;
-		const { seed } = generate.sampling;
 		const stop = () => void this.#engine.cancel(id).catch(() => undefined);
 		const signal = AbortSignal.any([this.#signal, this.#failed.signal]);
 		signal.throwIfAborted();
 		signal.addEventListener('abort', stop, { once: true });
 		try {
-			return await this.#engine.generate(
-				{
-					...generate,
-					id,
-					// Calls that go on with a conversation find its cache by what it began with.
-					conversation: `openai-${index}`,
-					adapters: this.#model.adapters,
-					// Several replies to one question are to differ, and to be the same again with the same seed.
-					sampling: { ...generate.sampling, ...(seed !== undefined && { seed: (seed + index) >>> 0 }) }
-				},
-				onEvent
-			);
+			// Calls that go on with a conversation find its cache by what it began with.
+			const conversation = `openai-${index}`;
+			const { adapters } = this.#model;
+			return await this.#engine.generate({ ...ask, id, conversation, adapters }, onEvent);
 		} catch (thrown) {
 			// Nobody is told of the others any more.
 			this.#failed.abort();
@@ -207,18 +197,21 @@ class Chat {
 		const [first] = replies;
 		return { openledger: { base: first?.model, adapters, provider: first?.provider, seed: first?.seed } };
 	}
-}
 
-/** Prompt tokens count once, as OpenAI counts them for several replies. */
-function usage(replies: readonly Completion[]) {
-	const prompt = replies[0]?.tokens.prompt ?? 0;
-	const completion = replies.reduce((sum, { tokens }) => sum + tokens.completion, 0);
-	return {
-		prompt_tokens: prompt,
-		completion_tokens: completion,
-		total_tokens: prompt + completion,
-		prompt_tokens_details: { cached_tokens: replies[0]?.tokens.reused ?? 0 }
-	};
+	/** The tokens of a prompt count once, as OpenAI counts them for several replies to it. */
+	#usage(replies: readonly Completion[]) {
+		const { n } = this.#call;
+		const sum = (count: (reply: Completion, index: number) => number) =>
+			replies.reduce((total, reply, index) => total + count(reply, index), 0);
+		const prompt = sum(({ tokens }, index) => (index % n === 0 ? tokens.prompt : 0));
+		const completion = sum(({ tokens }) => tokens.completion);
+		return {
+			prompt_tokens: prompt,
+			completion_tokens: completion,
+			total_tokens: prompt + completion,
+			prompt_tokens_details: { cached_tokens: replies[0]?.tokens.reused ?? 0 }
+		};
+	}
 }
 
 /** Server-sent events (html.spec.whatwg.org/multipage/server-sent-events.html) that are read while they are written. */
