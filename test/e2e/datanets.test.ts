@@ -98,6 +98,7 @@ test('a removed row comes back with undo, and goes again with redo, by keyboard'
 	await person.import();
 	await person.tab('Rows');
 	const grid = person.page.getByRole('grid');
+	await person.row('two').waitFor();
 	await grid.focus();
 	await person.page.keyboard.press('ArrowDown');
 	await person.page.keyboard.press('Space');

@@ -88,12 +88,18 @@ test('the openai client lists models, asks, streams, stops and repeats, as with 
 			messages: [{ role: 'user', content: 'What is the heart?' }],
 			max_tokens: 24,
 			temperature: 0,
-			stream_options: { include_usage: true }
+			stream_options: { include_usage: true },
+			...{ attribution: true }
 		});
+		let openledger: unknown;
+		stream.on('chunk', (chunk) => ((openledger as unknown) = (chunk as { openledger?: unknown }).openledger));
 		let deltas = 0;
 		for await (const { choices } of stream) if (choices[0]?.delta.content) deltas++;
 		const { model, usage, choices } = await stream.finalChatCompletion();
-		return { deltas, model, usage, text: choices[0]?.message.content };
+		return { deltas, model, usage, text: choices[0]?.message.content, openledger };
+	});
+	expect(streamed.openledger).toMatchObject({
+		attribution: [{ receipt: expect.stringMatching(/^0x/) as string, unmeasured: null }]
 	});
 	expect(streamed.deltas).toBeGreaterThan(3);
 	expect(streamed.model).toBe('bundled:nano+Anatomy');

@@ -7,7 +7,7 @@ import type {
 	LoadedModel,
 	TokenLogProb
 } from '#workers/protocol.ts';
-import { answer, type ApiEngine } from './answer.ts';
+import { answer, type ApiEngine, type ReplyAttribution } from './answer.ts';
 
 /** Says the words of its script, and remembers what it was asked. */
 class ScriptedEngine implements ApiEngine {
@@ -76,6 +76,12 @@ class ScriptedEngine implements ApiEngine {
 			seed: request.sampling.seed ?? 5,
 			...(request.logProbs !== undefined && { logProbs })
 		};
+	}
+
+	attribution(id: string): Promise<ReplyAttribution | undefined> {
+		const people = [{ name: 'Ada', address: null, share: 0.5 }];
+		const shares = { base: 0.4, contributors: 0.5, unattributed: 0.1, unmeasured: null };
+		return Promise.resolve({ receipt: `receipt of ${id}`, ...shares, people, rows: [] });
 	}
 
 	cancel(id: string) {
@@ -190,6 +196,28 @@ test('probabilities stand beside the text, whole and streamed alike', async () =
 	expect(chunks.flatMap(({ choices: [{ logprobs }] }) => logprobs.content)).toEqual(choice?.logprobs.content);
 	const plain = await complete(new ScriptedEngine(), hello);
 	expect(plain.json.choices).toMatchObject([{ logprobs: null }]);
+});
+
+test('a reply carries its receipt and whose knowledge is in it, where that is asked for', async () => {
+	const engine = new ScriptedEngine();
+	const asked = { ...hello, model: 'Anatomy', n: 2, attribution: true };
+	const { json } = await complete(engine, asked);
+	const { attribution } = json.openledger as { attribution: ReplyAttribution[] };
+	expect(attribution.map(({ receipt }) => receipt)).toEqual(engine.asked.map(({ id }) => `receipt of ${id}`));
+	expect(attribution[0]?.people).toEqual([{ name: 'Ada', address: null, share: 0.5 }]);
+	const chunks = (await events(new ScriptedEngine(), { ...asked, n: 1 })).slice(0, -1);
+	expect(JSON.parse(chunks.at(-1) ?? '')).toMatchObject({
+		choices: [],
+		openledger: { attribution: [{ contributors: 0.5 }] }
+	});
+	const { json: plain } = await complete(engine, hello);
+	expect(plain.openledger).not.toHaveProperty('attribution');
+});
+
+test('a price that is not paid is a refusal', async () => {
+	const engine = new ScriptedEngine();
+	engine.failure = new OpenLedgerError('ledger/deposit-needed', 'Used up.', { remedy: 'Deposit.' });
+	expect(await complete(engine, hello)).toMatchObject({ status: 402 });
 });
 
 test('JSON is asked of the engine', async () => {

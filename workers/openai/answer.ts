@@ -18,6 +18,22 @@ export interface ApiEngine {
 	adapters(): Promise<AdapterEntry[]>;
 	generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<Completion>;
 	cancel(id: string): Promise<void>;
+	/** Settles when the reply with this id has been measured; with undefined where nobody is to be thanked: the base wrote it alone. */
+	attribution(id: string): Promise<ReplyAttribution | undefined>;
+}
+
+/** Whose knowledge is in a reply. Shares are of the whole reply and add up to 1, but for rounding. */
+export interface ReplyAttribution {
+	/** Id of its receipt. */
+	receipt: string;
+	base: number;
+	contributors: number;
+	unattributed: number;
+	/** Why nothing was measured; null where it was. */
+	unmeasured: string | null;
+	people: { name: string | null; address: string | null; share: number }[];
+	/** Rows of Datanets, the greatest share first. */
+	rows: { id: string; text: string | null; licence: string | null; share: number }[];
 }
 
 export interface ApiRequest {
@@ -124,7 +140,7 @@ class Replies {
 			...this.#head(this.#shape.object),
 			choices: replies.map((reply, index) => this.#shape.choice(index, reply)),
 			usage: this.#usage(replies),
-			...this.#about(replies)
+			...(await this.#about(replies))
 		});
 	}
 
@@ -151,24 +167,25 @@ class Replies {
 			send([this.#shape.end(index, reply, reply.logProbs?.slice(told))]);
 			return reply;
 		});
-		const all = Promise.all(replies).then(
-			(completions) => {
-				if (this.#call.includeUsage)
-					send([], { usage: this.#usage(completions), ...this.#about(completions) });
-				lines.end('[DONE]');
-			},
-			(thrown: unknown) => {
+		const finish = async (completions: Completion[]) => {
+			const { includeUsage, attribution } = this.#call;
+			const usage = includeUsage ? { usage: this.#usage(completions) } : {};
+			if (includeUsage || attribution) send([], { ...usage, ...(await this.#about(completions)) });
+			lines.end('[DONE]');
+		};
+		const all = Promise.all(replies)
+			.then(finish)
+			.catch((thrown: unknown) => {
 				begun.reject(thrown);
 				lines.push(asApiError(thrown).body);
 				lines.end();
-			}
-		);
+			});
 		await Promise.race([begun.promise, all.then(() => begun.promise)]);
 		return { status: 200, type: 'text/event-stream', body: lines };
 	}
 
 	async #reply(ask: Ask, index: number, onEvent: (event: GenerateEvent) => void): Promise<Completion> {
-		const id = `${this.#id}-${index}`;
+		const id = this.#idOf(index);
 		const stop = () => void this.#engine.cancel(id).catch(() => undefined);
 		const signal = AbortSignal.any([this.#signal, this.#failed.signal]);
 		signal.throwIfAborted();
@@ -192,10 +209,21 @@ class Replies {
 	}
 
 	/** What OpenAI has no field for. */
-	#about(replies: readonly Completion[]) {
+	async #about(replies: readonly Completion[]) {
 		const adapters = this.#model.adapters.map(({ id }) => id);
 		const [first] = replies;
-		return { openledger: { base: first?.model, adapters, provider: first?.provider, seed: first?.seed } };
+		const about = { base: first?.model, adapters, provider: first?.provider, seed: first?.seed };
+		if (!this.#call.attribution) return { openledger: about };
+		const gone = new Promise<never>((_, reject) =>
+			this.#signal.addEventListener('abort', () => reject(this.#signal.reason), { once: true })
+		);
+		const measured = replies.map((_, index) => this.#engine.attribution(this.#idOf(index)));
+		const all = await Promise.race([Promise.all(measured), gone]);
+		return { openledger: { ...about, attribution: all.map((one) => one ?? null) } };
+	}
+
+	#idOf(index: number): string {
+		return `${this.#id}-${index}`;
 	}
 
 	/** The tokens of a prompt count once, as OpenAI counts them for several replies to it. */

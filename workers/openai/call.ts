@@ -16,6 +16,8 @@ export interface Call {
 	n: number;
 	stream: boolean;
 	includeUsage: boolean;
+	/** Each reply's attribution is waited for. */
+	attribution: boolean;
 }
 
 /** Most replies to one call, most stop strings, and most alternatives to a token: OpenAI's own limits where it has one. */
@@ -88,7 +90,8 @@ export class Fields {
 	}
 
 	/**
-	 * The call for `n` replies to each of `asked`. `top_k`, `min_p` and `repetition_penalty` are taken as other local servers take them.
+	 * The call for `n` replies to each of `asked`. `top_k`, `min_p` and `repetition_penalty` are taken as other local servers take them;
+	 * `attribution` is our own.
 	 * @param newTokens the field that says how many tokens a reply may have, and what holds without it
 	 */
 	call(asked: Pick<Ask, 'messages' | 'prompt' | 'logProbs' | 'json'>[], newTokens: [string, number]): Call {
@@ -115,7 +118,14 @@ export class Fields {
 				stop
 			}));
 		const includeUsage = field(this.get('stream_options'), 'include_usage') === true;
-		return { model, asks, n, stream: this.flag('stream'), includeUsage };
+		return {
+			model,
+			asks,
+			n,
+			stream: this.flag('stream'),
+			includeUsage,
+			attribution: this.flag('attribution')
+		};
 	}
 }
 

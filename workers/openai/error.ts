@@ -30,7 +30,9 @@ export class ApiError extends Error {
 const statuses: Partial<Record<ErrorCode, number>> = {
 	'prompt/too-long': 400,
 	'adapter/wrong-base': 400,
-	'engine/not-loaded': 503
+	'engine/not-loaded': 503,
+	'ledger/deposit-needed': 402,
+	'ledger/limit': 402
 };
 
 /** Whatever was thrown, as a refusal that says what to do. */

@@ -1,6 +1,11 @@
 import { proxy } from '#workers/comlink.ts';
-import { answer, type ApiEngine, type ApiRequest } from '#workers/openai/answer.ts';
+import { answer, type ApiEngine, type ApiRequest, type ReplyAttribution } from '#workers/openai/answer.ts';
 import { apiLock, callForTab, hangUp, here, type ApiReply } from '#workers/openai/messages.ts';
+import { WHOLE } from '#workers/attribution/shares.ts';
+import { Account } from '../attribution/account.ts';
+import { measuredRecord } from '../attribution/db.ts';
+import { measurer } from '../attribution/measurer.ts';
+import type { AttributionRecord } from '../attribution/records.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
 
 /**
@@ -44,7 +49,48 @@ function apiEngine(engine: Engine): ApiEngine {
 	return {
 		loaded: () => engine.models.ready(),
 		adapters: () => engine.call((api) => api.adapters()),
-		generate: (request, onEvent) => engine.call((api) => api.generate(request, proxy(onEvent))),
-		cancel: (id) => engine.call((api) => api.cancel(id))
+		async generate(request, onEvent) {
+			// As in chat: what is being measured waits, and adapters with a price are paid.
+			const release = measurer.hold();
+			try {
+				const { id, adapters } = request;
+				const named = adapters.map((used) => ({
+					...used,
+					name: engine.adapters.find(used.id)?.name ?? used.id
+				}));
+				const account = await Account.open(engine, { id, conversation: '', adapters: named }, request);
+				if (account.refusal) throw account.refusal;
+				const completion = await engine.call((api) => api.generate(request, proxy(onEvent)));
+				await account.keep(completion);
+				return completion;
+			} finally {
+				release();
+			}
+		},
+		cancel: (id) => engine.call((api) => api.cancel(id)),
+		attribution: async (id) => describe(await measuredRecord(id))
+	};
+}
+
+function describe(record: AttributionRecord | undefined): ReplyAttribution | undefined {
+	if (!record?.receipt || !record.parts) return undefined;
+	const { receipt, parts, contributors, rows } = record;
+	return {
+		receipt: receipt.id,
+		base: parts.base / WHOLE,
+		contributors: parts.contributors / WHOLE,
+		unattributed: parts.unattributed / WHOLE,
+		unmeasured: receipt.unmeasured,
+		people: contributors.map(({ name = null, address = null, share }) => ({
+			name,
+			address,
+			share: share / WHOLE
+		})),
+		rows: rows.map(({ contribution, text = null, licence = null, share }) => ({
+			id: contribution,
+			text,
+			licence,
+			share: share / WHOLE
+		}))
 	};
 }

@@ -1,4 +1,4 @@
-import Dexie, { type EntityTable } from 'dexie';
+import Dexie, { liveQuery, type EntityTable } from 'dexie';
 import type { Hex } from '#workers/datanets/hash.ts';
 import type { AttributionRecord } from './records.ts';
 
@@ -24,6 +24,22 @@ export async function updateRecord(id: string, changes: Partial<AttributionRecor
 /** A reply's record; undefined where no adapter wrote it. Read it in a `Live` query to see it grow. */
 export function attributionOf(reply: string): Promise<AttributionRecord | undefined> {
 	return db.attributions.get(reply);
+}
+
+/** A reply's record as soon as it is measured; undefined where no adapter wrote it. */
+export async function measuredRecord(reply: string): Promise<AttributionRecord | undefined> {
+	const ended = (record: AttributionRecord | undefined) =>
+		!record || record.state === 'measured' || record.state === 'unmeasured';
+	return new Promise((resolve, reject) => {
+		const seen = liveQuery(() => attributionOf(reply)).subscribe({
+			next: (record) => {
+				if (!ended(record)) return;
+				queueMicrotask(() => seen.unsubscribe());
+				resolve(record);
+			},
+			error: reject
+		});
+	});
 }
 
 /** Replies that a row influenced, the newest first. */

@@ -18,6 +18,7 @@ export type * from '#workers/attribution/api.ts';
 export interface AttributionRecord {
 	/** Id of the chat message. */
 	id: string;
+	/** Empty where a program asked for it. */
 	conversation: string;
 	/** Who wrote it: ids in the library and the model's name as they were then. */
 	adapter: { id: string; name: string; files: { config: string; weights: string } };

@@ -2,6 +2,7 @@ import { createContext } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import type { GenerateRequest } from '#workers/protocol.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
+import { Account } from '../attribution/account.ts';
 import { measurer } from '../attribution/measurer.ts';
 import { Generation } from '../engine/generation.svelte.ts';
 import { announcer } from '../ui/announcer.svelte.ts';
@@ -38,29 +39,15 @@ export class Replies {
 					saved = generation.text;
 					void updateReply(reply.id, { text: saved });
 				}, saveEvery);
-				// Adapters may have a price: the ledger says whether a reply may be written, and keeps its receipt.
-				const files = request.adapters.flatMap(({ id, weight }) => {
-					const entry = this.#engine.adapters.find(id);
-					return entry ? [{ weight, files: entry.files }] : [];
-				});
-				const ledger = files.length > 0 ? await import('../ledger/replies.ts') : undefined;
-				const refusal = await ledger?.whyNot(files, request.maxNewTokens);
+				const account = await Account.open(this.#engine, reply, request);
 				try {
-					if (refusal) generation.refuse(refusal);
+					if (account.refusal) generation.refuse(account.refusal);
 					else await generation.run();
 				} finally {
 					clearInterval(timer);
 				}
 				// The receipt first: a reply that counts as written must not lack it when the tab ends now.
-				const base = this.#engine.models.loaded?.sha256;
-				const { completion } = generation;
-				if (ledger && completion && base) {
-					const { id, conversation, adapters } = reply;
-					const adapter = adapters.map(({ name }) => name).join(' + ');
-					const shown = { id, conversation, adapter, files };
-					const owed = await ledger.keepReceipt(shown, completion, base).catch(() => undefined);
-					await measurer.add({ reply, before: reply.text, completion, base, files, owed });
-				}
+				if (generation.completion) await account.keep(generation.completion, reply.text);
 				await updateReply(reply.id, outcome(generation));
 				await db.conversations.update(reply.conversation, { updatedAt: Date.now() });
 			});

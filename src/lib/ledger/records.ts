@@ -19,6 +19,7 @@ export interface ReceiptRecord {
 	time: number;
 	/** The chat message it belongs to. */
 	reply: string;
+	/** Empty where a program asked for it. */
 	conversation: string;
 	/** The adapter's name as it was then. */
 	adapter: string;

@@ -123,8 +123,9 @@ async function follow(db: LedgerDb, payer: Payer, id: string): Promise<void> {
 async function bringUpToDate(db: LedgerDb, payer: Payer): Promise<void> {
 	const records = await db.unfinished(payer.chain.id, payer.address);
 	if (records.length === 0) return;
-	const height = await payer.height();
 	const { nonce: next } = await payer.account();
+	// After the number: the block that used it is not above this height.
+	const height = await payer.height();
 	for (const record of records)
 		if (record.nonce < next) await judge(db, payer, record, height);
 		else await waitFor(db, payer, record);

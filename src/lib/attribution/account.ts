@@ -1,0 +1,67 @@
+import type { OpenLedgerError } from '#workers/errors.ts';
+import type { Completion, GenerateRequest } from '#workers/protocol.ts';
+import type { Reply } from '../chat/records.ts';
+import type { Engine } from '../engine/engine.svelte.ts';
+import type { UsedFiles } from '../ledger/replies.ts';
+import { measurer } from './measurer.ts';
+
+type Written = Pick<Reply, 'id' | 'conversation' | 'adapters'>;
+
+/**
+ * What a reply owes, whoever asked for it: the ledger says beforehand whether it may be written, since adapters may have a price, and
+ * keeps its receipt; then it is measured.
+ */
+export class Account {
+	/** Why the reply may not be written. */
+	readonly refusal: OpenLedgerError | undefined;
+	readonly #engine: Engine;
+	readonly #reply: Written;
+	readonly #files: readonly UsedFiles[];
+
+	private constructor(
+		engine: Engine,
+		reply: Written,
+		files: readonly UsedFiles[],
+		refusal: OpenLedgerError | undefined
+	) {
+		this.#engine = engine;
+		this.#reply = reply;
+		this.#files = files;
+		this.refusal = refusal;
+	}
+
+	static async open(
+		engine: Engine,
+		reply: Written,
+		{ adapters, maxNewTokens }: GenerateRequest
+	): Promise<Account> {
+		const known = adapters.every(({ id }) => engine.adapters.find(id));
+		// A list that has not been read yet must not let a reply go unpaid.
+		const entries = known ? engine.adapters.list : await engine.call((api) => api.adapters());
+		const files = adapters.flatMap(({ id, weight }) => {
+			const entry = entries.find((one) => one.id === id);
+			return entry ? [{ weight, files: entry.files }] : [];
+		});
+		const refusal = files.length > 0 ? await (await ledger()).whyNot(files, maxNewTokens) : undefined;
+		return new Account(engine, reply, files, refusal);
+	}
+
+	/**
+	 * Keeps the receipt of the finished reply, and has it measured when it is quiet. Wait for it before the reply counts as written: it
+	 * must not lack its receipt when the tab ends now.
+	 * @param before what stood there before this run, which continues it
+	 */
+	async keep(completion: Completion, before = ''): Promise<void> {
+		const base = this.#engine.models.loaded?.sha256;
+		const [files, reply] = [this.#files, this.#reply];
+		if (files.length === 0 || !base) return;
+		const { id, conversation, adapters } = reply;
+		const adapter = adapters.map(({ name }) => name).join(' + ');
+		const shown = { id, conversation, adapter, files };
+		const owed = await (await ledger()).keepReceipt(shown, completion, base).catch(() => undefined);
+		await measurer.add({ reply, before, completion, base, files, owed });
+	}
+}
+
+/** Only with the first reply of an adapter: the base alone owes nobody. */
+const ledger = () => import('../ledger/replies.ts');
