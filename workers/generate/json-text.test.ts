@@ -77,7 +77,8 @@ test.each([
 	['three hexadecimal digits', '{"a":"\\u12g"}', 10],
 	['an unknown word', '{"a":nil}', 6],
 	['the wrong bracket', '{"a":[1}', 7],
-	['blanks without end', `{${' '.repeat(200)}`, 65]
+	['blanks without end', `{${' '.repeat(200)}`, 33],
+	['a blank before it', ' {}', 0]
 ])('%s', (_, text, at) => expect(reach(text)).toBe(at));
 
 test('asking takes nothing in', () => {

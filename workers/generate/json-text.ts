@@ -1,5 +1,5 @@
 /** Most white space in a row outside strings: models that are held to JSON tend to go on with blanks for ever. */
-const MOST_BLANKS = 64;
+const MOST_BLANKS = 32;
 
 /** What may follow within a value that has begun. */
 const NUMBER: Record<string, [next: RegExp, after: string][]> = {
@@ -32,7 +32,7 @@ const NUMBER: Record<string, [next: RegExp, after: string][]> = {
 const WHOLE_NUMBER = new Set(['zero', 'integer', 'fraction', 'power']);
 
 /**
- * The beginning of one JSON object (RFC 8259), taken in piece by piece: tells of every piece whether it can still become an object.
+ * The beginning of one JSON object (RFC 8259) without white space around it, taken in piece by piece: tells of every piece whether it can still become an object.
  * A character that is not whole yet (U+FFFD) counts as one of a string.
  */
 export class JsonText {
@@ -91,7 +91,8 @@ export class JsonText {
 			if (!WHOLE_NUMBER.has(state)) return false;
 			this.#state = 'next';
 		}
-		if (/[ \t\n\r]/.test(character)) return state !== 'end' && ++this.#blanks <= MOST_BLANKS;
+		if (/[ \t\n\r]/.test(character))
+			return state !== 'object' && state !== 'end' && ++this.#blanks <= MOST_BLANKS;
 		this.#blanks = 0;
 		return this.#between(character);
 	}
