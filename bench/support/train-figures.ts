@@ -38,13 +38,9 @@ export async function againstJax(): Promise<object> {
 	return { vs_jax_js: ratio(jax.jax_ms / jax.ours_ms), jax };
 }
 
-/**
- * Peak of a training step over that of a prompt of as many tokens. Of both it is what onnxruntime holds: glibc would keep freed blocks
- * of up to 32 MB, scattered over several times as much, unless each large block is mapped by itself.
- */
+/** Peak of a training step over that of a prompt of as many tokens, both in the app's own sessions on wasm. */
 export async function memory(): Promise<object> {
-	const mapped = { MALLOC_MMAP_THRESHOLD_: String(2 ** 18) };
-	const inference = child<number>('train-memory.ts', 'inference', mapped);
-	const training = child<number>('train-memory.ts', 'training', mapped);
+	const inference = child<number>('train-memory.ts', 'inference');
+	const training = child<number>('train-memory.ts', 'training');
 	return { memory_over_inference: ratio(training / inference), memory_bytes: { inference, training } };
 }

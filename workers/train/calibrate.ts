@@ -21,12 +21,14 @@ export function memoryLimit(provider: Estimate['provider'], memoryBytes = USUAL_
 	return provider === 'wasm' ? Math.min(WASM_LIMIT, share) : share;
 }
 
-/** Seconds that micro-batches and one validation take, and the memory they took. */
+/** How fast this device is at what a run does. */
 export interface Calibration {
 	/** Padded tokens trained a second. */
 	tokensPerSecond: number;
 	/** Padded tokens validated a second. */
 	validationTokensPerSecond: number;
+	/** Of one sample reply. */
+	replySeconds: number;
 }
 
 /**
@@ -38,7 +40,7 @@ export async function calibrate(
 	{ steps, training, settings }: Prepared,
 	vectors: Vectors,
 	signal?: AbortSignal
-): Promise<Calibration> {
+): Promise<Omit<Calibration, 'replySeconds'>> {
 	const bySize = [...steps.example].sort((a, b) => paddedTokens(b) - paddedTokens(a));
 	const [largest, ...others] = bySize as [MicroBatch, ...MicroBatch[]];
 	const timed = [largest, ...spread(others, TIMED - 1)];

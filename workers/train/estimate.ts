@@ -14,9 +14,6 @@ const RUNTIME_BYTES = 64e6;
 const VECTORS = 8;
 /** onnxruntime's arena grows in steps and keeps what it had: its heap over what is alive (measured, memory.test.ts). */
 const ARENA = 1.1;
-/** Tokens of a sample reply, and what decoding one takes beside training one. */
-const SAMPLE_TOKENS = 48;
-const DECODE_OVER_TRAIN = 6;
 
 /**
  * What a run needs, by arithmetic alone: nothing has been started yet. A run that would not fit is made to compute its layers
@@ -97,17 +94,20 @@ export function estimateOf(
 			if (due) validations++;
 		}
 		const held = validation.reduce((sum, { ids }) => sum + ids.length, 0);
-		const decoded = validations * asked * SAMPLE_TOKENS * DECODE_OVER_TRAIN;
 		return (
 			tokens / speed.tokensPerSecond +
 			(validations * held + (isTaught ? report.tokens : 0)) / speed.validationTokensPerSecond +
-			decoded / speed.tokensPerSecond
+			validations * asked * speed.replySeconds
 		);
 	}
 }
 
-/** `train/too-large` */
-export function tooLarge(bytes: number, limit: number): OpenLedgerError {
+/** @throws OpenLedgerError `train/too-large` */
+export function requireFit({ fits, memoryBytes, memoryLimit: limit }: Estimate): void {
+	if (!fits) throw tooLarge(memoryBytes, limit);
+}
+
+function tooLarge(bytes: number, limit: number): OpenLedgerError {
 	const megabytes = (value: number) => `${Math.round(value / 1e6).toLocaleString('en')} MB`;
 	return new OpenLedgerError(
 		'train/too-large',

@@ -88,6 +88,14 @@ export const RANGES: {
 	patience: { least: 0, most: 1000, integer: true }
 };
 
+/** Settings that came later, as runs behaved before there was a choice. */
+const BEFORE: Partial<Hyperparameters> = { recompute: false, reword: false, distillation: 0 };
+
+/** Settings as an earlier version of the app wrote them down: what it did not know yet is as it was then. Checks nothing. */
+export function migrated(stored: object): Hyperparameters {
+	return { ...BEFORE, ...stored } as Hyperparameters;
+}
+
 /**
  * Checks every setting.
  * @throws OpenLedgerError `train/bad-settings` with the first that is wrong

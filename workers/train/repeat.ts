@@ -1,7 +1,7 @@
 import type { AdapterManifest } from '#workers/adapters/manifest.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { TrainingPlan } from './api.ts';
-import { checkHyperparameters, type Hyperparameters, type Preset } from './hyperparameters.ts';
+import { checkHyperparameters, migrated, type Hyperparameters, type Preset } from './hyperparameters.ts';
 
 /** The part of a plan that a manifest decides. The rest, above all the rows, must be at hand. */
 export type RepeatedPlan = Pick<TrainingPlan, 'preset' | 'seed' | 'provider' | 'repeats'> & {
@@ -23,10 +23,7 @@ export function repeatedPlan(manifest: AdapterManifest): RepeatedPlan {
 	if (!training) throw unclear('which seed it began with');
 	if (rowIds.length !== datanets.reduce((sum, { rows }) => sum + rows, 0))
 		throw unclear('which rows it learnt from');
-	const hyperparameters = {
-		...settings,
-		targetModules: String(targetModules).split(' ')
-	} as unknown as Hyperparameters;
+	const hyperparameters = migrated({ ...settings, targetModules: String(targetModules).split(' ') });
 	try {
 		checkHyperparameters(hyperparameters);
 	} catch (error) {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { boneRows as rows, bonesPlan } from '#test/support/bones.ts';
 import { serve } from '../../.ci/serve.mjs';
 import { parseManifest } from '#workers/adapters/manifest.ts';
@@ -36,6 +36,22 @@ async function train(plan: TrainingPlan, onEvent: (event: TrainEvent) => void = 
 	});
 	return { summary, events };
 }
+/** Takes settings out of what is stored of a run. */
+async function forgetSettings(id: string, names: string[]): Promise<void> {
+	const plan = await folder.openToWrite(`runs/${id}.plan`);
+	const file = JSON.parse(new TextDecoder().decode(plan.read(0, plan.size))) as {
+		hyperparameters: Record<string, unknown>;
+	};
+	for (const name of names) {
+		expect(file.hyperparameters).toHaveProperty(name);
+		delete file.hyperparameters[name];
+	}
+	const bytes = new TextEncoder().encode(JSON.stringify(file));
+	plan.write(0, bytes);
+	plan.truncate(bytes.length);
+	plan.close();
+}
+
 const of = <T extends TrainEvent['type']>(events: TrainEvent[], type: T) =>
 	events.filter((event): event is Extract<TrainEvent, { type: T }> => event.type === type);
 
@@ -158,6 +174,10 @@ describe('a run', () => {
 		await train(other);
 		expect(await service.compare(other.id)).toMatchObject({ same: false, expected });
 
+		const { distillation, reword, ...earlier } = parseManifest(text).hyperparameters;
+		expect([distillation, reword]).not.toContain(undefined);
+		const before = { ...parseManifest(text), hyperparameters: earlier };
+		expect(repeatedPlan(before).hyperparameters).toMatchObject({ distillation: 0, reword: false });
 		const elsewhere = { ...parseManifest(text), hyperparameters: { rank: 8 } };
 		expect(() => repeatedPlan(elsewhere)).toThrow(/does not say all of its settings/);
 		const manifest = parseManifest(text);
@@ -192,6 +212,17 @@ describe('a run', () => {
 			{ sha256: parent?.adapter, name: 'Bones', datanets: [{ name: 'Bones', rows: 20 }] }
 		]);
 		expect(manifest.evaluation?.lossBefore).toBe(summary.baseLoss);
+
+		// As it lies on a device since before these settings were there: it goes on all the same.
+		await forgetSettings(plan.id, ['distillation', 'reword', 'recompute']);
+		const resumed: number[] = [];
+		await service.resume(plan.id, (event) => {
+			if (event.type !== 'step') return;
+			resumed.push(event.step);
+			void service.pause(plan.id);
+		});
+		expect(resumed).toEqual([3]);
+		expect((await service.run(plan.id)).hyperparameters).toMatchObject({ distillation: 0, reword: false });
 	}, 180_000);
 
 	test('is compared with its base side by side', async () => {
@@ -227,6 +258,46 @@ describe('a run', () => {
 		expect(estimate.adapterBytes).toBe(4 * estimate.parameters);
 		await expect(service.run(plan.id)).rejects.toMatchObject({ code: 'train/not-found' });
 	}, 120_000);
+
+	test.each([
+		{
+			what: 'steps, checks and sample replies',
+			prompts: ['What is the femur?', 'What is the skull?'],
+			change: {}
+		},
+		{
+			what: 'larger steps from a teacher, no replies',
+			prompts: [],
+			change: { rank: 16, batchTokens: 512, epochs: 8, targetModules: MODULES }
+		}
+	])(
+		'takes the time that it told, within 30 %: $what',
+		async ({ prompts, change }) => {
+			// Of the processor, in milliseconds: what else runs on this machine counts neither before nor after.
+			const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+				const { user, system } = process.cpuUsage();
+				return (user + system) / 1000;
+			});
+			try {
+				const plan = planFor({ prompts, hyperparameters: { epochs: 5, ...change } });
+				let told = NaN;
+				let began = NaN;
+				await train(plan, (event) => {
+					if (event.type !== 'ready') return;
+					told = event.estimate.seconds;
+					began = performance.now();
+				});
+				const took = (performance.now() - began) / 1000;
+				console.log(`told ${told.toFixed(1)} s, took ${took.toFixed(1)} s`);
+				expect(took).toBeGreaterThan(2);
+				expect(told / took).toBeGreaterThan(0.7);
+				expect(told / took).toBeLessThan(1.3);
+			} finally {
+				clock.mockRestore();
+			}
+		},
+		180_000
+	);
 });
 
 describe('bad input', () => {

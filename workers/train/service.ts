@@ -26,15 +26,17 @@ import type {
 	TrainingPlan,
 	Weights
 } from './api.ts';
-import { estimateOf, fitMemory, tooLarge } from './estimate.ts';
+import { estimateOf, fitMemory } from './estimate.ts';
 import { evaluateRun } from './evaluate/evaluate.ts';
 import { trainOptions } from './learner/graph-options.ts';
-import { prepare, type Prepared, type Rooms } from './prepare.ts';
+import { begin, goOn, survive, type Job } from './job.ts';
+import { prepare, type Rooms } from './prepare.ts';
 import { resultFiles, type TakenWeights } from './result.ts';
 import { runBusy, RunStore } from './runs/run-store.ts';
 import { decodeParameters, decodeState } from './runs/training-state.ts';
+import { summaryOf } from './runs/records.ts';
 import { Session, type TrainingEnvironment } from './session.ts';
-import { work, type Control } from './work.ts';
+import type { Control } from './work.ts';
 
 type Listener<Event> = (event: Event) => void;
 
@@ -75,7 +77,11 @@ export class TrainService implements TrainApi {
 					if (!estimate.fits) return estimate;
 					const session = await Session.open(prepared, this.#environment, onEvent);
 					try {
-						const measured = await session.calibrate(session.freshState(plan.seed).vectors, signal);
+						const measured = await session.calibrate(
+							session.freshState(plan.seed).vectors,
+							plan.prompts,
+							signal
+						);
 						return estimateOf(prepared, predicted, plan.prompts.length, measured);
 					} finally {
 						await session.close();
@@ -89,63 +95,17 @@ export class TrainService implements TrainApi {
 
 	async start(plan: TrainingPlan, onEvent: Listener<TrainEvent>): Promise<RunSummary> {
 		return this.#controlled(plan.id, (control) =>
-			this.#inTurn(onEvent, async () => {
-				const { signal } = control;
-				const prepared = await prepare(plan, await this.#rooms(), { signal, onEvent });
-				try {
-					const predicted = fitMemory(prepared);
-					this.#requireFit(estimateOf(prepared, predicted, plan.prompts.length));
-					const session = await Session.open(prepared, this.#environment, onEvent);
-					try {
-						const state = session.freshState(plan.seed);
-						const measured = await session.calibrate(state.vectors, signal);
-						const estimate = estimateOf(prepared, predicted, plan.prompts.length, measured);
-						this.#requireFit(estimate);
-						onEvent({ type: 'ready', estimate });
-						const runs = await this.#runs();
-						await runs.create({
-							format: 'openledger-run/1',
-							plan,
-							hyperparameters: prepared.settings,
-							provider: prepared.choice.provider,
-							steps: prepared.steps.steps,
-							rows: prepared.dataset.report,
-							base: { name: prepared.open.item.name, sha256: prepared.open.sha256 },
-							started: Date.now()
-						});
-						return summaryOf(await work({ plan, prepared, session, state, runs, control, onEvent }));
-					} finally {
-						await session.close();
-					}
-				} finally {
-					await prepared.open.close();
-				}
-			})
+			this.#inTurn(onEvent, () =>
+				this.#job(plan.id, control, onEvent).then((job) => survive(job, () => begin(plan, job)))
+			)
 		);
 	}
 
 	async resume(id: string, onEvent: Listener<TrainEvent>): Promise<RunSummary> {
 		return this.#controlled(id, (control) =>
-			this.#inTurn(onEvent, async () => {
-				const runs = await this.#runs();
-				const { plan, hyperparameters: settings, provider } = await runs.file(id);
-				const checkpoint = await runs.readCheckpoint(id, 'state');
-				const { signal } = control;
-				const decided = { settings, provider };
-				const prepared = await prepare(plan, await this.#rooms(), { signal, onEvent, decided });
-				try {
-					await this.#requireSameBase(id, prepared);
-					const session = await Session.open(prepared, this.#environment, onEvent);
-					try {
-						const state = checkpoint ? decodeState(checkpoint.bytes) : session.freshState(plan.seed);
-						return summaryOf(await work({ plan, prepared, session, state, runs, control, onEvent }));
-					} finally {
-						await session.close();
-					}
-				} finally {
-					await prepared.open.close();
-				}
-			})
+			this.#inTurn(onEvent, () =>
+				this.#job(id, control, onEvent).then((job) => survive(job, () => goOn(job)))
+			)
 		);
 	}
 
@@ -275,19 +235,6 @@ export class TrainService implements TrainApi {
 		return { plan, prepared, detail, taken };
 	}
 
-	async #requireSameBase(id: string, { open }: Prepared): Promise<void> {
-		const { base } = await (await this.#runs()).file(id);
-		if (base.sha256 === open.sha256) return;
-		throw new OpenLedgerError('adapter/wrong-base', 'The base model has changed since this run began.', {
-			remedy: 'Start the run again on the base as it is now.',
-			details: { run: id }
-		});
-	}
-
-	#requireFit({ fits, memoryBytes, memoryLimit }: Estimate): void {
-		if (!fits) throw tooLarge(memoryBytes, memoryLimit);
-	}
-
 	/** Runs of one id exclude each other, here and in other tabs. */
 	async #controlled<T>(id: string, task: (control: Control) => Promise<T>): Promise<T> {
 		const release = this.#controls.has(id) ? undefined : await (await this.#runs()).lock(id);
@@ -320,6 +267,11 @@ export class TrainService implements TrainApi {
 		return this.#device.run(task);
 	}
 
+	async #job(id: string, control: Control, onEvent: Listener<TrainEvent>): Promise<Job> {
+		const [rooms, runs] = [await this.#rooms(), await this.#runs()];
+		return { id, rooms, runs, environment: this.#environment, control, onEvent };
+	}
+
 	async #rooms(): Promise<Rooms> {
 		return { models: await this.#models, adapters: new AdapterLibrary(await this.#store) };
 	}
@@ -347,10 +299,4 @@ async function takeWeights(
 		remedy: 'Start it again.',
 		details: { run: id }
 	});
-}
-
-function summaryOf(detail: RunDetail): RunSummary {
-	const summary: Partial<RunDetail> = { ...detail };
-	for (const key of ['rows', 'curve', 'validation', 'samples'] as const) delete summary[key];
-	return summary as RunSummary;
 }

@@ -4,7 +4,7 @@ import { openGpuDevice } from '#workers/runtime/gpu-device.ts';
 import { heapOf } from '#workers/runtime/ort-module.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import type { Processor } from '#workers/runtime/processor.ts';
-import { freshParameters, parametersOf } from './adapter.ts';
+import { adapterOf, freshParameters, parametersOf } from './adapter.ts';
 import type { TrainEvent } from './api.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
 import { Replies } from './evaluate/replies.ts';
@@ -16,6 +16,12 @@ import type { TrainingState, Vectors } from './runs/training-state.ts';
 
 /** Vectors beside the wasm heap: the sum of gradients, two moments, and a copy of three for a checkpoint. */
 const OUTSIDE_VECTORS = 6;
+
+/** Tokens of a sample reply at most. */
+const SAMPLE_TOKENS = 48;
+
+/** The reply to a question, as likely as can be. */
+type Ask = (prompt: string, options?: { maxNewTokens?: number; signal?: AbortSignal }) => Promise<string>;
 
 /** Where a job finds its files and its processor. */
 export interface TrainingEnvironment extends EngineEnvironment {
@@ -76,9 +82,16 @@ export class Session {
 		return { progress: { step: 0, tokens: 0, seconds: 0, worse: 0 }, vectors };
 	}
 
-	/** Measures speed and memory; the learner holds `vectors` afterwards. */
-	async calibrate(vectors: Vectors, signal?: AbortSignal): Promise<Calibration & { memoryBytes?: number }> {
-		const measured = await calibrate(this.learner, this.#prepared, vectors, signal);
+	/** Measures speed and memory, of sample replies too where there are prompts; the learner holds `vectors` afterwards. */
+	async calibrate(
+		vectors: Vectors,
+		[prompt]: readonly string[],
+		signal?: AbortSignal
+	): Promise<Calibration & { memoryBytes?: number }> {
+		const measured: Calibration = {
+			...(await calibrate(this.learner, this.#prepared, vectors, signal)),
+			replySeconds: prompt === undefined ? 0 : await this.#timeReply(prompt, vectors.parameters, signal)
+		};
 		// What a GPU's buffers take cannot be asked: there the arithmetic stands.
 		if (this.#prepared.choice.provider === 'webgpu') return measured;
 		const heap = heapOf(this.#ort.module).byteLength;
@@ -87,11 +100,35 @@ export class Session {
 		return { ...measured, memoryBytes: heap + OUTSIDE_VECTORS * 4 * this.learner.layout.length };
 	}
 
-	/** A decoder of the base for replies, started when it is first asked for. */
-	replies(): Promise<Replies> {
+	/** Hands over a way to ask the base with the adapter that `parameters` are. The decoder is started when it is first needed. */
+	async asking<T>(parameters: Float32Array, work: (ask: Ask) => Promise<T>): Promise<T> {
 		const shared = this.#prepared.choice.provider === 'wasm' ? this.#ort : undefined;
-		this.#replies ??= startReplies(this.#prepared, this.#environment, shared);
-		return this.#replies;
+		const replies = await (this.#replies ??= startReplies(this.#prepared, this.#environment, shared));
+		const { settings, open } = this.#prepared;
+		const adapter = adapterOf(parameters, this.learner.layout, settings, open.item.name);
+		const device = await replies.upload(adapter);
+		try {
+			return await work(async (prompt, { maxNewTokens = SAMPLE_TOKENS, signal } = {}) => {
+				const messages = [{ role: 'user' as const, content: prompt }];
+				const [text = ''] = await replies.ask(messages, [device], { maxNewTokens, signal });
+				return text;
+			});
+		} finally {
+			device.dispose();
+		}
+	}
+
+	/** Seconds of a reply as long as those that are learnt. */
+	#timeReply(prompt: string, parameters: Float32Array, signal?: AbortSignal): Promise<number> {
+		const { learntTokens, training } = this.#prepared.dataset.report;
+		const maxNewTokens = Math.min(SAMPLE_TOKENS, Math.ceil(learntTokens / training));
+		return this.asking(parameters, async (ask) => {
+			// The first does not count: it plans its memory.
+			await ask(prompt, { maxNewTokens, signal });
+			const started = performance.now();
+			await ask(prompt, { maxNewTokens, signal });
+			return (performance.now() - started) / 1000;
+		});
 	}
 
 	async close(): Promise<void> {

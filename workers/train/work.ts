@@ -1,5 +1,4 @@
 import { OpenLedgerError } from '#workers/errors.ts';
-import { adapterOf } from './adapter.ts';
 import type { RunDetail, RunState, TrainEvent, TrainingPlan } from './api.ts';
 import type { Prepared } from './prepare.ts';
 import { encodeParameters, encodeState, type Progress, type TrainingState } from './runs/training-state.ts';
@@ -27,8 +26,6 @@ export interface Work {
 	onEvent: (event: TrainEvent) => void;
 }
 
-/** Tokens of a sample reply. */
-const SAMPLE_TOKENS = 48;
 /** Milliseconds for which records of steps are gathered before they are written. */
 const LOG_EVERY = 1000;
 
@@ -81,21 +78,14 @@ export async function work({
 			if (plan.prompts.length === 0 || control.signal.aborted) return;
 			onEvent({ type: 'phase', phase: 'sample' });
 			const { parameters } = await session.learner.save();
-			const replies = await session.replies();
-			const device = await replies.upload(adapterOf(parameters, session.learner.layout, settings, plan.base));
-			try {
+			await session.asking(parameters, async (ask) => {
 				for (const prompt of plan.prompts) {
 					if (control.signal.aborted) break;
-					const [text = ''] = await replies.ask([{ role: 'user', content: prompt }], [device], {
-						maxNewTokens: SAMPLE_TOKENS
-					});
-					const sample = { step, prompt, text };
+					const sample = { step, prompt, text: await ask(prompt) };
 					waiting.push({ sample });
 					onEvent({ type: 'sample', ...sample });
 				}
-			} finally {
-				device.dispose();
-			}
+			});
 			onEvent({ type: 'phase', phase: 'train' });
 		}
 	};

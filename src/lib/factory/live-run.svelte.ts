@@ -61,7 +61,7 @@ export class LiveRun {
 				this.samples = [...this.samples, event];
 				break;
 			case 'caution':
-				this.cautions = [...this.cautions, event.text];
+				this.cautions = [...new Set([...this.cautions, event.text])];
 		}
 	}
 }

@@ -2,6 +2,7 @@ import type {
 	RowReport,
 	RunDetail,
 	RunState,
+	RunSummary,
 	SampleReply,
 	StepPoint,
 	TrainingPlan,
@@ -93,4 +94,11 @@ export function foldRun(file: RunFile, records: readonly RunRecord[]): RunDetail
 	run.bestLoss = best?.loss;
 	run.bestStep = best?.step ?? run.step;
 	return run;
+}
+
+/** A run without what its charts show. */
+export function summaryOf(detail: RunDetail): RunSummary {
+	const summary: Partial<RunDetail> = { ...detail };
+	for (const key of ['rows', 'curve', 'validation', 'samples'] as const) delete summary[key];
+	return summary as RunSummary;
 }

@@ -5,6 +5,7 @@ import { sha256Hex } from '#workers/models/store/hash.ts';
 import { takeLock, type Release } from '#workers/models/store/lock.ts';
 import { decodeRecords, encodeRecords } from '#workers/models/store/record-log.ts';
 import type { RunDetail } from '../api.ts';
+import { migrated } from '../hyperparameters.ts';
 import { foldRun, type RunFile, type RunRecord } from './records.ts';
 
 const DIRECTORY = 'runs';
@@ -87,7 +88,8 @@ export class RunStore {
 				details: { id: id.slice(0, 80) }
 			});
 		try {
-			return JSON.parse(new TextDecoder().decode(bytes)) as RunFile;
+			const file = JSON.parse(new TextDecoder().decode(bytes)) as RunFile;
+			return { ...file, hyperparameters: migrated(file.hyperparameters) };
 		} catch (cause) {
 			throw new OpenLedgerError('storage/damaged', 'What was stored of this run cannot be read.', {
 				remedy: 'Delete it and start it again.',
