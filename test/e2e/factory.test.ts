@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Download } from 'playwright';
 import { expect, test } from 'vitest';
 import { App } from './app.ts';
@@ -33,6 +34,9 @@ async function newRun(preferences: object = {}, rows = pasted): Promise<App> {
 	return app;
 }
 
+/** What the first run leaves to the second person. */
+let manifest: Buffer | undefined;
+
 /** Small steps: what a page shows does not depend on their size. */
 async function setSteps(app: App, steps: number, tokens = 64): Promise<void> {
 	await app.page.getByText('Advanced settings, and several runs at once').click();
@@ -43,10 +47,17 @@ async function setSteps(app: App, steps: number, tokens = 64): Promise<void> {
 	await fill('Steps between checks', Math.min(steps, 5));
 }
 
-test('pasted rows become an adapter that answers in the chat', async () => {
+/** Every wake lock that the page was given. */
+declare const locks: WakeLockSentinel[];
+
+/** Steps done, as the page of a run says. */
+const stepOf = async ({ page }: App) =>
+	Number(/Step ([\d,]+) of/.exec(await page.locator('main').innerText())?.[1]?.replaceAll(',', '') ?? 0);
+
+test('pasted rows become an adapter, which a person judges without seeing which is which, saves, and asks in the chat', async () => {
 	const app = await newRun({ reply: { maxNewTokens: 16 } });
 	const { page } = app;
-	await setSteps(app, 6, 256);
+	await setSteps(app, 4);
 	await page.getByRole('textbox', { name: 'Your own test questions' }).fill('What is the femur?');
 	await page.getByRole('textbox', { name: 'Name' }).fill('Bones');
 	// Measured before anything starts.
@@ -55,11 +66,28 @@ test('pasted rows become an adapter that answers in the chat', async () => {
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
 
 	await page.getByRole('heading', { name: 'Bones', exact: true }).waitFor();
-	await page.getByText(/^Step \d of 6 · [\d,]+ tokens\/s · \d+ s left$/).waitFor({ timeout: 60_000 });
+	await page.getByText(/^Step \d of 4 · [\d,]+ tokens\/s · \d+ s left$/).waitFor({ timeout: 60_000 });
 	await page.getByText('Finished', { exact: true }).waitFor({ timeout: 90_000 });
 	await page.getByRole('img', { name: /^Loss over the steps/ }).waitFor();
 	expect(await page.locator('path[d^="M"]').count()).toBeGreaterThan(0);
 	await page.getByText('What is the femur?', { exact: true }).first().waitFor();
+
+	await page.getByRole('button', { name: 'Compare with the base' }).click();
+	await page.getByRole('row', { name: /^Perplexity/ }).waitFor({ timeout: 60_000 });
+	const pair = page
+		.getByRole('listitem')
+		.filter({ has: page.getByRole('heading', { name: 'What is the femur?' }) });
+	expect(await pair.getByText(/^(Base|Adapter)/).count()).toBe(0);
+	await pair.getByRole('button', { name: 'Reply 1 is better' }).click();
+	await pair.getByText(/^(Base|Adapter), chosen$/).waitFor();
+	await page.getByText(/^Adapter [01], ties 0, base [01]$/).waitFor();
+
+	const downloads: Download[] = [];
+	page.on('download', (download) => downloads.push(download));
+	await page.getByRole('button', { name: 'Only the PEFT files' }).click();
+	await expect.poll(() => downloads.length, { timeout: 30_000 }).toBe(3);
+	const file = downloads.find((download) => download.suggestedFilename() === 'openledger.json');
+	manifest = readFileSync((await file?.path()) ?? '');
 
 	await page.getByRole('textbox', { name: 'What it knows, in a sentence' }).fill('Ten bones');
 	await page.getByRole('button', { name: 'Save the adapter' }).click();
@@ -71,51 +99,37 @@ test('pasted rows become an adapter that answers in the chat', async () => {
 	expect(await app.text()).not.toBe('');
 }, 240_000);
 
-test('base and adapter answer the same questions, and a person judges without seeing which is which', async () => {
-	const app = await newRun();
-	const { page } = app;
-	await setSteps(app, 4);
-	await page.getByRole('textbox', { name: 'Your own test questions' }).fill('What is the femur?');
+test('a second person makes an adapter again from its manifest, and is told that the same came out', async () => {
+	if (!manifest) throw new Error('the run before left no manifest');
+	const { page } = await newRun();
+	const chosen = page.waitForEvent('filechooser');
+	await page.getByRole('button', { name: 'Make an adapter again, to check it' }).click();
+	const file = { name: 'openledger.json', mimeType: 'application/json', buffer: manifest };
+	await (await chosen).setFiles([file]);
+	await page.getByText('It makes “Bones” again').waitFor();
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	await page.getByText('Finished', { exact: true }).waitFor({ timeout: 120_000 });
-	await page.getByRole('button', { name: 'Compare with the base' }).click();
-	await page.getByRole('row', { name: /^Perplexity/ }).waitFor({ timeout: 60_000 });
-	const pair = page
-		.getByRole('listitem')
-		.filter({ has: page.getByRole('heading', { name: 'What is the femur?' }) });
-	expect(await pair.getByText(/^(Base|Adapter)/).count()).toBe(0);
-	await pair.getByRole('button', { name: 'Reply 1 is better' }).click();
-	await pair.getByText(/^(Base|Adapter), chosen$/).waitFor();
-	await page.getByText(/^Adapter [01], ties 0, base [01]$/).waitFor();
+	const verdict = page.getByText(/^(The same|Something else) came out/);
+	await verdict.waitFor({ timeout: 120_000 });
+	expect(await verdict.innerText()).toMatch(/^The same came out/);
 }, 240_000);
 
-test('a run is paused, kept over a reload, resumed and stopped; its best can be saved', async () => {
-	const app = await newRun();
+test('while it trains the screen stays on, leaving asks first, a tab in the background goes on and the chat answers; paused, it goes on after a reload', async () => {
+	const app = await newRun({ reply: { maxNewTokens: 32 } });
 	const { page } = app;
-	await setSteps(app, 400);
+	// Of the size of real ones: a chat that waited for them would stand still.
+	await setSteps(app, 4000, 512);
+	await page.evaluate(() => {
+		Object.assign(globalThis, { locks: [] });
+		const { request } = WakeLock.prototype;
+		WakeLock.prototype.request = async function (...type) {
+			const lock = await request.apply(this, type);
+			locks.push(lock);
+			return lock;
+		};
+	});
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	await page.getByText(/^Step [2-9]\d? of 400/).waitFor({ timeout: 90_000 });
-	await page.getByRole('button', { name: 'Pause' }).click();
-	await page.getByText('Paused', { exact: true }).waitFor({ timeout: 60_000 });
-	await page.reload();
-	await page.getByText('Paused', { exact: true }).waitFor();
-	const step = async () =>
-		Number(/Step (\d+) of 400/.exec((await page.locator('main').innerText()) ?? '')?.[1]);
-	const before = await step();
-	expect(before).toBeGreaterThan(1);
-	await page.getByRole('button', { name: 'Resume' }).click();
-	await expect.poll(step, { timeout: 90_000 }).toBeGreaterThan(before);
-	await page.getByRole('button', { name: 'Stop and keep the best' }).click();
-	await page.getByText('Stopped', { exact: true }).waitFor({ timeout: 60_000 });
-	await page.getByRole('button', { name: 'Save the adapter' }).waitFor();
-}, 300_000);
+	await expect.poll(() => stepOf(app), { timeout: 90_000 }).toBeGreaterThan(0);
 
-test('leaving the page while it trains asks first', async () => {
-	const app = await newRun();
-	const { page } = app;
-	await setSteps(app, 400);
-	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	await page.getByText(/^Step \d+ of 400/).waitFor({ timeout: 90_000 });
 	const asked = new Promise<string>((resolve) =>
 		page.once('dialog', (dialog) => {
 			resolve(dialog.type());
@@ -126,67 +140,60 @@ test('leaving the page while it trains asks first', async () => {
 	await page.mouse.click(5, 5);
 	void page.close({ runBeforeUnload: true });
 	expect(await asked).toBe('beforeunload');
-}, 240_000);
 
-test('a second person makes an adapter again from its manifest, and is told that the same came out', async () => {
-	const app = await newRun();
-	const { page } = app;
-	await setSteps(app, 3);
-	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	await page.getByText('Finished', { exact: true }).waitFor({ timeout: 90_000 });
-	const downloads: Download[] = [];
-	page.on('download', (download) => downloads.push(download));
-	await page.getByRole('button', { name: 'Only the PEFT files' }).click();
-	await expect.poll(() => downloads.length, { timeout: 30_000 }).toBe(3);
-	const manifest = downloads.find((download) => download.suggestedFilename() === 'openledger.json');
-	const path = (await manifest?.path()) ?? '';
+	// The browser takes the lock back when the page is hidden.
+	expect(await page.evaluate(() => locks.map(({ released }) => released))).toEqual([false]);
+	await page.evaluate(async () => {
+		await locks[0]?.release();
+		document.dispatchEvent(new Event('visibilitychange'));
+	});
+	const held = () => page.evaluate(() => locks.map(({ released }) => !released));
+	await expect.poll(held).toEqual([false, true]);
 
-	const second = await newRun();
-	const chosen = second.page.waitForEvent('filechooser');
-	await second.page.getByRole('button', { name: 'Make an adapter again, to check it' }).click();
-	await (await chosen).setFiles(path);
-	await second.page.getByText('It makes “Pasted rows” again').waitFor();
-	await second.page.getByRole('button', { name: 'Train', exact: true }).click();
-	await second.page.getByText('The same came out').waitFor({ timeout: 120_000 });
-}, 300_000);
+	// A tab in the background whose page stands still altogether: no timers, no events.
+	const began = { step: await stepOf(app), time: Date.now() };
+	await expect.poll(() => stepOf(app), { timeout: 60_000 }).toBeGreaterThan(began.step + 1);
+	const frozen = await stepOf(app);
+	const rest = (4 * (Date.now() - began.time)) / (frozen - began.step);
+	const devtools = await app.context.newCDPSession(page);
+	await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
+	await new Promise((resolve) => setTimeout(resolve, rest));
+	await devtools.send('Page.setWebLifecycleState', { state: 'active' });
+	expect(await stepOf(app)).toBeGreaterThan(frozen + 1);
 
-test('the chat answers while an adapter is trained', async () => {
-	const app = await newRun({ reply: { maxNewTokens: 32 } });
-	const { page } = app;
-	await setSteps(app, 4000, 256);
-	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	const step = async () =>
-		Number(/Step (\d+) of 4,000/.exec((await page.locator('main').innerText()) ?? '')?.[1] ?? 0);
-	await expect.poll(step, { timeout: 90_000 }).toBeGreaterThan(0);
-	const before = await step();
+	const [before, left] = [await stepOf(app), Date.now()];
 	await page.getByRole('link', { name: 'Chat', exact: true }).click();
-	const asked = Date.now();
-	// The longest time without a new word, from the question on.
-	const longest = page.evaluate(
-		() =>
-			new Promise<number>((resolve) => {
-				let [last, most] = [performance.now(), 0];
-				const seen = () => {
-					most = Math.max(most, performance.now() - last);
-					last = performance.now();
-				};
-				const observer = new MutationObserver(seen);
-				observer.observe(document.body, { subtree: true, childList: true, characterData: true });
-				addEventListener('settled', () => (seen(), observer.disconnect(), resolve(most)), { once: true });
-			})
-	);
+	const stall = longestStall(app);
+	const question = Date.now();
 	await app.ask('What is a cell?');
 	await app.settled();
 	await page.evaluate(() => dispatchEvent(new Event('settled')));
+	const replied = Date.now() - question;
 	expect(await app.text()).not.toBe('');
-	const stall = await longest;
-	console.log(`reply while training: ${Date.now() - asked} ms, longest stall ${Math.round(stall)} ms`);
-	// Five seconds were seen on two cores with twenty processes waiting; a chat that waited for training would never go on.
-	expect(stall).toBeLessThan(20_000);
 	await page.getByRole('link', { name: 'Factory', exact: true }).click();
 	await page.getByRole('link', { name: 'Open Pasted rows' }).click();
-	await expect.poll(step, { timeout: 30_000 }).toBeGreaterThan(before);
-}, 240_000);
+	await expect.poll(() => stepOf(app), { timeout: 30_000 }).toBeGreaterThan(before);
+	const step = (Date.now() - left) / ((await stepOf(app)) - before);
+	console.log(
+		`reply while training: ${replied} ms, longest stall ${await stall} ms, step ${Math.round(step)} ms`
+	);
+	// Behind the training, each of 32 tokens would wait for a step.
+	expect(await stall).toBeLessThan(Math.max(1000, 3 * step));
+	expect(replied).toBeLessThan(16 * step);
+
+	await page.getByRole('button', { name: 'Pause' }).click();
+	await page.getByText('Paused', { exact: true }).waitFor({ timeout: 60_000 });
+	await expect.poll(held).toEqual([false, false]);
+	await page.reload();
+	await page.getByText('Paused', { exact: true }).waitFor();
+	const paused = await stepOf(app);
+	expect(paused).toBeGreaterThan(1);
+	await page.getByRole('button', { name: 'Resume' }).click();
+	await expect.poll(() => stepOf(app), { timeout: 90_000 }).toBeGreaterThan(paused);
+	await page.getByRole('button', { name: 'Stop and keep the best' }).click();
+	await page.getByText('Stopped', { exact: true }).waitFor({ timeout: 60_000 });
+	await page.getByRole('button', { name: 'Save the adapter' }).waitFor();
+}, 300_000);
 
 test('a sweep trains one run for each value and draws which was best', async () => {
 	const app = await newRun();
@@ -206,32 +213,48 @@ test('a sweep trains one run for each value and draws which was best', async () 
 	await page.getByRole('row', { name: /\(best\)/ }).waitFor();
 }, 300_000);
 
-test('what will not come out well is said before the start', async () => {
+test('what will not come out well is said before the start; a learning rate that diverges stops the run and says so', async () => {
 	const app = await newRun({}, 'What is a bone?\tA hard organ of the skeleton.');
 	const { page } = app;
+	const train = page.getByRole('button', { name: 'Train', exact: true });
 	await page.getByText(/^There are very few rows/).waitFor({ timeout: 60_000 });
 	await page.getByText(/^No row is held back/).waitFor();
-	expect(await page.getByRole('button', { name: 'Train', exact: true }).isEnabled()).toBe(true);
+	expect(await train.isEnabled()).toBe(true);
 	// A setting that cannot be is refused by name, and nothing can be started with it.
-	await page.getByText('Advanced settings, and several runs at once').click();
-	await page.getByRole('spinbutton', { name: 'Rank', exact: true }).fill('4096');
+	await setSteps(app, 60);
+	const rank = page.getByRole('spinbutton', { name: 'Rank', exact: true });
+	await rank.fill('4096');
 	const alert = page.getByRole('alert');
 	await alert.waitFor({ timeout: 60_000 });
 	expect(await alert.innerText()).toMatch(/rank[\s\S]*256/);
-	expect(await page.getByRole('button', { name: 'Train', exact: true }).isDisabled()).toBe(true);
-}, 180_000);
+	expect(await train.isDisabled()).toBe(true);
 
-test('a learning rate that diverges stops the run and says so, and nothing is lost', async () => {
-	const app = await newRun();
-	const { page } = app;
-	await setSteps(app, 60);
+	await rank.fill('4');
 	await page.getByRole('spinbutton', { name: 'Learning rate', exact: true }).fill('1');
-	await page.getByRole('button', { name: 'Train', exact: true }).click();
+	await expect.poll(() => train.isEnabled(), { timeout: 60_000 }).toBe(true);
+	await train.click();
 	await page.getByText('Failed', { exact: true }).waitFor({ timeout: 150_000 });
-	const alert = page.getByRole('alert');
 	expect(await alert.innerText()).toMatch(/loss[\s\S]*learning rate/i);
 	await page.getByRole('link', { name: 'Chat', exact: true }).click();
 	await app.ask('What is a cell?');
 	await app.settled();
 	expect(await app.text()).not.toBe('');
 }, 240_000);
+
+/** Longest time in milliseconds without a new word on the page, from now until the event `settled`. */
+function longestStall({ page }: App): Promise<number> {
+	return page.evaluate(
+		() =>
+			new Promise<number>((resolve) => {
+				let [last, most] = [performance.now(), 0];
+				const seen = () => {
+					most = Math.max(most, performance.now() - last);
+					last = performance.now();
+				};
+				const observer = new MutationObserver(seen);
+				observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+				const end = () => (seen(), observer.disconnect(), resolve(Math.round(most)));
+				addEventListener('settled', end, { once: true });
+			})
+	);
+}

@@ -72,7 +72,14 @@ test('a GPU that is lost while an adapter is trained is opened anew, and no step
 	const plan = bonesPlan('lost', {
 		base,
 		provider: 'webgpu',
-		hyperparameters: { epochs: 2, batchTokens: 256, validateEvery: 2 }
+		// Each graph more is compiled twice.
+		hyperparameters: {
+			steps: 4,
+			batchTokens: 64,
+			targetModules: ['q_proj'],
+			distillation: 0,
+			validationShare: 0
+		}
 	});
 	const told: TrainEvent[] = [];
 	let lost = 0;
@@ -82,8 +89,7 @@ test('a GPU that is lost while an adapter is trained is opened anew, and no step
 		if (event.type === 'step' && event.step === 2 && lost++ === 0) setTimeout(() => opened.at(-1)?.destroy());
 	});
 	expect(lost).toBeGreaterThan(1);
-	expect(summary).toMatchObject({ state: 'finished', provider: 'webgpu', step: summary.steps });
-	expect(summary.steps).toBeGreaterThan(3);
+	expect(summary).toMatchObject({ state: 'finished', provider: 'webgpu', step: 4, steps: 4 });
 	expect(told).toContainEqual({
 		type: 'caution',
 		text: expect.stringContaining('went on from its last checkpoint') as string
@@ -97,5 +103,5 @@ test('a GPU that is lost while an adapter is trained is opened anew, and no step
 		code: 'device/lost',
 		remedy: expect.stringContaining('resume the run') as string
 	});
-	expect(await service.run(plan.id)).toMatchObject({ step: summary.steps, bestLoss: summary.bestLoss });
+	expect(await service.run(plan.id)).toMatchObject({ state: 'finished', step: 4 });
 }, 300_000);
