@@ -82,6 +82,8 @@ export interface AdapterEntry {
 	source: 'bundled' | 'imported';
 	/** SHA-256 of the base model's ONNX file or its Hub name, as the manifest states it. */
 	base: string;
+	/** SHA-256 (hex) of the base's files that the manifest names; empty without one. */
+	baseHashes: string[];
 	/** False when its shapes or base hash do not fit the loaded model; `reason` says which. */
 	fits: boolean;
 	reason?: string;
@@ -99,8 +101,10 @@ export interface AdapterEntry {
 	examples?: string[];
 	/** Held-out loss of base and adapter, from the manifest. */
 	evaluation?: { baseLoss: number; adapterLoss: number; rows: number };
-	/** Datanets that it was trained on, from the manifest: id where they were made, Merkle root of the version. */
-	datanets: { name: string; rows: number; id?: string; root?: string }[];
+	/** Datanets that it was trained on, from the manifest: id where they were made, Merkle root of the version, SHA-256 of the file of rows. */
+	datanets: { name: string; rows: number; id?: string; root?: string; sha256?: string }[];
+	/** Adapters that it goes on from, the nearest first, by the SHA-256 (hex) of their weights. */
+	parents: { sha256: string; name: string }[];
 }
 
 export interface ChatMessage {

@@ -155,6 +155,7 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 		origin,
 		source: bundled ? 'bundled' : 'imported',
 		base: manifest?.base.id ?? config.baseModel ?? '',
+		baseHashes: manifest?.base.sha256 ?? [],
 		...fit(config, manifest, modules, base),
 		rank: config.rank,
 		targetModules: [...new Set(modules.map(([path]) => path.slice(path.lastIndexOf('.') + 1)))],
@@ -167,7 +168,9 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 			adapterLoss: evaluation.lossAfter,
 			rows: evaluation.heldOutRows
 		},
-		datanets: manifest?.datanets.map(({ name, rows, id, root }) => ({ name, rows, id, root })) ?? []
+		datanets:
+			manifest?.datanets.map(({ name, rows, id, root, sha256 }) => ({ name, rows, id, root, sha256 })) ?? [],
+		parents: manifest?.lineage?.map(({ sha256, name }) => ({ sha256, name })) ?? []
 	};
 }
 

@@ -175,6 +175,28 @@ test(`cumulative rewards are the contract's own to the wei, whoever posts; every
 	const [seven] = await early.claims(source(), [7]);
 	expect(byDay + (seven?.posted ?? 0n)).toBe(due.get(7));
 	expect(seven?.posted).toBeGreaterThan(0n);
+
+	// Payment by payment: each adds up to its amount, and those of a key to what the books say of it.
+	for (const [i, { batch }] of settled.entries()) {
+		const payment = await early.payment('payment', source(), i + 1);
+		const { payer: by, model, host, amount, time } = batch;
+		expect(payment).toMatchObject({ batch: i + 1, payer: by.toLowerCase(), model, host, amount, time });
+		expect(payment?.final).toBe(i < 26);
+		expect(payment?.rewards.reduce((sum, { wei }) => sum + wei, 0n)).toBe(amount);
+	}
+	expect(await early.payment('payment', source(), settled.length + 1)).toBeUndefined();
+	for (const { key, cumulative, pending: coming } of await early.claims(source(), keys)) {
+		const { payments, more } = await early.payments('payments', source(), key, settled.length);
+		expect(more).toBe(false);
+		const paid = payments.flatMap(({ rewards }) => rewards.filter((reward) => reward.key === key));
+		expect(
+			paid.reduce((sum, { wei }) => sum + wei, 0n),
+			`seed ${seed}, key ${key}`
+		).toBe(cumulative + coming);
+	}
+	const newest = await early.payments('payments', source(), rewardKey('treasury'), 2);
+	expect(newest.payments.map(({ batch }) => batch)).toEqual([27, 26]);
+	expect(newest.more).toBe(true);
 });
 
 test(`books that go on from the store read only new blocks, and are the same as new ones (seed ${seed})`, async () => {

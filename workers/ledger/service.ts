@@ -7,6 +7,7 @@ import { OpenLedgerError } from '../errors.ts';
 import { Mutex } from '../generate/mutex.ts';
 import type { Book, Checkpoint, DatanetRecord, ModelRecord, Stretch } from './book.ts';
 import { Keeper } from './keeper.ts';
+import { paymentOf, paymentsTo, type Payment } from './payments.ts';
 import { preparePosting, ripe, tip, waiting, type Posting } from './posting.ts';
 import { proveBatch, type BatchProof } from './proving.ts';
 import { refutationOf, type Refutation } from './refuting.ts';
@@ -194,19 +195,47 @@ export class LedgerService {
 				({ first, last }) => first <= batch && batch <= last
 			);
 			if (!checkpoint) return undefined;
-			const stretches: Stretch[] = [];
-			const see = (stretch: Stretch) => {
-				if (stretch.last >= checkpoint.first && stretch.first <= checkpoint.last) stretches.push(stretch);
-			};
-			await this.#store.eachStretch(keeper.key, see);
-			book.unsaved.forEach(see);
-			book.state.stretches.forEach(see);
+			const { first, last } = checkpoint;
+			const stretches = await this.#stretches(keeper, (each) => each.last >= first && each.first <= last);
 			return await proveBatch(book, checkpoint, stretches, batch, options);
+		});
+	}
+
+	/** One settled batch with what it earned whom; undefined where there is none of this number. */
+	async payment(task: string, source: ChainSource, batch: number): Promise<Payment | undefined> {
+		return await this.#work(task, source, async (options, keeper) => {
+			const book = known(keeper);
+			const stretches = await this.#stretches(keeper, ({ first, last }) => first <= batch && batch <= last);
+			return await paymentOf(book, stretches, batch, options);
+		});
+	}
+
+	/** The newest settled batches that paid a reward key, at most so many, and whether there are more. */
+	async payments(
+		task: string,
+		source: ChainSource,
+		key: number,
+		most: number
+	): Promise<{ payments: Payment[]; more: boolean }> {
+		return await this.#work(task, source, async (options, keeper) => {
+			const book = known(keeper);
+			return await paymentsTo(book, await this.#stretches(keeper), key, most, options);
 		});
 	}
 
 	cancel(task: string): void {
 		this.#tasks.cancel(task);
+	}
+
+	/** Those that fit, in order, behind the final checkpoint and after it. */
+	async #stretches(keeper: Keeper, fits: (stretch: Stretch) => boolean = () => true): Promise<Stretch[]> {
+		const stretches: Stretch[] = [];
+		const see = (stretch: Stretch) => void (fits(stretch) && stretches.push(stretch));
+		await this.#store.eachStretch(keeper.key, see);
+		const { unsaved, state } = known(keeper);
+		unsaved.forEach(see);
+		state.stretches.forEach(see);
+		return stretches;
 	}
 
 	#keeper(source: ChainSource): Keeper {

@@ -27,6 +27,8 @@ export interface Entry {
 	index: number;
 	/** Model that was paid, reward key that was claimed, checkpoint. */
 	about?: number;
+	/** Of a payment: its number on the chain. */
+	batch?: number;
 	other?: Address;
 }
 
@@ -87,7 +89,13 @@ function readEntry(log: Log, account: Address, bond: (id: number) => bigint): En
 		case 'Withdrawn':
 			return { ...base, kind: 'withdrawal', amount: -amount, other: rest.to };
 		case 'Settled':
-			return { ...base, kind: 'payment', amount: -amount, about: Number(rest.model) };
+			return {
+				...base,
+				kind: 'payment',
+				amount: -amount,
+				about: Number(rest.model),
+				batch: Number(rest.id)
+			};
 		case 'Moved': {
 			if (mine(rest.from) && mine(rest.to)) return undefined;
 			return mine(rest.from)

@@ -1,11 +1,13 @@
 import { openAmount } from '../chain/amounts.ts';
-import { readKey } from '../../../contracts/client/keys.ts';
+import { readKey, rewardKey } from '../../../contracts/client/keys.ts';
 import type { View } from './ledger-room.svelte.ts';
 
 /** What an account earned from one source. Wei. */
 export interface Source {
 	/** Unique among sources. */
 	id: string;
+	/** Reward key that it comes from. */
+	key: number;
 	name: string;
 	/** Why it pays. */
 	role: string;
@@ -26,6 +28,7 @@ export function sourcesOf({ claims, holdings, stakes, summary }: View): Source[]
 		if (kind === 'person')
 			sources.push({
 				id: `${key}`,
+				key,
 				name: `Contributor ${id}`,
 				role: 'By measured weights, as host and for posting',
 				pending,
@@ -36,6 +39,7 @@ export function sourcesOf({ claims, holdings, stakes, summary }: View): Source[]
 			const base = summary.models[id - 1]?.base === 0;
 			sources.push({
 				id: `${key}`,
+				key,
 				name: `Model ${id}`,
 				role: base ? 'Owner of the base model' : 'Owner of the adapter',
 				pending,
@@ -49,6 +53,7 @@ export function sourcesOf({ claims, holdings, stakes, summary }: View): Source[]
 		const part = (wei: bigint) => (total > 0n ? (wei * units) / total : 0n);
 		sources.push({
 			id: `${datanet} ${contributor}`,
+			key: rewardKey('datanet', datanet),
 			name,
 			role: `${units} of ${total} units, contributor ${contributor}`,
 			pending: part(claim?.pending ?? 0n),
@@ -62,6 +67,7 @@ export function sourcesOf({ claims, holdings, stakes, summary }: View): Source[]
 		const { kind, id } = readKey(pool);
 		sources.push({
 			id: `stake ${pool}`,
+			key: pool,
 			name:
 				kind === 'auditors'
 					? 'Stake as an auditor'

@@ -5,6 +5,7 @@ import Layers from '@lucide/svelte/icons/layers';
 import MessageSquare from '@lucide/svelte/icons/message-square';
 import ReceiptText from '@lucide/svelte/icons/receipt-text';
 import Settings2 from '@lucide/svelte/icons/settings-2';
+import Waypoints from '@lucide/svelte/icons/waypoints';
 
 /** The pages there are. Those with a `short` name stand in the bottom bar of a phone; its menu has all of them. */
 export const rooms = [
@@ -13,6 +14,7 @@ export const rooms = [
 	{ path: '/factory', name: 'Factory', short: 'Factory', icon: Factory },
 	{ path: '/adapters', name: 'Models & adapters', icon: Layers },
 	{ path: '/ledger', name: 'Ledger', short: 'Ledger', icon: ReceiptText },
+	{ path: '/lineage', name: 'Lineage', icon: Waypoints },
 	{ path: '/govern', name: 'Govern', short: 'Govern', icon: Landmark },
 	{ path: '/settings', name: 'Device & storage', icon: Settings2 }
 ] as const;
