@@ -206,6 +206,9 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	const posted = (owed * BigInt(launchRules.poster)) / 10_000n;
 	await expect.poll(() => shown(app, 'Claimed so far'), { timeout: 30_000 }).toBe(mine + posted);
 
+	// Walk from the reply to a row that moved it, to whom it is by, and to what that person was paid: to the wei as the books have it.
+	await walk(app, due);
+
 	// Amara hands her number over; what one owns oneself can be offered and taken back.
 	await chain.write(addressOf('Amara Obi'), chain.addresses.settlement, settlementAbi as Abi, 'offer', [
 		1,
@@ -391,6 +394,49 @@ test('a wallet on a phone: paired by the code, pays, refuses, outlasts a reload,
 		.first()
 		.waitFor({ timeout: 30_000 });
 }, 300_000);
+
+/** @param due what the Datanet's key has earned, in wei */
+async function walk(app: App, due: bigint): Promise<void> {
+	const { page } = app;
+	const heading = page.locator('#lineage-node');
+	const group = (name: string) =>
+		page.locator('.group', { has: page.getByRole('heading', { name, exact: true }) }).getByRole('link');
+	await page
+		.getByRole('link', { name: /^Lineage of Paid for replies/ })
+		.first()
+		.click();
+	await heading.getByText('Payment 1').waitFor({ timeout: 60_000 });
+	await group('Pays for').click();
+	await group('Receipt of').click();
+	await group('Rows that moved it').first().waitFor({ timeout: 60_000 });
+	await looks(app, 'lineage');
+	const address = page.url();
+	// With the keyboard: from the answer to the rows at its left, and along them.
+	await heading.focus();
+	await page.keyboard.press('ArrowLeft');
+	await page.keyboard.press('ArrowDown');
+	await group('Rows that moved it').first().click();
+	await group('Given by').click();
+	await page.getByText('Number on the chain').waitFor({ timeout: 60_000 });
+	const number = Number(await page.locator('dt:text-is("Number on the chain") + dd').innerText());
+	const units = { 1: 120n, 3: 164n, 4: 80n }[number];
+	expect(units, `contributor ${number}`).toBeDefined();
+	const income = group('Paid by').filter({ hasText: 'Principles of Finance' });
+	const part = BigInt((await income.locator('[data-wei]').getAttribute('data-wei')) ?? '-1');
+	expect(part).toBe((due * (units ?? 0n)) / 728n);
+	await income.click();
+	const earned = await group('Earned by').locator('[data-wei]').getAttribute('data-wei');
+	expect(BigInt(earned ?? '-1')).toBe(due);
+	// Back as one came, and by the address alone.
+	await page.goBack();
+	await group('Rows they gave').first().waitFor();
+	await page.goto(address);
+	await group('Rows that moved it').first().waitFor({ timeout: 60_000 });
+	await page.getByRole('radio', { name: 'Table' }).click();
+	await page.getByRole('table').getByText('Rows that moved it').first().waitFor();
+	await page.goto(new URL('/ledger', address).href);
+	await page.getByText('Your account').waitFor({ timeout: 60_000 });
+}
 
 /** A view of the core. */
 function core(functionName: 'personOwner' | 'offeredTo' | 'claimed', args: [number]): Promise<unknown> {
