@@ -194,6 +194,13 @@ test(`cumulative rewards are the contract's own to the wei, whoever posts; every
 			`seed ${seed}, key ${key}`
 		).toBe(cumulative + coming);
 	}
+	for (const model of [1, 2]) {
+		const revenue = await early.revenue(source(), model);
+		const mine = settled.filter(({ batch }) => batch.model === model);
+		expect(revenue.reduce((sum, { wei }) => sum + wei, 0n)).toBe(
+			mine.reduce((sum, { batch }) => sum + batch.amount, 0n)
+		);
+	}
 	const newest = await early.payments('payments', source(), rewardKey('treasury'), 2);
 	expect(newest.payments.map(({ batch }) => batch)).toEqual([27, 26]);
 	expect(newest.more).toBe(true);

@@ -116,6 +116,22 @@ export class LedgerService {
 		});
 	}
 
+	/** What was paid for replies by a model, by whomever, by day, the oldest first. Wei. */
+	async revenue(source: ChainSource, model: number): Promise<{ day: number; wei: bigint }[]> {
+		return await this.#mutex.run(async () => {
+			const { keeper } = this.#open(source);
+			const days = new Map<number, bigint>();
+			for (const { day, cells } of await this.#stretches(keeper))
+				for (const cell of cells) {
+					if (cell.model !== model) continue;
+					// All that a batch paid went to some key.
+					const paid = cell.wei.reduce((sum, wei) => sum + wei, 0n);
+					days.set(day, (days.get(day) ?? 0n) + paid);
+				}
+			return [...days].map(([day, wei]) => ({ day, wei })).sort((a, b) => a.day - b.day);
+		});
+	}
+
 	/** What keys can claim under the final root, with proofs. */
 	async claims(source: ChainSource, keys: readonly number[]): Promise<Claimable[]> {
 		return await this.#mutex.run(async () => {

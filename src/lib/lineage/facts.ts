@@ -102,6 +102,8 @@ export interface ReplyFacts {
 	time: number;
 	base?: BaseFacts;
 	adapters: Pick<AdapterFacts, 'id' | 'name'>[];
+	/** That were written; absent where they were not counted. */
+	tokens?: number;
 	/** In 1/65,535; absent while nothing was measured. */
 	parts?: { base: number; contributors: number; unattributed: number };
 	/** Rows that moved it with their shares in 1/65,535, the greatest first. */

@@ -190,8 +190,11 @@ async function neighboursOf(node: Node, memory: Memory, most: number): Promise<N
 		}
 		case 'reply': {
 			const { base, adapters, rows } = node.facts;
+			const here = await memory.adapters();
 			const wrote = [
-				...adapters.map((adapter) => asNode('adapter', adapter)),
+				...adapters.map((adapter) =>
+					asNode('adapter', here.find(({ id: known }) => known === adapter.id) ?? adapter)
+				),
 				...(base ? [asNode('base', base)] : [])
 			];
 			return {

@@ -26,7 +26,7 @@ const everything = async (world: World) =>
 		step: () => undefined
 	});
 
-/** What a JSON-LD processor makes of a file. It may ask for nothing outside it. */
+/** What a JSON-LD processor makes of a file. It may ask for nothing outside it; `safe` (not in its types) refuses what would be dropped. */
 async function read(lineages: Lineage[], words = true): Promise<Triple[]> {
 	const file = JSON.stringify(provOf(lineages, { words, complete: true, now: 5e12 }));
 	const asked: string[] = [];
@@ -35,7 +35,10 @@ async function read(lineages: Lineage[], words = true): Promise<Triple[]> {
 		return Promise.reject(new Error(`${url} was asked for`));
 	};
 	const document = JSON.parse(file) as jsonld.JsonLdDocument;
-	const quads = (await jsonld.toRDF(document, { documentLoader, safe: true })) as unknown as {
+	const quads = (await jsonld.toRDF(document, {
+		documentLoader,
+		safe: true
+	} as jsonld.Options.ToRdf)) as unknown as {
 		subject: { value: string };
 		predicate: { value: string };
 		object: { value: string; termType: string; datatype?: { value: string } };

@@ -310,7 +310,7 @@ export class StoredMemory implements Memory {
 	}
 
 	async #replyOf(record: AttributionRecord): Promise<ReplyFacts> {
-		const { id, conversation, text, time, adapter, model, parts, rows } = record;
+		const { id, conversation, text, time, adapter, model, parts, rows, transcript } = record;
 		return {
 			id,
 			conversation,
@@ -318,6 +318,7 @@ export class StoredMemory implements Memory {
 			time,
 			base: this.#baseOf(model.sha256, model.id),
 			adapters: [{ id: adapter.files.weights, name: adapter.name }],
+			tokens: transcript.reply.length,
 			parts,
 			rows: await Promise.all(
 				rows.map(async (row) => ({ row: await this.#indexedRow(record, row), share: row.share }))
@@ -325,22 +326,23 @@ export class StoredMemory implements Memory {
 		};
 	}
 
+	/** @param of which ones; `all` that were measured or wait for it */
 	async replies(
-		of: { row: string } | { adapter: string } | { base: string },
+		of: { row: string } | { adapter: string } | { base: string } | 'all',
 		most: number
 	): Promise<Some<ReplyFacts>> {
-		const newest = attribution.attributions.orderBy('time').reverse();
-		const found =
-			'row' in of
-				? await influencedBy(of.row as Hex)
-				: await newest
-						.filter(({ adapter, model }) =>
-							'adapter' in of
-								? adapter.files.weights === of.adapter
-								: this.#baseOf(model.sha256).id === of.base
-						)
-						.limit(most + 1)
-						.toArray();
+		const fits = ({ adapter, model }: AttributionRecord) =>
+			of === 'all' ||
+			('adapter' in of && adapter.files.weights === of.adapter) ||
+			('base' in of && this.#baseOf(model.sha256).id === of.base);
+		const newest = () =>
+			attribution.attributions
+				.orderBy('time')
+				.reverse()
+				.filter(fits)
+				.limit(most + 1)
+				.toArray();
+		const found = of !== 'all' && 'row' in of ? await influencedBy(of.row as Hex) : await newest();
 		const { items, more } = some(found, most);
 		return { items: await Promise.all(items.map((record) => this.#replyOf(record))), more };
 	}

@@ -95,7 +95,7 @@ export function detailOf(node: Node): string {
 				.join(', ');
 		case 'receipt':
 			return node.facts.amount === undefined
-				? 'nothing owed'
+				? 'measured; nothing is owed by it'
 				: node.facts.amount === 0n
 					? 'free'
 					: `${openAmount(node.facts.amount)} OPEN`;
@@ -148,10 +148,7 @@ export function factsOf(node: Node): Fact[] {
 			break;
 		case 'reply': {
 			const { parts, rows } = node.facts;
-			say(
-				'Written',
-				new Date(node.facts.time).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' })
-			);
+			say('Written', day(node.facts.time), new Date(node.facts.time).toLocaleString('en'));
 			if (parts) {
 				say('From people’s rows', percent(parts.contributors, WHOLE));
 				say('The base model’s own', percent(parts.base, WHOLE));
@@ -163,7 +160,7 @@ export function factsOf(node: Node): Fact[] {
 		case 'receipt':
 			say('Adapter', cut(node.facts.adapter, 60));
 			say('Tokens', node.facts.tokens.toLocaleString('en'));
-			say('Owed', node.facts.amount === undefined ? 'nothing' : undefined);
+			say('Owed', node.facts.amount === undefined ? 'nothing by this one' : undefined);
 			open(node.facts.settlement ? 'Paid' : 'Owed', node.facts.amount);
 			id('Receipt');
 			break;
