@@ -57,12 +57,12 @@ export class Attributed {
 	/** Share of a reply that goes to each row, 0 to 1: what a receipt would say. [row] */
 	async shares([prompt, reply]: Readonly<Pair>): Promise<Float64Array> {
 		const [asked, said] = [questionTokens(prompt), replyTokens(reply)];
-		const [vector = new Int8Array()] = await this.#query.vectors(this.gradients, [replySample(asked, said)]);
-		const { entries, tail } = this.#query.evidence(vector);
+		const { query, support } = await this.#query.measure(this.gradients, replySample(asked, said));
+		const { entries, tail } = this.#query.evidence(query);
 		const lift = Math.round((await this.gradients.lift(asked, said)) * 1e6);
+		const unattributed = unattributedScore(entries, tail, { lift, tokens: said.length, support });
 		const shares = new Float64Array(this.index.contributors.length);
-		for (const { id, weight } of sharesOf(entries, unattributedScore(entries, tail, lift, said.length)))
-			if (id > 0) shares[id - 1] = weight / WHOLE;
+		for (const { id, weight } of sharesOf(entries, unattributed)) if (id > 0) shares[id - 1] = weight / WHOLE;
 		return shares;
 	}
 

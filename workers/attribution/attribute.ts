@@ -35,7 +35,7 @@ interface AttributeOptions {
 }
 
 /** Nothing is known of the reply's rows, so all of it is unattributed. */
-const NOTHING = { index: null, lift: 0, unattributed: 2 ** 32 - 1 };
+const NOTHING = { index: null, lift: 0, support: 0, unattributed: 2 ** 32 - 1 };
 
 /**
  * Measures a reply and writes its receipt. What cannot be measured is not guessed: the receipt then says why, attributes nothing,
@@ -71,16 +71,14 @@ export async function attributeReply(
 	try {
 		onPhase?.('gradient');
 		const asked = new AttributionQuery(index);
-		const [query = new Int8Array(index.projection.dims)] = await asked.vectors(gradients, [
-			replySample(prompt, reply)
-		]);
+		const { query, support } = await asked.measure(gradients, replySample(prompt, reply));
 		onPhase?.('lift');
 		const lift = Math.round((await gradients.lift(prompt, reply)) * 1e6);
 		if (!Number.isSafeInteger(lift)) return nothing('failed');
 		const { entries, tail } = asked.evidence(query);
-		const unattributed = unattributedScore(entries, tail, lift, reply.length);
+		const unattributed = unattributedScore(entries, tail, { lift, tokens: reply.length, support });
 		const named = { root: index.root, description: hashDescription(index.description) };
-		return write({ index: named, unmeasured: null, lift, unattributed }, { query, entries });
+		return write({ index: named, unmeasured: null, lift, support, unattributed }, { query, entries });
 	} catch {
 		return nothing('failed');
 	}

@@ -26,6 +26,11 @@ export interface IndexDescription {
 	credited: number;
 	/** λ in (C + λ·1)⁻¹, where C is the sum over rows of unit length. */
 	damping: number;
+	/**
+	 * How strongly rows speak for a row that they are asked about, on average (support.ts): what a reply's support is measured by.
+	 * Absent in indexes that were made before it was measured.
+	 */
+	support?: number;
 	/** keccak256 of the contributions' ids, joined. */
 	contributions: Hex;
 }

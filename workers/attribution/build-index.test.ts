@@ -89,6 +89,24 @@ describe('an index', () => {
 		expect(other.evidence(vector)).toEqual(one.evidence(vector));
 	});
 
+	test('speaks for replies like its rows as its rows do for each other, and for none where it does not know that', async () => {
+		const index = await buildIndex(gradients, rowsOf(samples), files);
+		const query = new AttributionQuery(index);
+		const supports: number[] = [];
+		for (let k = 0; k < 40; k++) supports.push((await query.measure(gradients, sample())).support);
+		// Rows and replies are drawn alike, so each gets as much on average.
+		const mean = supports.reduce((sum, support) => sum + support, 0) / supports.length;
+		expect(mean / 1e6).toBeGreaterThan(0.85);
+		expect(mean / 1e6).toBeLessThan(1.15);
+		const [own = NaN] = supports;
+		const row = await query.measure(gradients, samples[3] as Sample);
+		expect(row.support).toBeGreaterThan(3 * own);
+		const { support, ...older } = index.description;
+		expect(support).toBeGreaterThan(0);
+		const unknown = new AttributionQuery({ ...index, description: older });
+		expect((await unknown.measure(gradients, sample())).support).toBe(1_000_000);
+	});
+
 	test('a contribution of several samples has the gradient of all of them', async () => {
 		const [a, b, ...rest] = samples as [Sample, Sample, ...Sample[]];
 		const rows = rowsOf(rest);

@@ -3,10 +3,12 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import { fromHex, toHex, type Hex } from '#workers/datanets/hash.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
 import { countTargets, STRENGTH, type Sample, type SampleGradients } from './gradients.ts';
+import { groupCredit } from './group-credit.ts';
 import { cholesky, dot, solveLower, symmetricEigen } from './linear-algebra.ts';
 import { IndexTree } from './merkle.ts';
 import { largest, normalise, quantise } from './projection.ts';
 import { Sketch } from './sketch.ts';
+import { meanSupport } from './support.ts';
 
 /** Bytes of a row at most unless told, and of the basis. */
 const MAX_DIMS = 1024;
@@ -80,6 +82,7 @@ export async function buildIndex(
 	const credited = rows
 		.map((_, i) => i)
 		.filter((i) => groups === undefined || (groups[i] ?? -1) < 0 || groups[i] === i);
+	const credit = groups ? await groupCredit(gradients, rows, groups, signal) : undefined;
 	const landmarks = spread(credited, maxDims);
 	const dims = Math.max(32, Math.ceil(Math.min(landmarks.length, keep) / 32) * 32);
 	const width = buckets ?? Math.min(Math.floor(MAX_BASIS / dims), gradients.size);
@@ -96,7 +99,15 @@ export async function buildIndex(
 	const sketches = new Map<number, Float32Array>();
 	await each(landmarks, (row, sketch) => sketches.set(row, sketch));
 	const scales = bucketScales(sketches.values(), width);
-	for (const sketch of sketches.values()) normalise(multiply(sketch, scales));
+	// Squared length of a row's sketch after scaling over before.
+	const gains = new Map<number, number>();
+	const prepare = (row: number, sketch: Float32Array) => {
+		const before = dot(sketch, sketch);
+		multiply(sketch, scales);
+		gains.set(row, before > 0 ? dot(sketch, sketch) / before : 0);
+		return normalise(sketch);
+	};
+	for (const [row, sketch] of sketches) prepare(row, sketch);
 
 	// More rows than directions: each direction begins as the sum of its share of them. A span of single rows would know little of the
 	// others. No signs: rows that are alike would cancel.
@@ -108,7 +119,7 @@ export async function buildIndex(
 		for (const row of landmarks) kept.set(row, quantise(sketches.get(row) as Float32Array));
 	let turn = 0;
 	await each(summed, (row, sketch) => {
-		kept.set(row, quantise(normalise(multiply(sketch, scales))));
+		kept.set(row, quantise(prepare(row, sketch)));
 		const sum = sums[turn++ % sums.length] as Float32Array;
 		for (let k = 0; k < width; k++) sum[k] = (sum[k] as number) + (sketch[k] as number);
 	});
@@ -136,7 +147,7 @@ export async function buildIndex(
 	sketches.clear();
 	const others = rest.filter((row) => !kept.has(row));
 	kept.clear();
-	await each(others, (row, sketch) => putCoordinates(row, normalise(multiply(sketch, scales))));
+	await each(others, (row, sketch) => putCoordinates(row, prepare(row, sketch)));
 
 	signal?.throwIfAborted();
 	onProgress?.({ phase: 'basis', done: 2, total: 3 });
@@ -160,9 +171,11 @@ export async function buildIndex(
 	const table = new Int8Array(rows.length * dims);
 	const column = new Float32Array(dims);
 	credited.forEach((row, i) => {
-		for (let k = 0; k < rank; k++) column[k] = coordinates[k * count + i] as number;
+		const part = credit?.get(row) ?? 1;
+		for (let k = 0; k < rank; k++) column[k] = part * (coordinates[k * count + i] as number);
 		table.set(quantise(column, unit).codes, row * dims);
 	});
+	const support = meanSupport(table, dims, unit, credited, gains);
 	const contributors = Uint32Array.from(rows, ({ contributor }) => contributor);
 	onProgress?.({ phase: 'root', done: 0, total: rows.length });
 	const { root } = await IndexTree.build(table, contributors, (done) => {
@@ -185,6 +198,7 @@ export async function buildIndex(
 			landmarks: landmarks.length,
 			credited: count,
 			damping,
+			...(support > 0 && { support: Number(support.toPrecision(3)) }),
 			contributions: hashIds(ids)
 		},
 		projection: { seed, width, basis: codes, basisScales, dims },

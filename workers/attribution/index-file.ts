@@ -145,7 +145,7 @@ function parseDescription(json: string): IndexDescription {
 	for (const field of counts)
 		if (!Number.isSafeInteger(value[field]) || (value[field] as number) < 0)
 			throw new Error(`its ${field} is no count`);
-	const { dims, width, basisBits, features, rank, strength, adapter, damping } =
+	const { dims, width, basisBits, features, rank, strength, adapter, damping, support } =
 		value as unknown as IndexDescription;
 	if (dims === 0 || dims % 32 !== 0) throw new Error('its rows are no multiple of 32 bytes');
 	if (basisBits !== undefined && (basisBits !== 1 || width % 8 !== 0))
@@ -153,6 +153,8 @@ function parseDescription(json: string): IndexDescription {
 	if (dims * width > MAX_SIZE || features * rank > MAX_SIZE) throw new Error('it is too large');
 	if (strength !== STRENGTH)
 		throw new Error(`its gradients were taken at ${strength} of the adapter, not at ${STRENGTH}`);
+	if (support !== undefined && !(support > 0 && support < Infinity))
+		throw new Error('its support is no positive number');
 	if (!(damping > 0) || !isJsonObject(adapter) || !isHash(value.contributions))
 		throw new Error('its description is not whole');
 	return value as unknown as IndexDescription;

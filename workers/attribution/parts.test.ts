@@ -20,7 +20,8 @@ test('parts and rows add up to the whole, whatever was measured', () => {
 		const entries = someEntries();
 		const tokens = { prompt: 3, reply: 1 + below(200) };
 		const lift = below(3_000_000) * below(200) - 1_000_000;
-		const unattributed = unattributedScore(entries, below(2 ** 20), lift, tokens.reply);
+		const support = below(2_000_000);
+		const unattributed = unattributedScore(entries, below(2 ** 20), { lift, tokens: tokens.reply, support });
 		const weights = sharesOf(entries, unattributed);
 		const parts = partsOf({ weights, lift, tokens, unmeasured: null });
 		expect(parts.base + parts.contributors + parts.unattributed).toBe(WHOLE);

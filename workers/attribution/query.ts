@@ -3,6 +3,7 @@ import { DotProducts } from './dot-products.ts';
 import type { Sample, SampleGradients } from './gradients.ts';
 import { project, quantise } from './projection.ts';
 import { topEntries, type Entry } from './shares.ts';
+import { supportOf } from './support.ts';
 import { Sketch } from './sketch.ts';
 
 /** An index ready to be asked. */
@@ -25,6 +26,16 @@ export class AttributionQuery {
 		return found.map(
 			(gradient) => quantise(project(this.#index.projection, this.#sketch.of(gradient))).codes
 		);
+	}
+
+	/** What a receipt says of a whole reply: its query vector, and how strongly the rows speak for it (support.ts). */
+	async measure(gradients: SampleGradients, sample: Sample): Promise<{ query: Int8Array; support: number }> {
+		const [gradient = new Float32Array(gradients.size)] = await gradients.of([sample]);
+		const { projection, description } = this.#index;
+		const sketch = this.#sketch.of(gradient);
+		const { codes, scale } = quantise(project(projection, sketch));
+		const support = supportOf(this.scores(codes), scale, sketch, description.support);
+		return { query: codes, support };
 	}
 
 	/** Score of every row: int32, exact. */

@@ -42,6 +42,7 @@ const RECEIPT: Record<keyof Receipt, Check> = {
 	entries: isHash,
 	tokens: exactly({ prompt: isUint32, reply: isUint32 }),
 	lift: (value) => Number.isSafeInteger(value) && !Object.is(value, -0),
+	support: isUint32,
 	unattributed: isUint32,
 	weights: isWeights,
 	host: isUint32,

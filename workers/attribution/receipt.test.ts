@@ -22,6 +22,7 @@ const facts: ReceiptFacts = {
 	index: { root: hash(4), description: hash(5) },
 	unmeasured: null,
 	lift: 12_345_678,
+	support: 900_000,
 	unattributed: 14,
 	host: 0,
 	price: '2500000000000000',
@@ -100,7 +101,7 @@ test('a file that is no receipt is refused with the field that is wrong', async 
 		transcript: Record<string, unknown>;
 	};
 	const wrongs: [part: 'receipt' | 'transcript', field: string, values: unknown[]][] = [
-		['receipt', 'format', ['openledger-receipt/2', 1]],
+		['receipt', 'format', ['openledger-receipt/1', 1]],
 		['receipt', 'id', ['0x12', receipt.id.toUpperCase()]],
 		['receipt', 'rules', [-1, 1.5, '1']],
 		['receipt', 'base', [receipt.id, null]],

@@ -3,7 +3,7 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import { fromHex, hashJson, toHex, type Hex } from '#workers/datanets/hash.ts';
 import { encodeEntries, RULES, sharesOf, type Entry, type Weight } from './shares.ts';
 
-export const RECEIPT_FORMAT = 'openledger-receipt/1';
+export const RECEIPT_FORMAT = 'openledger-receipt/2';
 
 /** Why nothing of a reply is attributed to rows, though it was asked for. */
 export const UNMEASURED = [
@@ -46,6 +46,8 @@ export interface Receipt {
 	tokens: { prompt: number; reply: number };
 	/** ln p(reply) with the adapter less without it, in millionths of a nat, rounded. */
 	lift: number;
+	/** How strongly the rows speak for the reply, in millionths of how they do for one of their own (support.ts). */
+	support: number;
 	/** What of the reply belongs to no row, in units of score (`unattributedScore`). */
 	unattributed: number;
 	/** Weights (0 to 65,535) by contributor id, ascending, together 65,535; id 0 is unattributed (`sharesOf`). */

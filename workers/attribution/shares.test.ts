@@ -100,22 +100,40 @@ describe('shares', () => {
 		}
 	});
 
+	/** Support so strong that it takes nothing. */
+	const plenty = 2 ** 32 - 1;
+	const nats = (lift: number, tokens = 20, support = plenty) => ({ lift: lift * 1_000_000, tokens, support });
+
 	test('lift decides how much is anybody’s: a nat a token is a half; what the base gives anyway is nobody’s', () => {
 		const entries = [{ contributor: 4, row: 9, score: 1000 }];
-		const nats = (lift: number) => lift * 1_000_000;
-		expect(unattributedScore(entries, 0, nats(20), 20)).toBe(1000);
+		const nobody = (tail: number, lift: number) => unattributedScore(entries, tail, nats(lift));
+		expect(nobody(0, 20)).toBe(1001);
 		expect(sharesOf(entries, 1000)).toEqual([
 			{ id: 0, weight: 32_768 },
 			{ id: 4, weight: 32_767 }
 		]);
-		expect(unattributedScore(entries, 0, nats(60), 20)).toBe(334);
-		expect(unattributedScore(entries, 0, nats(0.5), 20)).toBe(40_000);
-		expect(unattributedScore(entries, 500, nats(20), 20)).toBe(2000);
-		for (const lift of [0, -1, nats(-30)]) expect(unattributedScore(entries, 0, lift, 20)).toBe(2 ** 32 - 1);
-		expect(unattributedScore([], 0, nats(20), 20)).toBe(0);
+		expect(nobody(0, 60)).toBe(334);
+		expect(nobody(0, 0.5)).toBe(40_001);
+		expect(nobody(500, 20)).toBe(2001);
+		for (const lift of [0, -1e-6, -30]) expect(nobody(0, lift)).toBe(2 ** 32 - 1);
+		expect(unattributedScore([], 0, nats(20))).toBe(0);
 		expect(sharesOf(entries, 2 ** 32 - 1)).toEqual([{ id: 0, weight: WHOLE }]);
-		expect(() => unattributedScore(entries, 0.5, 7, 7)).toThrow(RangeError);
-		expect(() => unattributedScore(entries, 0, NaN, 7)).toThrow(RangeError);
+		expect(() => unattributedScore(entries, 0.5, nats(7))).toThrow(RangeError);
+		expect(() => unattributedScore(entries, 0, nats(NaN))).toThrow(RangeError);
+	});
+
+	test('support decides how much of that is the rows’: 0.7 of what they give one of their own is a half', () => {
+		const entries = [{ contributor: 4, row: 9, score: 1000 }];
+		const attributed = (support: number) =>
+			1000 / (1000 + unattributedScore(entries, 0, nats(20, 20, support)));
+		expect(attributed(plenty)).toBeCloseTo(0.5, 3);
+		expect(attributed(700_000)).toBeCloseTo(0.25, 3);
+		expect(attributed(1_400_000)).toBeCloseTo(0.5 * (16 / 17), 3);
+		expect(attributed(350_000)).toBeCloseTo(0.5 * (1 / 17), 3);
+		expect(attributed(70_000)).toBeLessThan(1e-4);
+		expect(unattributedScore(entries, 0, nats(20, 20, 0))).toBe(2 ** 32 - 1);
+		for (const wrong of [-1, 0.5, 2 ** 32, NaN])
+			expect(() => unattributedScore(entries, 0, nats(20, 20, wrong))).toThrow(RangeError);
 	});
 
 	test('two rows of one person are one share', () => {

@@ -1,8 +1,8 @@
 /**
- * From scores to shares: attribution rules, version 1. Integers only, so that everyone gets the same. What a contract can check of
- * them stands in contracts/src/audit/Scores.sol; shares.vectors.json holds cases that both must agree on.
+ * From scores to shares: attribution rules, version 2. Integers only, so that everyone gets the same. What a contract can check of
+ * them stands in contracts/src/audit/Scores.sol, unchanged since version 1; shares.vectors.json holds cases that both must agree on.
  */
-export const RULES = 1;
+export const RULES = 2;
 
 /** Rows of one reply that are paid (Scores.MAX_ENTRIES). */
 export const MAX_ENTRIES = 32;
@@ -57,29 +57,41 @@ export function topEntries(scores: Int32Array, contributors: Uint32Array): Entry
 /** Nats of lift a token at which a half is the adapter's, in millionths. */
 const HALF_LIFT = 1_000_000;
 
+/** Support at which a half of the adapter's part is the rows', in millionths of what they give one of their own. */
+const HALF_SUPPORT = 700_000n;
+
+/** The most that a support is. */
+export const MAX_SUPPORT = UINT32_MAX;
+
 /**
  * What of a reply belongs to no row, in units of score, rounded up and at most 2³² − 1. Lift decides how much is the adapter's at all:
- * L / (L + T) of the reply where the adapter makes its T tokens L nats likelier, nothing where it makes them no likelier. Of that,
- * `tail` belongs to rows that are not among the entries. So nothing is spread to make 100 %.
+ * L / (L + T) of the reply where the adapter makes its T tokens L nats likelier, nothing where it makes them no likelier. Support
+ * decides how much of that is the rows': s⁴ / (s⁴ + 0.7⁴), nearly all of a reply like theirs and nearly nothing of one that they
+ * have nothing to say about. Of that, `tail` belongs to rows that are not among the entries. So nothing is spread to make 100 %.
  *
  * @param tail score of the rows that are not among the entries, 0 or more
  * @param lift in millionths of a nat, of the whole reply
  * @param tokens of the reply
+ * @param support in millionths (support.ts), 0 to MAX_SUPPORT
  */
 export function unattributedScore(
 	entries: readonly Entry[],
 	tail: number,
-	lift: number,
-	tokens: number
+	{ lift, tokens, support }: { lift: number; tokens: number; support: number }
 ): number {
 	if (
-		![tail, tokens].every((value) => Number.isSafeInteger(value) && value >= 0) ||
-		!Number.isSafeInteger(lift)
+		![tail, tokens, support].every((value) => Number.isSafeInteger(value) && value >= 0) ||
+		!Number.isSafeInteger(lift) ||
+		support > MAX_SUPPORT
 	)
-		throw new RangeError(`no score, lift or tokens: ${tail}, ${lift}, ${tokens}`);
-	if (lift <= 0) return UINT32_MAX;
+		throw new RangeError(`no score, lift, tokens or support: ${tail}, ${lift}, ${tokens}, ${support}`);
+	if (lift <= 0 || support === 0) return UINT32_MAX;
 	const named = total(entries);
-	const whole = ceilDivide((named + BigInt(tail)) * BigInt(lift + tokens * HALF_LIFT), BigInt(lift));
+	const rows = BigInt(support) ** 4n;
+	const whole = ceilDivide(
+		(named + BigInt(tail)) * BigInt(lift + tokens * HALF_LIFT) * (rows + HALF_SUPPORT ** 4n),
+		BigInt(lift) * rows
+	);
 	const rest = whole - named;
 	return Number(rest < BigInt(UINT32_MAX) ? rest : BigInt(UINT32_MAX));
 }

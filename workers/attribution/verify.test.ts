@@ -13,7 +13,9 @@ import type { AttributionIndex } from './attribution-index.ts';
 import { buildIndex } from './build-index.ts';
 import { replySample, SampleGradients } from './gradients.ts';
 import { readIndex, writeIndex } from './index-file.ts';
+import { AttributionQuery } from './query.ts';
 import { makeReceipt, receiptId, type Receipt, type Transcript } from './receipt.ts';
+import { unattributedScore } from './shares.ts';
 import { verify, type Evidence } from './verify.ts';
 
 const random = seededRandom(8);
@@ -70,15 +72,15 @@ describe('a receipt', () => {
 		expect(receipt.weights.length).toBeGreaterThan(1);
 		const verdict = await verify(receipt, transcript, evidence);
 		expect(verdict).toMatchObject({ verdict: 'confirmed' });
-		expect(verdict.verdict === 'confirmed' && verdict.steps).toHaveLength(11);
+		expect(verdict.verdict === 'confirmed' && verdict.steps).toHaveLength(12);
 	});
 
 	test('of which any field was edited is refuted', async () => {
 		const other = `0x${hex('d')}` as const;
 		const edits: Record<keyof Receipt, unknown> = {
-			format: 'openledger-receipt/2',
+			format: 'openledger-receipt/1',
 			id: other,
-			rules: 2,
+			rules: 3,
 			base: hex('d'),
 			adapter: { ...files.adapter, config: hex('d') },
 			index: { ...receipt.index, root: other },
@@ -89,6 +91,7 @@ describe('a receipt', () => {
 			entries: other,
 			tokens: { prompt: 4, reply: 7 },
 			lift: receipt.lift + 1,
+			support: receipt.support + 1,
 			unattributed: receipt.unattributed + 1,
 			weights: [{ id: 0, weight: 65_535 }],
 			host: 4,
@@ -122,6 +125,7 @@ describe('a receipt', () => {
 			[{ tokens: { prompt: 4, reply: 1 } }, 'transcript'],
 			[{ unmeasured: 'failed' }, 'scores'],
 			[{ lift: receipt.lift * 2 }, 'unattributed'],
+			[{ support: receipt.support * 2 }, 'unattributed'],
 			[{ unattributed: 0 }, 'unattributed'],
 			[{ weights: [...receipt.weights].map(({ id, weight }) => ({ id, weight: weight ^ 1 })) }, 'weights']
 		];
@@ -138,6 +142,7 @@ describe('a receipt', () => {
 			index: receipt.index,
 			unmeasured: null,
 			lift: receipt.lift,
+			support: receipt.support,
 			unattributed: receipt.unattributed
 		};
 		const { prompt, reply: answer, contextLength, ...rest } = facts;
@@ -151,14 +156,29 @@ describe('a receipt', () => {
 			stated: expect.stringContaining(String(first.score + 1)),
 			found: expect.stringContaining(String(first.score))
 		});
+		// A support that pays the rows more, everything else computed from it as it should be.
+		const { tail } = new AttributionQuery(index).evidence(transcript.query);
+		const inflated = {
+			lift: receipt.lift,
+			tokens: transcript.reply.length,
+			support: Math.ceil(receipt.support * 1.1)
+		};
+		const unearned = unattributedScore(transcript.entries, tail, inflated);
+		const generous = makeReceipt({ ...rest, support: inflated.support, unattributed: unearned }, transcript);
+		expect(await verify(generous, transcript, evidence)).toMatchObject({
+			verdict: 'refuted',
+			step: 'support'
+		});
 		// A query vector of another reply, everything else computed from it as it should be.
 		const lie = await attributeReply({ ...reply, reply: ids(6) }, { gradients, index });
 		const stolen = { ...lie.transcript, reply: transcript.reply };
-		const { lift, unattributed } = lie.receipt;
-		const forged = makeReceipt({ ...rest, lift, unattributed }, stolen);
+		const { lift, support, unattributed } = lie.receipt;
+		const forged = makeReceipt({ ...rest, lift, support, unattributed }, stolen);
 		const verdict = await verify(forged, stolen, evidence);
 		expect(verdict).toMatchObject({ verdict: 'refuted' });
-		expect(['unattributed', 'lift', 'query']).toContain(verdict.verdict === 'refuted' && verdict.step);
+		expect(['unattributed', 'lift', 'support', 'query']).toContain(
+			verdict.verdict === 'refuted' && verdict.step
+		);
 	});
 
 	test('cannot be checked without what is missing, and that is said; what is there still refutes', async () => {

@@ -6,10 +6,11 @@ import { hashEntries, hashQuery, hashTokens, receiptId, type Receipt, type Trans
 import { RULES, sharesOf, unattributedScore, type Entry } from './shares.ts';
 
 /**
- * How far a query vector may be from one computed on another device, as 1 − cosine, and a lift, in nats a token. Chosen with room
+ * How far a query vector may be from one computed on another device, as 1 − cosine; a lift, in nats a token; a support, as a part of
+ * itself. Chosen with room
  * for fp16 devices; between wasm and Node's CPU kernels the vectors differ by one unit of int8 at most (docs/attribution.md).
  */
-export const TOLERANCE = { query: 0.01, liftPerToken: 0.02 };
+export const TOLERANCE = { query: 0.01, liftPerToken: 0.02, support: 0.05 };
 
 /** What there is to check with. Whatever is missing is said, not guessed. */
 export interface Evidence {
@@ -34,6 +35,7 @@ export type VerifyStep =
 	| 'unattributed'
 	| 'weights'
 	| 'lift'
+	| 'support'
 	| 'query';
 
 export type Verdict =
@@ -142,8 +144,14 @@ function checkTranscript(receipt: Receipt, { salt, prompt, reply, query, entries
 }
 
 /** A receipt that says nothing was measured must attribute nothing. */
-function checkNothing({ unattributed, lift }: Receipt, { entries, query }: Transcript): void {
-	if (entries.length > 0 || query.some((value) => value !== 0) || lift !== 0 || unattributed === 0)
+function checkNothing({ unattributed, lift, support }: Receipt, { entries, query }: Transcript): void {
+	if (
+		entries.length > 0 ||
+		query.some((value) => value !== 0) ||
+		lift !== 0 ||
+		support !== 0 ||
+		unattributed === 0
+	)
 		throw new Refuted('scores', 'It attributes something though it says that nothing was measured.');
 }
 
@@ -171,11 +179,12 @@ async function checkMeasured(
 			...firstDifference(entries, found.entries)
 		);
 	steps.push('scores');
-	const rest = unattributedScore(entries, found.tail, receipt.lift, reply.length);
+	const { lift, support } = receipt;
+	const rest = unattributedScore(entries, found.tail, { lift, tokens: reply.length, support });
 	if (rest !== receipt.unattributed)
 		throw new Refuted(
 			'unattributed',
-			'What belongs to nobody does not follow from scores and lift.',
+			'What belongs to nobody does not follow from scores, lift and support.',
 			receipt.unattributed,
 			rest
 		);
@@ -189,7 +198,10 @@ async function checkMeasured(
 	if (!(liftApart <= TOLERANCE.liftPerToken))
 		throw new Refuted('lift', 'The model gives another lift.', receipt.lift / 1e6, nats);
 	steps.push('lift');
-	const [vector = new Int8Array()] = await asked.vectors(gradients, [replySample(prompt, reply)]);
+	const { query: vector, support: measured } = await asked.measure(gradients, replySample(prompt, reply));
+	if (!(Math.abs(measured - support) <= TOLERANCE.support * Math.max(measured, support)))
+		throw new Refuted('support', 'The rows speak for it more or less than it says.', support, measured);
+	steps.push('support');
 	const apart = 1 - cosine(vector, query);
 	if (!(apart <= TOLERANCE.query))
 		throw new Refuted(

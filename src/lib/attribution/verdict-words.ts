@@ -12,6 +12,7 @@ const STEPS: Record<VerifyStep, string> = {
 	unattributed: 'What belongs to nobody, computed again',
 	weights: 'Every share, computed again',
 	lift: 'What the adapter changed, measured again',
+	support: 'How far the rows speak for the answer, measured again',
 	query: 'What the answer asks of the rows, measured again'
 };
 

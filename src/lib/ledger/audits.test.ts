@@ -56,7 +56,15 @@ async function owe(serial: number, model: number): Promise<void> {
 	};
 	const hash = (text: string) => text.padEnd(64, '0');
 	const facts = { base: hash('aa'), adapter: { config: hash('bb'), weights: hash('cc') }, index: null };
-	const rest = { unmeasured: null, lift: 0, unattributed: 1000, host: 0, price: '1', time: serial };
+	const rest = {
+		unmeasured: null,
+		lift: 0,
+		support: 0,
+		unattributed: 1000,
+		host: 0,
+		price: '1',
+		time: serial
+	};
 	const receipt = makeReceipt({ ...facts, ...rest }, transcript);
 	const words = { reply: `${serial}`, conversation: 'c', adapter: 'A', receipt, transcript };
 	const amount = parseEther('0.1');

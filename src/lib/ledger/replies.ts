@@ -184,7 +184,7 @@ export async function replaceReceipt(
 }
 
 /** Facts of a receipt that attributes nothing. */
-const NOTHING = { index: null, lift: 0, unattributed: 2 ** 32 - 1 };
+const NOTHING = { index: null, lift: 0, support: 0, unattributed: 2 ** 32 - 1 };
 
 function withoutWeights(
 	{ base, adapter, host, price, time }: Receipt,

@@ -53,6 +53,7 @@ async function owe(amount: bigint, change: Partial<ReceiptRecord> = {}): Promise
 			index: null,
 			unmeasured: null,
 			lift: 0,
+			support: 0,
 			unattributed: 1000,
 			host: 0,
 			price: '1',
