@@ -9,12 +9,12 @@ const gradients = {
 		Promise.resolve(Float32Array.from(samples, ({ ids }) => 4 * (1 - (strength * (ids[0] ?? 0)) / 100)))
 };
 
-test('a group keeps of its credit what rows that stand alone have learnt over what it has', async () => {
+test('a group keeps of its credit the root of what rows that stand alone have learnt over what it has', async () => {
 	const rows = [30, 90, 90, 20, 40, 25, 25].map(rowOf);
 	const groups = Int32Array.of(-1, 1, 1, -1, -1, 5, 5);
 	const credit = await groupCredit(gradients, rows, groups);
 	expect([...credit.keys()]).toEqual([1, 5]);
-	expect(credit.get(1)).toBeCloseTo(30 / 90, 6);
+	expect(credit.get(1)).toBeCloseTo(Math.sqrt(30 / 90), 6);
 	// Learnt less than others: nothing to take back.
 	expect(credit.get(5)).toBe(1);
 });
