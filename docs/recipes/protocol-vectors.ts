@@ -68,6 +68,7 @@ const receipt = makeReceipt(
 		index: { root: tree.root, description: bytes32('33') },
 		unmeasured: null,
 		lift: 2_500_000,
+		support: 1_000_000,
 		unattributed: 1300,
 		host: 0,
 		price: '1000000000000000000',
