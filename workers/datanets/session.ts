@@ -25,6 +25,9 @@ export interface RowView {
 	quality?: number;
 }
 
+/** Milliseconds from the first rows that are asked for to the words of all. */
+const WORDS_AFTER = 300;
+
 interface View {
 	query: Query;
 	slots: Uint32Array;
@@ -46,6 +49,7 @@ export class Session implements Access {
 	/** How many queries each view was given. */
 	readonly #turns = new Map<string, number>();
 	#batches: BatchRecord[] = [];
+	#expecting: ReturnType<typeof setTimeout> | undefined;
 
 	constructor(db: DatanetDb, datanet: string, vault: Vault | undefined) {
 		this.db = db;
@@ -79,8 +83,7 @@ export class Session implements Access {
 		await session.refresh(onProgress);
 		const report = await stored(() => db.reports.get(datanet));
 		session.judgement = report?.report as CheckReport | undefined;
-		// Neither is awaited: the words are for the first search, and a sweep waits for imports in other tabs.
-		void session.index.loadWords().catch(() => undefined);
+		// Not awaited: a sweep waits for imports in other tabs.
 		void sweep(db, datanet).catch(() => undefined);
 		return session;
 	}
@@ -102,6 +105,7 @@ export class Session implements Access {
 		const turn = (this.#turns.get(view) ?? 0) + 1;
 		this.#turns.set(view, turn);
 		if (query.text) await this.index.loadWords();
+		else this.#expectSearch();
 		const known = this.#views.get(view);
 		if (
 			known?.revision === this.catalogue.revision &&
@@ -114,6 +118,11 @@ export class Session implements Access {
 		if (this.#turns.get(view) === turn)
 			this.#views.set(view, { query, slots, revision: this.catalogue.revision, judgement: this.judgement });
 		return slots;
+	}
+
+	/** Who looks at rows may search soon: the words are loaded once the first of them have been shown. */
+	#expectSearch(): void {
+		this.#expecting ??= setTimeout(() => void this.index.loadWords().catch(() => undefined), WORDS_AFTER);
 	}
 
 	/** Slots of a view as it was last selected; all rows for a view that never was. */

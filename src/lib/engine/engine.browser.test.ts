@@ -2,6 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { Remote } from '#workers/comlink.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { EngineApi, LoadedModel, ModelEntry } from '#workers/protocol.ts';
+import { preferences } from '../preferences.svelte.ts';
 import { Engine } from './engine.svelte.ts';
 import { Generation } from './generation.svelte.ts';
 
@@ -51,6 +52,20 @@ test('after a crash the worker is started again and the model loaded again', asy
 	await engine.models.ready();
 	expect(double.api.load).toHaveBeenCalledTimes(2);
 	expect(double.connections.map(({ closed }) => closed)).toEqual([true, false]);
+});
+
+test('started without a model, the one used last is loaded by whoever first needs it', async () => {
+	preferences.values.model = 'hf:kept';
+	const double = new Double();
+	double.api.models.mockResolvedValue([nano, { ...big, id: 'hf:kept', stored: 'complete' } as ModelEntry]);
+	const engine = new Engine(double.connect);
+	await engine.start(false);
+	expect(engine.status).toBe('running');
+	expect(double.api.load).not.toHaveBeenCalled();
+	expect((await engine.models.ready()).id).toBe('hf:kept');
+	await engine.models.loadWanted();
+	expect(double.api.load).toHaveBeenCalledTimes(1);
+	preferences.values.model = undefined;
 });
 
 test('a call that the dead worker will never answer fails with a reason', async () => {

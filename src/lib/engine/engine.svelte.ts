@@ -32,14 +32,18 @@ export class Engine {
 		this.#connect = connect;
 	}
 
-	/** Starts the worker, reads what there is and loads the model that was used last. */
-	async start(): Promise<void> {
+	/**
+	 * Starts the worker, reads what there is and loads the model that was used last.
+	 * @param withModel false where nobody is about to ask one: it takes 130 MB and two cores for a second. Whoever
+	 * needs it loads it then (`models.ready`, `models.loadWanted`).
+	 */
+	async start(withModel = true): Promise<void> {
 		const connection = this.#open();
 		try {
 			await this.configure();
 			await Promise.all([this.device.refresh(), this.models.refresh(), this.adapters.refresh()]);
 			if (this.#connection !== connection) return;
-			const load = this.models.loadWanted();
+			const load = withModel && this.models.loadWanted();
 			this.#settle('running');
 			await load;
 		} catch (error) {

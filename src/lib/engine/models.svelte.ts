@@ -21,7 +21,7 @@ export class Models {
 
 	/** The model that answers next. One that is only being fetched does not keep the loaded one from answering. */
 	get next(): string {
-		return (this.#keepsAnswering ? this.loaded?.id : (this.loading?.id ?? this.loaded?.id)) ?? fallback;
+		return (this.#keepsAnswering ? this.loaded?.id : (this.loading?.id ?? this.loaded?.id)) ?? this.#wanted;
 	}
 
 	get name(): string {
@@ -45,13 +45,17 @@ export class Models {
 	}
 
 	/** The model used last where it is on the device, else the bundled one. */
+	get #wanted(): string {
+		const wanted = this.entries.find((entry) => entry.id === preferences.values.model);
+		return wanted && (wanted.source === 'bundled' || wanted.stored === 'complete') ? wanted.id : fallback;
+	}
+
+	/** Loads it unless one is loaded or on its way. */
 	async loadWanted(): Promise<void> {
 		// A person may have been quicker.
 		if (this.#ready) return;
-		const wanted = this.entries.find((entry) => entry.id === preferences.values.model);
-		const usable = wanted && (wanted.source === 'bundled' || wanted.stored === 'complete');
 		// Its failure is shown where the progress was; nothing else to do here.
-		await this.use(usable ? wanted.id : fallback, false).catch(() => undefined);
+		await this.use(this.#wanted, false).catch(() => undefined);
 	}
 
 	/** Loads a model in place of the present one, fetching what is missing. */
@@ -67,7 +71,7 @@ export class Models {
 		for (;;) {
 			if (this.loaded && this.#keepsAnswering) return this.loaded;
 			if (!this.#ready) await this.#engine.running();
-			const ready = (this.#ready ??= this.use(this.load?.id ?? fallback, false));
+			const ready = (this.#ready ??= this.use(this.load?.id ?? this.#wanted, false));
 			try {
 				return await ready;
 			} catch (error) {

@@ -1,5 +1,4 @@
 import Papa from 'papaparse';
-import { ByteWriter, parquetWrite } from 'hyparquet-writer';
 import type { Contribution } from '../contribution.ts';
 import { FLAT_COLUMNS, toCells, toFlat } from '../flat.ts';
 
@@ -54,6 +53,7 @@ async function parquet(rows: Rows): Promise<Blob> {
 	const columns: (string | undefined)[][] = FLAT_COLUMNS.map(() => []);
 	for await (const group of rows)
 		for (const row of group) for (const [i, cell] of toCells(row).entries()) columns[i]?.push(cell);
+	const { ByteWriter, parquetWrite } = await import('hyparquet-writer');
 	const writer = new ByteWriter();
 	parquetWrite({
 		writer,

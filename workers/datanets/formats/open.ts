@@ -1,11 +1,9 @@
 import { OpenLedgerError } from '../../errors.ts';
 import { cutPassages, DEFAULT_CUT, type Block, type CutOptions } from './blocks.ts';
 import { readCsv } from './csv.ts';
-import { blocksOfMarkdown, blocksOfText } from './documents.ts';
 import { blocksOfDocx } from './docx.ts';
 import { GROUP, isRecord, type Item, type Items } from './items.ts';
 import { readJson, readJsonLines } from './json.ts';
-import { openParquet } from './parquet.ts';
 import { blocksOfPdf } from './pdf.ts';
 import { startsWith, textOf } from './text.ts';
 
@@ -77,8 +75,10 @@ export async function openItems(
 			return readCsv(textOf(file, onBytes));
 		case 'tsv':
 			return readCsv(textOf(file, onBytes), '\t');
-		case 'parquet':
+		case 'parquet': {
+			const { openParquet } = await import('./parquet.ts');
 			return (await openParquet(file, onBytes)).items;
+		}
 		default:
 			if (file.size > LARGEST_DOCUMENT)
 				throw new OpenLedgerError('datanet/too-large', `“${file.name}” is larger than 100 MB.`, {
@@ -91,6 +91,7 @@ export async function openItems(
 async function blocksIn(file: File, format: 'markdown' | 'text' | 'pdf' | 'docx'): Promise<Iterable<Block>> {
 	if (format === 'pdf') return blocksOfPdf(file);
 	if (format === 'docx') return blocksOfDocx(file);
+	const { blocksOfMarkdown, blocksOfText } = await import('./documents.ts');
 	let text = '';
 	for await (const piece of textOf(file)) text += piece;
 	return format === 'markdown' ? blocksOfMarkdown(text) : blocksOfText(text);

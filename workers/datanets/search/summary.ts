@@ -1,4 +1,5 @@
 import type { Kind } from '../contribution.ts';
+import { SEGMENT_ROWS } from '../store/schema.ts';
 import { KINDS, type Column } from './segment-index.ts';
 import type { TableIndex } from './table-index.ts';
 
@@ -26,6 +27,7 @@ export interface Summary {
 }
 
 const MOST = 200;
+const COLUMNS = ['contributors', 'licences', 'languages', 'sources'] as const;
 const DAY = 86_400;
 
 /** Counts over the given slots. */
@@ -33,35 +35,40 @@ export function summarise(index: TableIndex, slots: Uint32Array): Summary {
 	const kinds = [0, 0, 0];
 	const lengths: number[] = [];
 	const days = new Map<number, number>();
-	const counters = {
-		contributors: new Map<string, number>(),
-		licences: new Map<string, number>(),
-		languages: new Map<string, number>(),
-		sources: new Map<string, number>(),
-		tags: new Map<string, number>()
-	};
+	const counters = index.parts.map(({ columns }) => ({
+		columns,
+		contributors: new Uint32Array(columns.contributors.values.length),
+		licences: new Uint32Array(columns.licences.values.length),
+		languages: new Uint32Array(columns.languages.values.length),
+		sources: new Uint32Array(columns.sources.values.length),
+		tags: new Uint32Array(columns.tags.values.length)
+	}));
 	let corrections = 0;
 	for (const slot of slots) {
-		const { columns, at } = index.partOf(slot);
+		const counter = counters[Math.floor(slot / SEGMENT_ROWS)];
+		if (!counter) throw new RangeError(`no index for slot ${slot}`);
+		const { columns } = counter;
+		const at = slot % SEGMENT_ROWS;
 		count(kinds, columns.kinds[at] ?? 0);
 		count(lengths, Math.floor(Math.log2(Math.max(1, columns.lengths[at] ?? 0))));
 		const day = Math.floor((columns.created[at] ?? 0) / DAY);
 		days.set(day, (days.get(day) ?? 0) + 1);
 		corrections += columns.corrections[at] ?? 0;
-		for (const name of ['contributors', 'licences', 'languages', 'sources'] as const)
-			countValue(counters[name], columns[name], columns[name].codes[at] ?? 0);
-		const { tags } = columns;
-		for (let tag = at === 0 ? 0 : (tags.ends[at - 1] ?? 0); tag < (tags.ends[at] ?? 0); tag++)
-			countValue(counters.tags, tags, tags.codes[tag] ?? 0);
+		for (const name of COLUMNS) count(counter[name], columns[name].codes[at] ?? 0);
+		const { ends, codes } = columns.tags;
+		for (let tag = at === 0 ? 0 : (ends[at - 1] ?? 0); tag < (ends[at] ?? 0); tag++)
+			count(counter.tags, codes[tag] ?? 0);
 	}
+	const ranked = (name: (typeof COLUMNS)[number] | 'tags') =>
+		rankedOf(counters.map((counter) => ({ column: counter.columns[name], counts: counter[name] })));
 	return {
 		rows: slots.length,
 		kinds: KINDS.map((value, i) => ({ value, rows: kinds[i] ?? 0 })),
-		contributors: ranked(counters.contributors),
-		licences: ranked(counters.licences),
-		languages: ranked(counters.languages),
-		sources: ranked(counters.sources),
-		tags: ranked(counters.tags),
+		contributors: ranked('contributors'),
+		licences: ranked('licences'),
+		languages: ranked('languages'),
+		sources: ranked('sources'),
+		tags: ranked('tags'),
 		lengths: Array.from(lengths, (rows) => rows ?? 0),
 		days: [...days]
 			.sort(([a], [b]) => a - b)
@@ -70,17 +77,18 @@ export function summarise(index: TableIndex, slots: Uint32Array): Summary {
 	};
 }
 
-function count(counts: number[], at: number): void {
+function count(counts: number[] | Uint32Array, at: number): void {
 	counts[at] = (counts[at] ?? 0) + 1;
 }
 
-function countValue(counts: Map<string, number>, column: Column, code: number): void {
-	const value = column.values[code] ?? '';
-	counts.set(value, (counts.get(value) ?? 0) + 1);
-}
-
-function ranked(counts: Map<string, number>): Count[] {
-	return [...counts]
+function rankedOf(parts: readonly { column: Column; counts: Uint32Array }[]): Count[] {
+	const sums = new Map<string, number>();
+	for (const { column, counts } of parts)
+		counts.forEach((rows, code) => {
+			const value = column.values[code] ?? '';
+			if (rows > 0) sums.set(value, (sums.get(value) ?? 0) + rows);
+		});
+	return [...sums]
 		.map(([value, rows]) => ({ value, rows }))
 		.sort((a, b) => b.rows - a.rows || (a.value < b.value ? -1 : 1))
 		.slice(0, MOST);

@@ -6,7 +6,7 @@ import { packIds } from '../merkle/packed.ts';
 import type { Session } from '../session.ts';
 import { stored } from '../store/failures.ts';
 import { storeVersion } from '../store/versions.ts';
-import { ancestorsOf } from './story.ts';
+import { ancestorsOf } from './credits.ts';
 import { diffVersions, type Version } from '../version.ts';
 
 const EXAMPLES = 100;

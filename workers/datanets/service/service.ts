@@ -27,12 +27,11 @@ import { lockDatanet, unlockDatanet } from '../store/locking.ts';
 import type { DatanetInfo } from '../store/schema.ts';
 import { sweepAll } from '../store/staging.ts';
 import { restoreVersion, signRows } from '../store/versions.ts';
-import { editAll, forgetRemoved } from './bulk.ts';
 import { bundleOf, datasetFiles, exportFile } from './exporting.ts';
 import { compare, freeze } from './freezing.ts';
 import { keepReport, viewOf } from './reports.ts';
 import { Sessions } from './sessions.ts';
-import { creditsOf, storyOf } from './story.ts';
+import { creditsOf } from './credits.ts';
 import { breather, Tasks } from './tasks.ts';
 
 type Progress = Listener<{ done: number; total: number }>;
@@ -89,6 +88,7 @@ export class DatanetService implements DatanetApi {
 	}
 
 	async story(datanet: string, id: Hex) {
+		const { storyOf } = await import('./story.ts');
 		return storyOf(await this.#sessions.get(datanet), id);
 	}
 
@@ -119,6 +119,7 @@ export class DatanetService implements DatanetApi {
 	}
 
 	async editAll(datanet: string, selection: Selection, edit: BulkEdit, task: string, onProgress: Progress) {
+		const { editAll } = await import('./bulk.ts');
 		const session = await this.#sessions.get(datanet);
 		const { address } = await localIdentity(this.#db);
 		const slots = this.#slots(session, selection);
@@ -142,6 +143,7 @@ export class DatanetService implements DatanetApi {
 	}
 
 	async forget(datanet: string) {
+		const { forgetRemoved } = await import('./bulk.ts');
 		return forgetRemoved(await this.#sessions.get(datanet));
 	}
 

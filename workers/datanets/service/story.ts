@@ -1,16 +1,14 @@
-import type { CreditShare, RowStory } from '../api.ts';
+import type { RowStory } from '../api.ts';
 import { languageOf } from '../checks/language.ts';
 import { licenceOpinion } from '../checks/licence.ts';
 import { findPersonalData } from '../checks/personal-data.ts';
 import { FLAG_NAMES, FLAGS, flagsIn, qualityParts } from '../checks/quality.ts';
-import { headerOf, textOf, type Contribution, type Header } from '../contribution.ts';
-import { creditOf, WHOLE_CREDIT } from '../credit.ts';
+import { textOf, type Contribution } from '../contribution.ts';
+import { creditOf } from '../credit.ts';
 import type { Hex } from '../hash.ts';
 import { MAX_LINEAGE_DEPTH } from '../limits.ts';
 import type { Session } from '../session.ts';
-import { stored } from '../store/failures.ts';
-
-type Known = Header & { id: Hex };
+import { ancestorsOf, walletsOf, withWallet } from './credits.ts';
 
 /** Where a row comes from, whose it is, and what a check says of it. */
 export async function storyOf(session: Session, id: Hex): Promise<RowStory> {
@@ -39,72 +37,6 @@ export async function storyOf(session: Session, id: Hex): Promise<RowStory> {
 		findings: await findingsOf(session, slot, row, view.flags ?? 0),
 		language: languageOf(row)
 	};
-}
-
-/** Each contributor's part of a Datanet, largest first. */
-export async function creditsOf(session: Session): Promise<CreditShare[]> {
-	const slots = session.catalogue.listed();
-	const points = new Map<Hex, number>();
-	const give = (contributor: Hex, amount: number) =>
-		points.set(contributor, (points.get(contributor) ?? 0) + amount);
-	const corrections = slots.filter((slot) => {
-		const { columns, at } = session.index.partOf(slot);
-		if (columns.corrections[at] === 1) return true;
-		give(session.contributorAt(slot), WHOLE_CREDIT);
-		return false;
-	});
-	const rows = await session.rows.need(session.idsOf(corrections));
-	const headers = await ancestorsOf(session, rows);
-	for (const row of rows)
-		for (const [contributor, share] of creditOf(row, (id) => headers.get(id)).shares)
-			give(contributor, share);
-	const wallets = await walletsOf(session, [...points.keys()]);
-	return [...points]
-		.map(([contributor, amount]) =>
-			withWallet(
-				{
-					contributor,
-					rows: amount / WHOLE_CREDIT,
-					share: amount / WHOLE_CREDIT / Math.max(1, slots.length)
-				},
-				wallets
-			)
-		)
-		.sort((a, b) => b.rows - a.rows || (a.contributor < b.contributor ? -1 : 1));
-}
-
-/** Headers of all known ancestors, generation by generation. */
-export async function ancestorsOf(
-	{ rows, db, catalogue }: Session,
-	from: readonly Known[]
-): Promise<Map<Hex, Known>> {
-	const known = new Map<Hex, Known>();
-	let wanted = parentsOf(from, known);
-	for (let depth = 0; depth < MAX_LINEAGE_DEPTH && wanted.length > 0; depth++) {
-		const found: (Known | undefined)[] = await rows.get(wanted);
-		const headers = await stored(() =>
-			db.headers.bulkGet(wanted.map((id): [string, Hex] => [catalogue.datanet, id]))
-		);
-		const next = found.map((row, i) => row ?? headers[i]).filter((header) => header !== undefined);
-		for (const header of next) known.set(header.id, headerOf(header));
-		wanted = parentsOf(next, known);
-	}
-	return known;
-}
-
-function parentsOf(rows: readonly Known[], known: ReadonlyMap<Hex, Known>): Hex[] {
-	const parents = rows.map((row) => row.parent).filter((id): id is Hex => id !== null && !known.has(id));
-	return [...new Set(parents)];
-}
-
-async function walletsOf({ db }: Session, keys: Hex[]): Promise<Map<Hex, Hex>> {
-	const links = await stored(() => db.links.bulkGet(keys));
-	return new Map(links.flatMap((link) => (link ? [[link.key, link.wallet]] : [])));
-}
-
-function withWallet<T extends { contributor: Hex }>(part: T, wallets: Map<Hex, Hex>): T & { wallet?: Hex } {
-	const wallet = wallets.get(part.contributor);
-	return wallet === undefined ? part : { ...part, wallet };
 }
 
 /** What the flags mean for this row, in sentences that name the place. */

@@ -1,5 +1,6 @@
 import { fromHex, toHex, type Hex } from '../hash.ts';
 import { isIn } from '../membership.ts';
+import { HASH_BYTES } from '../merkle/leaf.ts';
 import { hashAt } from '../merkle/packed.ts';
 import { allOf, type DatanetDb } from './db.ts';
 import { IdTable } from './id-table.ts';
@@ -29,8 +30,7 @@ export class Catalogue {
 	async load(db: DatanetDb, revision: number): Promise<void> {
 		this.#segments = await allOf(db.segments, this.datanet).toArray();
 		this.#table = this.#emptyTable();
-		for (const { segment, lengths } of this.#segments)
-			for (let i = 0; i < lengths.length; i++) this.#table.add(segment * SEGMENT_ROWS + i);
+		for (const { segment, ids } of this.#segments) this.#table.addPacked(segment * SEGMENT_ROWS, ids);
 		this.#revision = revision;
 	}
 
@@ -41,7 +41,10 @@ export class Catalogue {
 		for (const record of changed) {
 			const known = this.#segments[record.segment]?.lengths.length ?? 0;
 			this.#segments[record.segment] = record;
-			for (let i = known; i < record.lengths.length; i++) this.#table.add(record.segment * SEGMENT_ROWS + i);
+			this.#table.addPacked(
+				record.segment * SEGMENT_ROWS + known,
+				record.ids.subarray(known * HASH_BYTES)
+			);
 		}
 		this.#revision = revision;
 	}
@@ -52,16 +55,17 @@ export class Catalogue {
 
 	/** Rows in the Datanet now, in the order in which they are listed: a correction stands where its parent stood. */
 	listed(): Uint32Array {
-		const slots: number[] = [];
+		const slots = new Uint32Array(this.#segments.reduce((sum, { lengths }) => sum + lengths.length, 0));
+		let count = 0;
 		let moved = false;
 		for (const { segment, lengths, places } of this.#segments)
 			for (let i = 0; i < lengths.length; i++) {
 				if (!isIn(lengths[i])) continue;
 				const slot = segment * SEGMENT_ROWS + i;
-				slots.push(slot);
+				slots[count++] = slot;
 				moved ||= places[i] !== slot;
 			}
-		const listed = Uint32Array.from(slots);
+		const listed = slots.slice(0, count);
 		return moved ? listed.sort((a, b) => this.placeOf(a) - this.placeOf(b) || a - b) : listed;
 	}
 

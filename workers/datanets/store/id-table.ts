@@ -2,10 +2,12 @@ import { HASH_BYTES } from '../merkle/leaf.ts';
 
 /**
  * From a 32-byte id to its slot: open addressing over the id's first four bytes, which a hash spreads evenly. 100,000
- * ids take 1 MB, where a Map of strings takes 15.
+ * ids take 2 MB, where a Map of strings takes 15.
  */
 export class IdTable {
 	#slots = new Int32Array(1024).fill(-1);
+	/** The first four bytes of the id in each place: few ids have to be looked at whole, or again when it grows. */
+	#heads = new Int32Array(1024);
 	#count = 0;
 	readonly #idAt: (slot: number) => Uint8Array;
 
@@ -16,29 +18,45 @@ export class IdTable {
 
 	/** Adds the id in a slot. An id that is there keeps its first slot. */
 	add(slot: number): void {
-		if (this.find(this.#idAt(slot)) >= 0) return;
-		if (++this.#count * 2 > this.#slots.length) {
-			const old = this.#slots;
-			this.#slots = new Int32Array(old.length * 2).fill(-1);
-			for (const kept of old) if (kept >= 0) this.#put(kept);
-		}
-		this.#put(slot);
+		this.#add(slot, this.#idAt(slot), 0);
+	}
+
+	/** Adds the ids in slots `first`, `first + 1`, …, given as they stand there, packed. */
+	addPacked(first: number, ids: Uint8Array): void {
+		for (let at = 0; at < ids.length; at += HASH_BYTES) this.#add(first + at / HASH_BYTES, ids, at);
 	}
 
 	/** Slot of an id, or -1. */
 	find(id: Uint8Array): number {
+		return this.#find(id, 0);
+	}
+
+	#add(slot: number, ids: Uint8Array, at: number): void {
+		if (this.#find(ids, at) >= 0) return;
+		if (++this.#count * 2 > this.#slots.length) {
+			const [slots, heads] = [this.#slots, this.#heads];
+			this.#slots = new Int32Array(slots.length * 2).fill(-1);
+			this.#heads = new Int32Array(slots.length * 2);
+			for (const [place, kept] of slots.entries()) if (kept >= 0) this.#put(kept, heads[place] ?? 0);
+		}
+		this.#put(slot, head(ids, at));
+	}
+
+	#find(ids: Uint8Array, from: number): number {
 		const mask = this.#slots.length - 1;
-		for (let at = head(id) & mask; ; at = (at + 1) & mask) {
+		const wanted = head(ids, from);
+		for (let at = wanted & mask; ; at = (at + 1) & mask) {
 			const slot = this.#slots[at] ?? -1;
-			if (slot < 0 || same(this.#idAt(slot), id)) return slot;
+			if (slot < 0 || (this.#heads[at] === wanted && same(this.#idAt(slot), ids, from))) return slot;
 		}
 	}
 
-	#put(slot: number): void {
+	#put(slot: number, idHead: number): void {
 		const mask = this.#slots.length - 1;
-		let at = head(this.#idAt(slot)) & mask;
+		let at = idHead & mask;
 		while ((this.#slots[at] ?? -1) >= 0) at = (at + 1) & mask;
 		this.#slots[at] = slot;
+		this.#heads[at] = idHead;
 	}
 }
 
@@ -62,11 +80,14 @@ export class IdSet {
 	}
 }
 
-function head(id: Uint8Array): number {
-	return (((id[0] ?? 0) << 24) | ((id[1] ?? 0) << 16) | ((id[2] ?? 0) << 8) | (id[3] ?? 0)) >>> 0;
+/** The first four bytes of the id that begins at `at`. */
+function head(ids: Uint8Array, at: number): number {
+	return (
+		((ids[at] ?? 0) << 24) | ((ids[at + 1] ?? 0) << 16) | ((ids[at + 2] ?? 0) << 8) | (ids[at + 3] ?? 0)
+	);
 }
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
-	for (let i = 0; i < HASH_BYTES; i++) if (a[i] !== b[i]) return false;
+function same(id: Uint8Array, ids: Uint8Array, at: number): boolean {
+	for (let i = 0; i < HASH_BYTES; i++) if (id[i] !== ids[at + i]) return false;
 	return true;
 }
