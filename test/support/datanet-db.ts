@@ -5,16 +5,20 @@ import { createDatanet } from '#workers/datanets/store/datanets.ts';
 import { allOf, DatanetDb } from '#workers/datanets/store/db.ts';
 import { RowStore } from '#workers/datanets/store/rows.ts';
 import type { Access } from '#workers/datanets/store/staging.ts';
-import type { Vault } from '#workers/datanets/store/vault.ts';
+import { ITERATIONS, type Vault } from '#workers/datanets/store/vault.ts';
 
 /** A Datanet in a database of its own, in memory; `another` opens it once more, as a second tab would. */
 export async function openDatanet(vault?: Vault) {
 	const name = crypto.randomUUID();
 	const first = new DatanetDb(name);
 	const { id } = await createDatanet(first);
+	if (vault) {
+		const record = { salt: vault.salt, iterations: ITERATIONS, check: await vault.seal('openledger') };
+		await first.datanets.update(id, { vault: record });
+	}
 	const open = (db: DatanetDb): Access => ({
 		db,
-		catalogue: new Catalogue(id),
+		catalogue: new Catalogue(id, vault),
 		rows: new RowStore(db, id, vault),
 		vault
 	});

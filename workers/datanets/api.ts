@@ -138,6 +138,10 @@ export interface DatanetApi {
 	credits(datanet: string): Promise<CreditShare[]>;
 
 	add(datanet: string, rows: NewRow[]): Promise<Hex[]>;
+	/** What stands in an editor, kept for the next visit. @param row id of the row being edited, or `new` */
+	keepDraft(datanet: string, row: string, body: unknown): Promise<void>;
+	dropDraft(datanet: string, row: string): Promise<void>;
+	draftOf(datanet: string, row: string): Promise<{ at: number; body: unknown } | undefined>;
 	/** The new row's id. Throws `datanet/changed` where the row is not there any more. */
 	edit(datanet: string, id: Hex, edit: Edit, parentShare: number): Promise<Hex>;
 	editAll(

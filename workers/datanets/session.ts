@@ -54,7 +54,7 @@ export class Session implements Access {
 	constructor(db: DatanetDb, datanet: string, vault: Vault | undefined) {
 		this.db = db;
 		this.vault = vault;
-		this.catalogue = new Catalogue(datanet);
+		this.catalogue = new Catalogue(datanet, vault);
 		this.rows = new RowStore(db, datanet, vault);
 		this.index = new TableIndex(this);
 		this.leaves = new LeafCache(this.catalogue, (slot) => this.contributorAt(slot));

@@ -1,4 +1,4 @@
-import { createContext } from 'svelte';
+import { createContext, untrack } from 'svelte';
 import type { OpenLedgerError } from '#workers/errors.ts';
 import type { DatanetRecord } from '#workers/datanets/store/schema.ts';
 import { allOf } from '#workers/datanets/store/db.ts';
@@ -31,6 +31,15 @@ export class OpenDatanet {
 		this.#undo = new Live(() => async () => {
 			const { undo, redo } = await nextSteps(db, id);
 			return { undo: undo?.label, redo: redo?.label };
+		});
+		let known: string | undefined;
+		$effect(() => {
+			if (!this.record) return;
+			const lock = this.record.vault?.salt.join() ?? '';
+			const changed = known !== undefined && known !== lock;
+			known = lock;
+			// Where another tab has locked it, the worker asks for the passphrase; where this one has, it is open.
+			if (changed && untrack(() => this.status) === 'open') void this.open();
 		});
 	}
 

@@ -8,7 +8,15 @@ export async function keepReport(session: Session, report: CheckReport): Promise
 	session.judgement = report;
 	if (session.vault) return;
 	const { datanet } = session.catalogue;
-	await stored(() => session.db.reports.put({ datanet, revision: report.revision, at: report.at, report }));
+	const { db } = session;
+	await stored(() =>
+		db.transaction('rw', [db.datanets, db.reports], async () => {
+			// Another tab may have deleted it or locked it away meanwhile.
+			const record = await db.datanets.get(datanet);
+			if (!record || record.vault) return;
+			await db.reports.put({ datanet, revision: report.revision, at: report.at, report });
+		})
+	);
 }
 
 export function viewOf(session: Session): ReportView | undefined {

@@ -20,10 +20,10 @@ import { Session } from '../session.ts';
 import { redo, undo } from '../store/change.ts';
 import { createDatanet, describeDatanet } from '../store/datanets.ts';
 import type { DatanetDb } from '../store/db.ts';
+import { draftOf, dropDraft, keepDraft } from '../store/drafts.ts';
 import { addRows, edited, removeRows, replaceRows, type Edit } from '../store/edits.ts';
 import { stored } from '../store/failures.ts';
 import { localIdentity, signerOf, storeLink } from '../store/keys.ts';
-import { lockDatanet, unlockDatanet } from '../store/locking.ts';
 import type { DatanetInfo } from '../store/schema.ts';
 import { sweepAll } from '../store/staging.ts';
 import { restoreVersion, signRows } from '../store/versions.ts';
@@ -65,11 +65,7 @@ export class DatanetService implements DatanetApi {
 	}
 
 	async lock(datanet: string, passphrase: string | undefined) {
-		const session = await this.#sessions.get(datanet);
-		if (passphrase === undefined) await unlockDatanet(session);
-		else await lockDatanet(session, passphrase);
-		this.#sessions.close(datanet);
-		await this.#sessions.get(datanet, passphrase);
+		await this.#sessions.lock(datanet, passphrase);
 	}
 
 	async select(datanet: string, view: string, query: Query) {
@@ -106,6 +102,18 @@ export class DatanetService implements DatanetApi {
 		const made = await this.#made(rows);
 		await addRows(session, made, rows.length === 1 ? 'Add a row' : `Add ${rows.length} rows`);
 		return made.map((row) => row.id);
+	}
+
+	async keepDraft(datanet: string, row: string, body: unknown) {
+		await keepDraft(await this.#sessions.get(datanet), row, body);
+	}
+
+	async dropDraft(datanet: string, row: string) {
+		await dropDraft(await this.#sessions.get(datanet), row);
+	}
+
+	async draftOf(datanet: string, row: string) {
+		return draftOf(await this.#sessions.get(datanet), row);
 	}
 
 	async edit(datanet: string, id: Hex, edit: Edit, parentShare: number) {

@@ -1,8 +1,9 @@
+import { OpenLedgerError } from '../../errors.ts';
 import { askUntilOpen, type Unlock } from '../backup/unlock.ts';
 import { Session } from '../session.ts';
 import { deleteDatanet } from '../store/datanets.ts';
 import type { DatanetDb } from '../store/db.ts';
-import { sealRows } from '../store/locking.ts';
+import { lockDatanet, sealRows, unlockDatanet } from '../store/locking.ts';
 
 type Progress = (done: number, total: number) => void;
 
@@ -22,18 +23,41 @@ export class Sessions {
 			// One that is just being refused for want of a passphrase is opened again with it.
 			const session = await (passphrase === undefined ? opening : opening.catch(() => undefined));
 			if (!session) return this.get(datanet, passphrase, onProgress);
-			await session.refresh(onProgress);
-			return session;
+			try {
+				await session.refresh(onProgress);
+				return session;
+			} catch (error) {
+				if (!isLocked(error)) throw error;
+				// Another tab has locked it, or taken the lock away: it is opened anew.
+				if (this.#open.get(datanet) === opening) this.#open.delete(datanet);
+				return this.get(datanet, passphrase, onProgress);
+			}
 		}
-		const started = Session.open(this.#db, datanet, passphrase, onProgress);
-		this.#open.set(datanet, started);
-		try {
-			const session = await started;
+		return this.#keep(datanet, async () => {
+			const session = await Session.open(this.#db, datanet, passphrase, onProgress);
 			// A tab that died while locking has left rows open.
 			if (session.vault) await sealRows(session, session.vault);
 			return session;
+		});
+	}
+
+	/** Puts a Datanet behind a passphrase, or takes it away. Calls that come meanwhile wait for its end. */
+	async lock(datanet: string, passphrase: string | undefined): Promise<void> {
+		const session = await this.get(datanet);
+		await this.#keep(datanet, async () => {
+			if (passphrase === undefined) await unlockDatanet(session);
+			else await lockDatanet(session, passphrase);
+			return Session.open(this.#db, datanet, passphrase);
+		});
+	}
+
+	async #keep(datanet: string, open: () => Promise<Session>): Promise<Session> {
+		const opening = open();
+		this.#open.set(datanet, opening);
+		try {
+			return await opening;
 		} catch (error) {
-			this.#open.delete(datanet);
+			if (this.#open.get(datanet) === opening) this.#open.delete(datanet);
 			throw error;
 		}
 	}
@@ -53,4 +77,8 @@ export class Sessions {
 		this.close(datanet);
 		await deleteDatanet(this.#db, datanet);
 	}
+}
+
+function isLocked(error: unknown): boolean {
+	return error instanceof OpenLedgerError && error.code === 'datanet/locked';
 }

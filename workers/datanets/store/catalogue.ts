@@ -5,6 +5,7 @@ import { hashAt } from '../merkle/packed.ts';
 import { allOf, type DatanetDb } from './db.ts';
 import { IdTable } from './id-table.ts';
 import { SEGMENT_ROWS, type SegmentRecord } from './schema.ts';
+import type { Vault } from './vault.ts';
 
 /**
  * Which rows a Datanet holds, in memory: every segment, and a table from id to slot. 100,000 rows take 5 MB and load
@@ -13,12 +14,15 @@ import { SEGMENT_ROWS, type SegmentRecord } from './schema.ts';
  */
 export class Catalogue {
 	readonly datanet: string;
+	/** What it was opened with; a Datanet that has another by now takes no change (vault.ts). */
+	readonly vault: Pick<Vault, 'salt'> | undefined;
 	#revision = -1;
 	#segments: SegmentRecord[] = [];
 	#table = this.#emptyTable();
 
-	constructor(datanet: string) {
+	constructor(datanet: string, vault?: Pick<Vault, 'salt'>) {
 		this.datanet = datanet;
+		this.vault = vault;
 	}
 
 	/** The revision of the Datanet that this is the state of. */

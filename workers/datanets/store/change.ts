@@ -7,6 +7,7 @@ import { stored } from './failures.ts';
 import { nextSteps } from './journal.ts';
 import { Plan } from './plan.ts';
 import type { DatanetRecord, JournalRecord, SegmentRecord } from './schema.ts';
+import { requireVault } from './vault.ts';
 
 /** Changes that can be undone; older ones are forgotten. */
 const JOURNAL_LENGTH = 200;
@@ -66,13 +67,17 @@ export async function change(
 	return committed;
 }
 
-/** Brings the catalogue up to what other tabs have done; returns the Datanet. Throws `datanet/not-found`. */
+/**
+ * Brings the catalogue up to what other tabs have done; returns the Datanet. Throws `datanet/not-found`, and
+ * `datanet/locked` where it has been locked or unlocked since.
+ */
 export async function freshen(db: DatanetDb, catalogue: Catalogue): Promise<DatanetRecord> {
 	const datanet = await db.datanets.get(catalogue.datanet);
 	if (!datanet)
 		throw new OpenLedgerError('datanet/not-found', 'This Datanet is not on this device any more.', {
 			remedy: 'Go back to the list of Datanets.'
 		});
+	requireVault(datanet, catalogue.vault);
 	if (datanet.revision !== catalogue.revision) await catalogue.load(db, datanet.revision);
 	return datanet;
 }

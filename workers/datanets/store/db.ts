@@ -70,14 +70,19 @@ export class DatanetDb extends Dexie {
 	}
 }
 
-/** Stores the derived index of a closed segment. */
+/** Stores the derived index of a closed segment, unless the Datanet has been deleted or locked away meanwhile. */
 export async function keepIndex(
 	db: DatanetDb,
 	datanet: string,
 	segment: number,
 	{ terms, ...index }: SegmentIndex
 ): Promise<void> {
-	await Promise.all([db.indexes.put({ datanet, segment, index }), db.words.put({ datanet, segment, terms })]);
+	await db.transaction('rw', [db.datanets, db.indexes, db.words], async () => {
+		const record = await db.datanets.get(datanet);
+		if (!record || record.vault) return;
+		await db.indexes.put({ datanet, segment, index });
+		await db.words.put({ datanet, segment, terms });
+	});
 }
 
 /** It will be made again from the rows when it is next needed. */

@@ -115,7 +115,9 @@ export interface DraftRecord {
 	/** Id of the row being edited, or `new`. */
 	row: string;
 	at: number;
-	body: unknown;
+	body?: unknown;
+	/** Instead of `body` where the Datanet is locked away. */
+	sealed?: Sealed;
 }
 
 /**

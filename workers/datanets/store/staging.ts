@@ -79,6 +79,11 @@ export async function sweepAll(db: DatanetDb): Promise<void> {
 	await Promise.all([...names].map((datanet) => sweep(db, datanet)));
 }
 
+/** Runs `work` while no tab brings rows into the Datanet: waits for one that does. */
+export function betweenImports<T>(datanet: string, work: () => Promise<T>): Promise<T> {
+	return exclusively(lockName(datanet), work);
+}
+
 /** Deletes what an import that died has left. Does nothing while one is running in any tab: it waits. */
 export async function sweep(db: DatanetDb, datanet: string): Promise<void> {
 	await exclusively(lockName(datanet), () => sweepLocked(db, datanet));

@@ -3,10 +3,15 @@ import { BEN, contribution, KEYS, pair } from '#test/support/datanet.ts';
 import { openDatanet, orphans, rowsOf } from '#test/support/datanet-db.ts';
 import { Dice } from '#test/support/dice.ts';
 import { localSigner } from '../identity.ts';
+import { SegmentIndexBuilder } from '../search/segment-index.ts';
+import { Session } from '../session.ts';
 import { makeVersion } from '../version.ts';
 import { redo, undo } from './change.ts';
 import { deleteDatanet, describeDatanet } from './datanets.ts';
+import { keepIndex } from './db.ts';
+import { draftOf, keepDraft } from './drafts.ts';
 import { addRows, edited, removeRows, replaceRows } from './edits.ts';
+import { lockDatanet, unlockDatanet } from './locking.ts';
 import { SEGMENT_ROWS } from './schema.ts';
 import { stageRows, sweep } from './staging.ts';
 import { Vault } from './vault.ts';
@@ -193,6 +198,50 @@ test('rows behind a passphrase rest encrypted and read the same', async () => {
 	await expect(Vault.unlock(record, 'wrong horse')).rejects.toMatchObject({ code: 'datanet/locked' });
 	const reopened = await Vault.unlock(record, 'correct horse');
 	expect(await reopened.open(await vault.seal({ a: 1 }))).toEqual({ a: 1 });
+});
+
+test('locking waits for an import in another tab, and then nothing of it lies in the clear', async () => {
+	const access = await openDatanet();
+	const begun = Promise.withResolvers<void>();
+	const gate = Promise.withResolvers<void>();
+	const importing = stageRows(access, { label: 'Import' }, async (staging) => {
+		for (const row of rows) await staging.add(row);
+		begun.resolve();
+		await gate.promise;
+	});
+	await begun.promise;
+	const other = access.another();
+	const session = await Session.open(other.db, access.id);
+	await keepDraft(session, 'new', { prompt: 'a question of mine' });
+	const locking = lockDatanet(session, 'correct horse');
+	// Twice as long as the lock itself takes.
+	for (let i = 0; i < 2; i++) await Vault.create('correct horse');
+	expect((await other.db.datanets.get(access.id))?.vault).toBeUndefined();
+	gate.resolve();
+	await importing;
+	const vault = await locking;
+	const opened = await Session.open(other.db, access.id, 'correct horse');
+	expect((await opened.show(opened.catalogue.listed())).map(({ row }) => row)).toEqual(rows);
+	expect((await draftOf(opened, 'new'))?.body).toEqual({ prompt: 'a question of mine' });
+	// A tab that had it open before writes nothing more, neither rows nor what is derived from them.
+	const late = contribution(pair('late question', 'bone'));
+	await expect(addRows(access, [late], 'Add')).rejects.toMatchObject({ code: 'datanet/locked' });
+	await expect(stageRows(access, {}, (staging) => staging.add(late))).rejects.toMatchObject({
+		code: 'datanet/locked'
+	});
+	await expect(keepDraft(access, 'new', 'late question')).rejects.toMatchObject({ code: 'datanet/locked' });
+	const index = new SegmentIndexBuilder();
+	index.add(late);
+	await keepIndex(access.db, access.id, 0, index.finish());
+	for (const table of other.db.tables)
+		expect(JSON.stringify(await table.toArray()), table.name).not.toContain('question');
+	expect([await other.db.indexes.count(), await other.db.words.count()]).toEqual([0, 0]);
+	// Under a lock of the same passphrase that is not the same lock, nothing can be written either.
+	await unlockDatanet(opened);
+	expect((await draftOf(access, 'new'))?.body).toEqual({ prompt: 'a question of mine' });
+	await lockDatanet(await Session.open(other.db, access.id), 'correct horse');
+	expect(vault.salt).not.toEqual((await other.db.datanets.get(access.id))?.vault?.salt);
+	await expect(addRows(opened, [late], 'Add')).rejects.toMatchObject({ code: 'datanet/locked' });
 });
 
 test('a deleted Datanet leaves nothing, and changing it says so', async () => {

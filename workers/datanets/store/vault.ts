@@ -1,5 +1,5 @@
 import { OpenLedgerError } from '../../errors.ts';
-import type { Sealed, VaultRecord } from './schema.ts';
+import type { DatanetRecord, Sealed, VaultRecord } from './schema.ts';
 
 /** PBKDF2-HMAC-SHA-256 rounds (OWASP Password Storage Cheat Sheet, 2023: at least 600,000). */
 export const ITERATIONS = 600_000;
@@ -12,22 +12,28 @@ const decoder = new TextDecoder();
 
 /** Encrypts plain data under a passphrase: PBKDF2 for the key, AES-256-GCM with a fresh 96-bit nonce each time. */
 export class Vault {
+	/** Names it: no two vaults have the same. */
+	readonly salt: Uint8Array;
 	readonly #key: CryptoKey;
 
-	private constructor(key: CryptoKey) {
+	private constructor(salt: Uint8Array, key: CryptoKey) {
+		this.salt = salt;
 		this.#key = key;
 	}
 
 	/** A new vault and what must be stored to open it again. */
 	static async create(passphrase: string): Promise<{ vault: Vault; record: VaultRecord }> {
 		const salt = crypto.getRandomValues(new Uint8Array(16));
-		const vault = new Vault(await deriveKey(passphrase, salt, ITERATIONS));
+		const vault = new Vault(salt, await deriveKey(passphrase, salt, ITERATIONS));
 		return { vault, record: { salt, iterations: ITERATIONS, check: await vault.seal(CONSTANT) } };
 	}
 
 	/** Throws `datanet/locked` for a wrong passphrase. */
 	static async unlock(record: VaultRecord, passphrase: string): Promise<Vault> {
-		const vault = new Vault(await deriveKey(passphrase, record.salt, record.iterations));
+		const vault = new Vault(
+			record.salt,
+			await deriveKey(passphrase, record.salt, record.iterations)
+		);
 		await vault.open(record.check);
 		return vault;
 	}
@@ -39,6 +45,18 @@ export class Vault {
 	async open<T>(sealed: Sealed): Promise<T> {
 		return JSON.parse(decoder.decode(await open(this.#key, sealed))) as T;
 	}
+}
+
+/**
+ * Refuses to go on with a Datanet that was locked, or unlocked, since it was opened: what would be written then lay in
+ * the clear, or could not be opened again. Throws `datanet/locked`.
+ */
+export function requireVault(datanet: DatanetRecord, vault: Pick<Vault, 'salt'> | undefined): void {
+	const [a, b] = [datanet.vault?.salt, vault?.salt];
+	if (a?.join() === b?.join()) return;
+	throw new OpenLedgerError('datanet/locked', 'This Datanet was locked or unlocked in another tab.', {
+		remedy: 'Open it again, then do this once more. Nothing was changed.'
+	});
 }
 
 export async function seal(key: CryptoKey, bytes: Uint8Array<ArrayBuffer>): Promise<Sealed> {
