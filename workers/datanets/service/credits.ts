@@ -16,7 +16,9 @@ export async function creditsOf(session: Session): Promise<CreditShare[]> {
 	const give = (contributor: Hex, amount: number) =>
 		points.set(contributor, (points.get(contributor) ?? 0) + amount);
 	// Counted by the index's codes first: 100,000 rows are seldom of more than a few people.
-	const counts = session.index.parts.map(({ columns }) => new Uint32Array(columns.contributors.values.length));
+	const counts = session.index.parts.map(
+		({ columns }) => new Uint32Array(columns.contributors.values.length)
+	);
 	const corrections = slots.filter((slot) => {
 		const { columns, at } = session.index.partOf(slot);
 		const count = counts[Math.floor(slot / SEGMENT_ROWS)];
@@ -79,7 +81,10 @@ export async function walletsOf({ db }: Session, keys: Hex[]): Promise<Map<Hex, 
 	return new Map(links.flatMap((link) => (link ? [[link.key, link.wallet]] : [])));
 }
 
-export function withWallet<T extends { contributor: Hex }>(part: T, wallets: Map<Hex, Hex>): T & { wallet?: Hex } {
+export function withWallet<T extends { contributor: Hex }>(
+	part: T,
+	wallets: Map<Hex, Hex>
+): T & { wallet?: Hex } {
 	const wallet = wallets.get(part.contributor);
 	return wallet === undefined ? part : { ...part, wallet };
 }

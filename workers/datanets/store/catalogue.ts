@@ -45,10 +45,7 @@ export class Catalogue {
 		for (const record of changed) {
 			const known = this.#segments[record.segment]?.lengths.length ?? 0;
 			this.#segments[record.segment] = record;
-			this.#table.addPacked(
-				record.segment * SEGMENT_ROWS + known,
-				record.ids.subarray(known * HASH_BYTES)
-			);
+			this.#table.addPacked(record.segment * SEGMENT_ROWS + known, record.ids.subarray(known * HASH_BYTES));
 		}
 		this.#revision = revision;
 	}

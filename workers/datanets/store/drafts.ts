@@ -4,11 +4,7 @@ import type { Access } from './staging.ts';
 import { requireVault } from './vault.ts';
 
 /** What stands in an editor, for the next visit; sealed where the rows are. Throws `datanet/locked`, `storage/*`. */
-export async function keepDraft(
-	{ db, catalogue, vault }: Access,
-	row: string,
-	body: unknown
-): Promise<void> {
+export async function keepDraft({ db, catalogue, vault }: Access, row: string, body: unknown): Promise<void> {
 	const { datanet } = catalogue;
 	const kept: Pick<DraftRecord, 'body' | 'sealed'> = vault ? { sealed: await vault.seal(body) } : { body };
 	await stored(() =>

@@ -82,9 +82,7 @@ export class IdSet {
 
 /** The first four bytes of the id that begins at `at`. */
 function head(ids: Uint8Array, at: number): number {
-	return (
-		((ids[at] ?? 0) << 24) | ((ids[at + 1] ?? 0) << 16) | ((ids[at + 2] ?? 0) << 8) | (ids[at + 3] ?? 0)
-	);
+	return ((ids[at] ?? 0) << 24) | ((ids[at + 1] ?? 0) << 16) | ((ids[at + 2] ?? 0) << 8) | (ids[at + 3] ?? 0);
 }
 
 function same(id: Uint8Array, ids: Uint8Array, at: number): boolean {

@@ -56,7 +56,10 @@ export async function unlockDatanet(session: Session): Promise<void> {
 }
 
 /** Drafts are few: one at a time. */
-async function rewriteDrafts({ db, catalogue, vault: own }: Session, vault: Vault | undefined): Promise<void> {
+async function rewriteDrafts(
+	{ db, catalogue, vault: own }: Session,
+	vault: Vault | undefined
+): Promise<void> {
 	for (const draft of await stored(() => allOf(db.drafts, catalogue.datanet).toArray())) {
 		if ((draft.sealed !== undefined) === (vault !== undefined)) continue;
 		const body = draft.sealed ? await own?.open(draft.sealed) : draft.body;

@@ -30,10 +30,7 @@ export class Vault {
 
 	/** Throws `datanet/locked` for a wrong passphrase. */
 	static async unlock(record: VaultRecord, passphrase: string): Promise<Vault> {
-		const vault = new Vault(
-			record.salt,
-			await deriveKey(passphrase, record.salt, record.iterations)
-		);
+		const vault = new Vault(record.salt, await deriveKey(passphrase, record.salt, record.iterations));
 		await vault.open(record.check);
 		return vault;
 	}
