@@ -64,6 +64,15 @@ describe('a second look at rows', () => {
 				.sort()
 		).toEqual(SWAPPED);
 		expect(found.map(({ row }) => row).sort((x, y) => x - y)).toEqual(rows.map((_, i) => i));
+		// Doubt is both signs together, each in its own standard deviations.
+		const column = (of: 'mismatch' | 'association') => found.map((row) => row[of] ?? NaN);
+		const average = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+		const standard = (values: number[]) => {
+			const deviation = Math.sqrt(average(values.map((value) => (value - average(values)) ** 2)));
+			return values.map((value) => (value - average(values)) / deviation);
+		};
+		const [unfit, kin] = [standard(column('mismatch')), standard(column('association'))];
+		found.forEach(({ doubt }, i) => expect(doubt).toBeCloseTo((unfit[i] ?? 0) - (kin[i] ?? 0), 6));
 		for (const { mismatch, baseLoss, gain } of found) {
 			expect(mismatch).toBeGreaterThan(-8);
 			expect(baseLoss).toBeGreaterThan(0);

@@ -1,3 +1,4 @@
+import { associations, type Answered } from './association.ts';
 import type { IndexRow } from './build-index.ts';
 import { countTargets, replySample, STRENGTH, type Sample, type SampleGradients } from './gradients.ts';
 
@@ -13,6 +14,13 @@ export interface RowReview {
 	 * and more where it might as well answer another (likely mislabelled). Null for passages, which answer nothing.
 	 */
 	mismatch: number | null;
+	/**
+	 * How much more the reply resembles those to questions like its own than any (association.ts): below 0 it is of another kind. Null for
+	 * passages.
+	 */
+	association: number | null;
+	/** Both together, in standard deviations over the rows: `mismatch` less `association`, 0 for an ordinary row. Null for passages. */
+	doubt: number | null;
 	/** Loss of the reply under the base alone: near 0, the base knew the row already and it teaches little. */
 	baseLoss: number;
 	/** By how much the adapter lowers that: near 0 or below, the row was not learnt, or works against the others. */
@@ -26,10 +34,11 @@ export interface ReviewOptions {
 }
 
 /**
- * Looks at every row of an adapter's Datanet once more, and orders them: likely mislabelled ones first, passages last. Forward passes
- * alone, 11 a row, of each row's first sample. What is measured is the pointwise mutual information of question and reply, under the base and half way to the
- * adapter: a reply that is no likelier after its own question than after others' does not belong to it. How many swapped answers that
- * finds, and what else was tried: docs/attribution.md.
+ * Looks at every row of an adapter's Datanet once more, and orders them: likely mislabelled ones (most doubt) first, passages last.
+ * Forward passes alone, 11 a row, of each row's first sample. What is measured is the pointwise mutual information of question and
+ * reply, under the base and half way to the adapter: a reply that is no likelier after its own question than after others' does not
+ * belong to it. Beside it the words that such questions are answered with. How many swapped answers both find, and what else was tried:
+ * docs/attribution.md.
  */
 export async function reviewRows(
 	gradients: Pick<SampleGradients, 'losses'>,
@@ -37,7 +46,7 @@ export async function reviewRows(
 	{ onProgress, signal }: ReviewOptions = {}
 ): Promise<RowReview[]> {
 	const answers = rows.map(({ samples }) => answerOf(samples[0]));
-	const reviews: RowReview[] = [];
+	const reviews: Omit<RowReview, 'association' | 'doubt'>[] = [];
 	for (const [row, { samples }] of rows.entries()) {
 		// Kernels never let go by themselves: without this nobody's cancelling would be heard.
 		await new Promise((resolve) => setTimeout(resolve));
@@ -58,16 +67,34 @@ export async function reviewRows(
 		});
 		onProgress?.({ done: row + 1, total: rows.length });
 	}
-	return reviews.sort((a, b) => (b.mismatch ?? -Infinity) - (a.mismatch ?? -Infinity) || a.row - b.row);
+	const kinds = associationsOf(answers);
+	const [unfit, kin] = [standard(reviews.map(({ mismatch }) => mismatch)), standard(kinds)];
+	return reviews
+		.map((review, row): RowReview => {
+			const [a, b] = [unfit[row] ?? null, kin[row] ?? null];
+			const doubt = a === null || b === null ? null : a - b;
+			return { ...review, association: kinds[row] ?? null, doubt };
+		})
+		.sort((a, b) => (b.doubt ?? -Infinity) - (a.doubt ?? -Infinity) || a.row - b.row);
 }
 
-interface Answer {
-	question: number[];
-	reply: number[];
+/** Of those rows that answer something. */
+function associationsOf(answers: readonly (Answered | undefined)[]): (number | null)[] {
+	const found = associations(answers.filter((answer) => answer !== undefined));
+	let at = 0;
+	return answers.map((answer) => (answer ? (found[at++] ?? null) : null));
+}
+
+/** In standard deviations from the mean; 0 where all are the same. */
+function standard(values: readonly (number | null)[]): (number | null)[] {
+	const known = values.filter((value) => value !== null);
+	const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+	const deviation = Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / known.length);
+	return values.map((value) => (value === null ? null : deviation > 0 ? (value - mean) / deviation : 0));
 }
 
 /** What comes before the first tokens that count, and those; undefined for a passage, which has no question. */
-function answerOf(sample: Sample | undefined): Answer | undefined {
+function answerOf(sample: Sample | undefined): Answered | undefined {
 	const targets = Array.from(sample?.targets ?? []);
 	const from = targets.findIndex((target) => target >= 0);
 	if (!sample || from < 1) return undefined;
@@ -79,10 +106,10 @@ function answerOf(sample: Sample | undefined): Answer | undefined {
 }
 
 /** Questions of rows spread over the whole Datanet that say neither the same question nor the same reply. */
-function otherQuestions(answers: readonly (Answer | undefined)[], row: number): number[][] {
+function otherQuestions(answers: readonly (Answered | undefined)[], row: number): (readonly number[])[] {
 	const own = answers[row];
 	if (!own) return [];
-	const found: number[][] = [];
+	const found: (readonly number[])[] = [];
 	for (let k = 1; k <= CONTRASTS; k++) {
 		const other = answers[(row + Math.floor((k * answers.length) / (CONTRASTS + 1))) % answers.length];
 		if (other && String(other.question) !== String(own.question) && String(other.reply) !== String(own.reply))

@@ -3,8 +3,8 @@ import type { ReviewedRow } from '#workers/attribution/api.ts';
 /** What one may look for in rows that a model has learnt. */
 export type Look = 'fit' | 'harm' | 'use';
 
-/** A reply that follows its own question by so many nats a token better than others' is its answer. */
-const FITS = -0.15;
+/** Rows of more doubt than this, in standard deviations, are looked at. */
+const DOUBT = 0.5;
 /** Mean loss, in nats a token, below which the base knew the words already. */
 const KNOWN = 0.7;
 
@@ -12,11 +12,13 @@ export const LOOKS: Record<Look, { name: string; means: string; why: (row: Revie
 	fit: {
 		name: 'Wrong answer',
 		means:
-			'The answer follows other rows’ questions as well as its own, or better. Answers that were mixed up stand here first.',
-		why: ({ mismatch }) =>
+			'The answer follows other rows’ questions as well as its own, or is unlike the answers to questions like it. Answers that were mixed up stand here first.',
+		why: ({ mismatch, association }) =>
 			(mismatch ?? 0) >= 0
 				? 'fits other questions better than its own'
-				: 'fits its own question hardly better than others'
+				: (association ?? 0) < 0
+					? 'unlike the answers to questions like it'
+					: 'fits its own question hardly better than others'
 	},
 	harm: {
 		name: 'Against others',
@@ -40,9 +42,7 @@ export function looksAt(rows: readonly ReviewedRow[], look: Look): ReviewedRow[]
 		rows.toSorted((a, b) => value(b) - value(a) || a.row - b.row);
 	switch (look) {
 		case 'fit':
-			return by(({ mismatch }) => mismatch ?? -Infinity).filter(
-				({ mismatch }) => mismatch !== null && mismatch > FITS
-			);
+			return by(({ doubt }) => doubt ?? -Infinity).filter(({ doubt }) => doubt !== null && doubt > DOUBT);
 		case 'harm':
 			return by(({ others }) => -(others ?? 0)).filter(({ others }) => (others ?? 0) < 0);
 		case 'use':
