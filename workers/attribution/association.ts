@@ -20,7 +20,8 @@ const IDS = 2 ** 26;
 export function associations(rows: readonly Answered[]): number[] {
 	const questions = tfidf(rows.map(({ question }) => question));
 	const replies = tfidf(rows.map(({ reply }) => reply));
-	const [allQuestions, allReplies, pairs] = [new Map(), new Map(), new Map()] as Map<number, number>[];
+	const [allQuestions, allReplies] = [new Map<number, number>(), new Map<number, number>()];
+	const pairs = new Map<number, number>();
 	rows.forEach((_, row) => {
 		for (const [u, q] of questions[row] ?? []) add(allQuestions, u, q);
 		for (const [v, a] of replies[row] ?? []) {
@@ -29,7 +30,8 @@ export function associations(rows: readonly Answered[]): number[] {
 		}
 	});
 	return rows.map((_, row) => {
-		const [question, reply] = [questions[row] ?? new Map(), replies[row] ?? new Map()] as [Weights, Weights];
+		const question: Weights = questions[row] ?? new Map();
+		const reply: Weights = replies[row] ?? new Map();
 		// Sums over all rows, less what the row itself adds to them.
 		const near = product(question, allQuestions) - product(question, question);
 		const any = product(reply, allReplies) - product(reply, reply);
