@@ -98,4 +98,29 @@ test('wrap, delegate, propose, vote, queue, execute: the rules change, and the f
 		`${60n * 10n ** 18n}`
 	);
 	await looks(app, 'ledger, new');
+
+	// A stake on a model: in, unbonding for three weeks, and out again to the wei.
+	const stakes = page.getByRole('region', { name: 'Your stakes' });
+	await stakes.getByRole('button', { name: 'Stake' }).click();
+	await dialog.getByLabel('Model’s number').fill('99');
+	await dialog.getByText('There is none with this number.').waitFor();
+	await dialog.getByLabel('Model’s number').fill('2');
+	await dialog.getByLabel('Amount in OPEN').fill('10');
+	await looks(app, 'stake', true);
+	await dialog.getByRole('button', { name: 'Stake', exact: true }).click();
+	await dialog.waitFor({ state: 'detached' });
+	const stake = stakes.getByRole('row', { name: /model 2/ });
+	await stake.getByRole('button', { name: 'Unbond' }).click();
+	await dialog.getByRole('button', { name: /^All of it/ }).click();
+	await dialog.getByRole('button', { name: 'Unbond', exact: true }).click();
+	await dialog.waitFor({ state: 'detached' });
+	await stake.getByText(/^until /).waitFor();
+	expect(await stake.getByRole('button').count()).toBe(0);
+	for (let i = 0; i < 3; i++) await pass(week);
+	await go('/ledger');
+	await stake.getByRole('button', { name: 'Take out' }).click();
+	await stakes.getByText('You have staked nothing.').waitFor();
+	expect(await figure('Free to spend').locator('.amount').getAttribute('data-wei')).toBe(
+		`${60n * 10n ** 18n}`
+	);
 }, 300_000);

@@ -25,7 +25,7 @@ import { BookStore } from '#workers/ledger/store.ts';
 import { App } from './app.ts';
 import { PhoneWallet } from '#test/support/phone-wallet.ts';
 import { LocalRelay } from '#test/support/relay.ts';
-import { looks, picture, violations } from './looks.ts';
+import { looks } from './looks.ts';
 
 let chain: LocalChain;
 const user = someone('the user of the page');
@@ -248,14 +248,14 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 
 	// The same again with no Ledger page open: of two tabs one announces and refutes, once, and posts what is right.
 	await lie(addressOf('Grace Mwangi'));
+	const announced = await happened('RefutationCommitted');
+	const roots = await happened('CheckpointPosted');
 	await page.getByRole('radio', { name: 'done by itself' }).click();
 	await go('Chat');
 	const other = await app.tab();
 	await other.message.waitFor();
 	const wake = () =>
 		Promise.all([page, other.page].map((tab) => tab.evaluate(() => dispatchEvent(new Event('online')))));
-	const announced = await happened('RefutationCommitted');
-	const roots = await happened('CheckpointPosted');
 	await expect.poll(() => happened('RefutationCommitted'), { timeout: 60_000 }).toBe(announced + 1);
 	await expect.poll(() => happened('CheckpointPosted'), { timeout: 60_000 }).toBe(roots + 1);
 	const refuted = await happened('CheckpointRefuted');
@@ -334,18 +334,7 @@ test('a wallet on a phone: paired by the code, pays, refuses, outlasts a reload,
 	await dialog.getByRole('button', { name: /WalletConnect/ }).click();
 	await dialog.getByRole('img', { name: /^Code for your wallet/ }).waitFor({ timeout: 30_000 });
 	expect(speaking).toHaveLength(1);
-	for (const colorScheme of ['light', 'dark'] as const)
-		for (const [width, height] of [
-			[1280, 800],
-			[390, 844]
-		] as const) {
-			await page.emulateMedia({ colorScheme });
-			await page.setViewportSize({ width, height });
-			await page.waitForTimeout(300);
-			await picture(page, `walletconnect ${colorScheme} ${width}`);
-			expect(await violations(page)).toEqual([]);
-		}
-	await page.setViewportSize({ width: 1440, height: 900 });
+	await looks(app, 'walletconnect', true);
 	// Who closes the window has given up; the code is worth nothing then.
 	await page.keyboard.press('Escape');
 	await expect.poll(() => relay.clients, { timeout: 30_000 }).toBe(0);

@@ -6,23 +6,26 @@ import type { App } from './app.ts';
 /** A folder to put a picture of each page into, for whoever wants to look. */
 const PICTURES = process.env.PICTURES;
 
-/** What axe finds on a page as it stands: `rule: elements`. */
-export async function violations(page: Page): Promise<string[]> {
+/** What axe finds on a page as it stands, or in a part of it: `rule: elements`. */
+export async function violations(page: Page, part = 'html'): Promise<string[]> {
 	await page.evaluate(axe.source);
-	const found = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run(document));
+	const found = await page.evaluate(
+		(selector) => (window as unknown as { axe: typeof axe }).axe.run(selector),
+		part
+	);
 	return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join('\n')}`);
 }
 
 /** Takes a picture, where somebody wants to look. */
-export async function picture(page: Page, name: string): Promise<void> {
+async function picture(page: Page, name: string): Promise<void> {
 	if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name.replaceAll(' ', '-')}.png` });
 }
 
 /**
- * axe on the page as it stands, and on the dialog of wallets, on a desk and on a phone, by day and by night; nothing is wider than the screen.
+ * axe on the page as it stands and on the dialog of wallets, or only on the dialog that is open, on a desk and on a phone, by day and by night; nothing is wider than the screen.
  * @param name of the page's state, for the pictures
  */
-export async function looks({ page }: App, name: string): Promise<void> {
+export async function looks({ page }: App, name: string, dialog = false): Promise<void> {
 	const seen: Record<string, string[]> = {};
 	for (const colorScheme of ['light', 'dark'] as const)
 		for (const [width, height] of [
@@ -33,13 +36,14 @@ export async function looks({ page }: App, name: string): Promise<void> {
 			await page.setViewportSize({ width, height });
 			const view = `${name} ${colorScheme} ${width}`;
 			await page.waitForTimeout(300);
-			seen[view] = await violations(page);
+			seen[view] = await violations(page, dialog ? '[role=dialog]' : undefined);
 			expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
 			if (PICTURES) {
-				await page.setViewportSize({ width, height: 2600 });
+				await page.setViewportSize({ width, height: dialog ? height : 2600 });
 				await picture(page, view);
 				await page.setViewportSize({ width, height });
 			}
+			if (dialog) continue;
 			await page
 				.getByRole('button', { name: /play money$/ })
 				.first()

@@ -1,6 +1,7 @@
 import { openAmount } from '../chain/amounts.ts';
 import { readKey, rewardKey } from '../../../contracts/client/keys.ts';
 import type { View } from './ledger-room.svelte.ts';
+import { poolName } from './stakes.ts';
 
 /** What an account earned from one source. Wei. */
 export interface Source {
@@ -64,16 +65,10 @@ export function sourcesOf({ claims, holdings, stakes, summary }: View): Source[]
 	for (const { pool, worth, shares, total, collectable, collected } of stakes) {
 		const claim = claims.find(({ key }) => key === pool);
 		const part = (wei: bigint) => (total > 0n ? (wei * shares) / total : 0n);
-		const { kind, id } = readKey(pool);
 		sources.push({
 			id: `stake ${pool}`,
 			key: pool,
-			name:
-				kind === 'auditors'
-					? 'Stake as an auditor'
-					: kind === 'hostPool'
-						? `Stake on host ${id}`
-						: `Stake on model ${id}`,
+			name: readKey(pool).kind === 'auditors' ? 'Stake as an auditor' : `Stake on ${poolName(pool)}`,
 			role: `${openAmount(worth)} OPEN staked`,
 			pending: part(claim?.pending ?? 0n),
 			due: collectable + part(claim ? claim.cumulative - claim.claimed : 0n),

@@ -4,7 +4,8 @@ import { readLogs } from '#workers/ledger/logs.ts';
 import { readBlock, unreachable } from '#workers/ledger/rpc.ts';
 import { datanetsAbi } from '../../../contracts-abi/abi/Datanets.ts';
 import { stakingAbi } from '../../../contracts-abi/abi/Staking.ts';
-import { read, type Call, type Network } from './network.ts';
+import { readKey } from '../../../contracts/client/keys.ts';
+import { read, type Call, type Network, type TitledCall } from './network.ts';
 
 /** Income is kept times 2^96 (contracts/src/Staking.sol, SCALE). */
 const SCALE = 1n << 96n;
@@ -13,11 +14,15 @@ const SCALE = 1n << 96n;
 export interface Stake {
 	/** Its reward key: a model's pool, a host's, the auditors. */
 	pool: number;
-	/** What it is worth now. Wei. */
+	/** What it is worth now, with what unbonds. Wei. */
 	worth: bigint;
-	/** Its part of the pool, as shares of all shares. */
+	/** What of it unbonds, until when. Wei; seconds since the epoch. */
+	leaving: bigint;
+	until: number;
+	/** Its part of the pool, as shares of all shares; those that do not unbond. */
 	shares: bigint;
 	total: bigint;
+	staying: bigint;
 	/** Wei that can be collected now. */
 	collectable: bigint;
 	/** Wei that was collected before. */
@@ -75,9 +80,13 @@ export async function readStakes(
 			const stake = await read(request, { ...at, functionName: 'stakeOf', args: [key, account] });
 			const pool = await read(request, { ...at, functionName: 'pool', args: [key] });
 			const { shares, owed, perShare } = stake;
+			const worth = (part: bigint) => (pool.shares > 0n ? (part * pool.assets) / pool.shares : 0n);
 			return {
 				pool: key,
-				worth: pool.shares > 0n ? (shares * pool.assets) / pool.shares : 0n,
+				worth: worth(shares),
+				leaving: worth(stake.leaving),
+				until: stake.until,
+				staying: shares - stake.leaving,
 				shares,
 				total: pool.shares,
 				collectable: (owed + shares * (pool.perShare - perShare)) / SCALE,
@@ -87,10 +96,42 @@ export async function readStakes(
 	);
 }
 
+/** What a pool is, in words. */
+export function poolName(pool: number): string {
+	const { kind, id } = readKey(pool);
+	if (kind === 'auditors') return 'auditors';
+	return kind === 'hostPool' ? `host ${id}` : `model ${id}`;
+}
+
 /** Credits what a stake earned to its staker's prepaid balance. */
-export function collectCall({ chain }: Network, pool: number, account: Address): Call {
+export function collectCall(network: Network, pool: number, account: Address): Call {
+	return call(network, 'collect', [pool, account]);
+}
+
+/** Moves from the prepaid balance into a pool. @param amount wei */
+export function stakeCall(network: Network, pool: number, amount: bigint): TitledCall {
+	return { title: `Stake on ${poolName(pool)}`, ...call(network, 'stake', [pool, amount]) };
+}
+
+/** Lets a part of a stake unbond, which begins the time anew for what unbonds already. @param amount wei; all where it is all */
+export function unbondCall(
+	network: Network,
+	{ pool, worth, leaving, shares, staying }: Stake,
+	amount: bigint
+): TitledCall {
+	// Rounded down, so that it is never more than was meant; what is left of a wei stays.
+	const part = amount >= worth - leaving ? staying : (amount * shares) / worth;
+	return { title: 'Unbond a stake', ...call(network, 'unbond', [pool, part]) };
+}
+
+/** Takes what has unbonded back into the prepaid balance. */
+export function unstakeCall(network: Network, pool: number): TitledCall {
+	return { title: 'Take a stake out', ...call(network, 'unstake', [pool]) };
+}
+
+function call({ chain }: Network, functionName: string, args: readonly unknown[]): Call {
 	return {
 		to: chain.addresses.staking,
-		data: encodeFunctionData({ abi: stakingAbi, functionName: 'collect', args: [pool, account] })
+		data: encodeFunctionData({ abi: stakingAbi as Abi, functionName, args })
 	};
 }

@@ -44,6 +44,9 @@ export async function look(
 			gasUsed: receipt.gasUsed,
 			missing: undefined
 		};
+		// Once: what stands behind a hash does not change.
+		if (record.state === 'sent' && !(await isWanted(record, hash, node)))
+			return { state: 'unknown', ...place, error: wire(other()) };
 		if (head - receipt.blockNumber < depth) return { state: 'seen', ...place };
 		if (receipt.success) return { state: 'confirmed', ...place };
 		return { state: 'reverted', ...place, error: wire(await whyReverted(record, receipt, node)) };
@@ -106,6 +109,49 @@ function missing(record: TransactionRecord, now: number): Change {
 	};
 }
 
+interface Transaction {
+	hash: Hex;
+	from: Hex;
+	to: Hex | null;
+	nonce: Hex;
+	input: Hex;
+	value: Hex;
+}
+
+/** Some wallets append their own mark to a call; contracts do not read it. */
+function isCall({ to, input, value }: Transaction, { call }: TransactionRecord): boolean {
+	return (
+		to?.toLowerCase() === call.to.toLowerCase() &&
+		input.toLowerCase().startsWith(call.data.toLowerCase()) &&
+		BigInt(value) === (call.value ?? 0n)
+	);
+}
+
+/** Whether the hash that the wallet gave is of what was asked for. A bundle is the wallet's own call; who names another's lies. */
+async function isWanted(record: TransactionRecord, hash: Hex, node: RpcRequest): Promise<boolean> {
+	if (record.bundled) return true;
+	const tx = (await node({ method: 'eth_getTransactionByHash', params: [hash] })) as Transaction | null;
+	// A node may have forgotten it, but not what came of it.
+	if (!tx) return true;
+	if (!isHex(tx.from) || !isHex(tx.input) || !isHex(tx.value)) throw malformed('a transaction', tx);
+	// Nor is one that was made before.
+	return (
+		tx.from.toLowerCase() === record.from.toLowerCase() &&
+		Number(tx.nonce) >= record.nonce &&
+		isCall(tx, record)
+	);
+}
+
+function other(): OpenLedgerError {
+	return new OpenLedgerError(
+		'transaction/unknown',
+		'The wallet named another transaction than the one it was asked for.',
+		{
+			remedy: 'Look whether it was done before you try again, and be wary of this wallet.'
+		}
+	);
+}
+
 async function findByNonce(
 	record: TransactionRecord,
 	node: RpcRequest,
@@ -114,16 +160,11 @@ async function findByNonce(
 	const from = Math.max(record.since, head - SEARCH);
 	for (let number = head; number >= from; number--) {
 		const block = (await node({ method: 'eth_getBlockByNumber', params: [numberToHex(number), true] })) as {
-			transactions?: { hash: Hex; from: Hex; to: Hex | null; nonce: Hex; input: Hex; value: Hex }[];
+			transactions?: Transaction[];
 		} | null;
 		for (const tx of block?.transactions ?? []) {
 			if (tx.from?.toLowerCase() !== record.from.toLowerCase() || Number(tx.nonce) !== record.nonce) continue;
-			const { to, data, value = 0n } = record.call;
-			const same =
-				tx.to?.toLowerCase() === to.toLowerCase() &&
-				tx.input.toLowerCase() === data.toLowerCase() &&
-				BigInt(tx.value) === value;
-			return { hash: tx.hash, same };
+			return { hash: tx.hash, same: isCall(tx, record) };
 		}
 	}
 	return undefined;

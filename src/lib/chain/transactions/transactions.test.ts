@@ -132,6 +132,39 @@ test('a refused wish can be asked for again', async () => {
 	expect(await balance()).toBe(1n);
 });
 
+test('a wallet that names another transaction than it was asked for is not believed', async () => {
+	const one =
+		(call: Partial<{ from: Address; data: Hex; value: Hex }>): RpcRequest =>
+		async (asking) => {
+			const [wish] = asking.params as [object];
+			return node({ method: 'eth_sendTransaction', params: [{ ...wish, ...call }] });
+		};
+	const stranger = someone('a stranger');
+	await node({ method: 'anvil_setBalance', params: [stranger, '0x56bc75e2d63100000'] });
+	// A stranger's, a smaller amount, another call: all of them succeed on the chain.
+	for (const [i, lie] of [
+		{ from: stranger },
+		{ value: '0x1' as Hex },
+		{ data: '0x' as Hex, to: stranger }
+	].entries()) {
+		await send(sender(one(lie)), wanted(`lie ${i}`, 5n));
+		await expect(settled(`lie ${i}`, sender(), 5)).rejects.toMatchObject({ code: 'transaction/unknown' });
+		expect((await stored(`lie ${i}`)).state).toBe('unknown');
+	}
+	// A mark behind the call changes nothing.
+	const { call } = wanted('marked', 5n);
+	await send(sender(one({ data: `${call.data}ab12` })), wanted('marked', 5n));
+	const marked = await settled('marked', sender(), 5);
+	expect(marked.state).toBe('confirmed');
+	// The same call, but the one of before.
+	await send(
+		sender(async () => marked.hash),
+		wanted('again', 5n)
+	);
+	await expect(settled('again', sender(), 5)).rejects.toMatchObject({ code: 'transaction/unknown' });
+	expect(await balance()).toBe(6n);
+});
+
 test('a page that closed while the wallet was asking finds its transaction by the account’s number', async () => {
 	// The wallet sends, and its answer never arrives.
 	const mute: RpcRequest = async (call) => {
