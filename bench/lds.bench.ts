@@ -9,6 +9,7 @@ import { mislabelledTop20 } from './support/mislabelled.ts';
 import { readShapeGraph } from './support/models.ts';
 import { attributedMass } from './support/off-topic.ts';
 import { paraphraseTop10 } from './support/paraphrases.ts';
+import { removalRatio } from './support/removal.ts';
 import { Retrainer } from './support/retrain.ts';
 import { independentTruth, ownTruth, type GroundTruth } from './support/truth.ts';
 import { TRUTH_SETS, truthRows } from './support/truth-sets.ts';
@@ -17,7 +18,8 @@ const PARTS: Record<string, (retrainer: Retrainer) => Promise<object>> = {
 	lds,
 	shares,
 	mislabelled: mislabelledTop20,
-	paraphrases: paraphraseTop10
+	paraphrases: paraphraseTop10,
+	removal: () => Promise.resolve(removalRatio())
 };
 
 /**

@@ -21,7 +21,7 @@ const short = (hex: string) => (hex.length > 12 ? `${hex.slice(0, 6)}…${hex.sl
 /** A receipt's fields for a person, hashes shortened. */
 export function receiptFacts(receipt: Receipt): { name: string; value: string; full?: string }[] {
 	const hash = (name: string, full: string) => ({ name, value: short(full), full });
-	const { tokens, lift, adapter, index } = receipt;
+	const { tokens, lift, support, adapter, index } = receipt;
 	return [
 		{ name: 'Written', value: new Date(receipt.time * 1000).toLocaleString('en') },
 		{ name: 'Tokens', value: `${tokens.prompt} read, ${tokens.reply} written` },
@@ -30,6 +30,15 @@ export function receiptFacts(receipt: Receipt): { name: string; value: string; f
 			name: 'Lift of the adapter',
 			value: `${(lift / 1e6).toFixed(2)} nats (log-likelihood with it less without it)`
 		},
+		// Receipts of before it was measured have none.
+		...(Number.isFinite(support)
+			? [
+					{
+						name: 'Support of its rows',
+						value: `${(support / 1e6).toFixed(2)} × what they give one of their own`
+					}
+				]
+			: []),
 		{ name: 'Served by', value: receipt.host === 0 ? 'this device' : `contributor ${receipt.host}` },
 		{ name: 'Rules', value: `version ${receipt.rules}` },
 		hash('Receipt', receipt.id),
@@ -193,5 +202,5 @@ export function explanationOf({ state, parts, contributors, reason, adapter }: A
 		return `Rows by ${plural(contributors.length, 'person', 'people')} moved “${adapter.name}” to say this. Measured on the model itself, for this answer alone.`;
 	if (parts.base >= WHOLE / 2)
 		return `Without “${adapter.name}” the base model would have said nearly the same, so nobody’s rows are credited with it.`;
-	return `“${adapter.name}” made this answer likelier, but no single row did. What nobody can be shown to have caused is credited to nobody.`;
+	return `“${adapter.name}” made this answer likelier, but its rows say little like it. What nobody can be shown to have caused is credited to nobody.`;
 }
