@@ -202,6 +202,8 @@ test('a sweep trains one run for each value and draws which was best', async () 
 	await page.getByRole('combobox', { name: 'Vary' }).selectOption('Learning rate');
 	await page.getByRole('textbox', { name: 'Values' }).fill('0.0002, 0.002');
 	await page.getByRole('button', { name: 'Train 2 runs' }).click();
+	// The second waits for the first; both are there to be seen.
+	await page.getByRole('link', { name: 'Open Pasted rows, learning rate 0.002' }).waitFor();
 	await expect.poll(() => page.getByText('Finished', { exact: true }).count(), { timeout: 200_000 }).toBe(2);
 	await page
 		.getByRole('checkbox', { name: /^Compare/ })
@@ -226,7 +228,7 @@ test('what will not come out well is said before the start; a learning rate that
 	await rank.fill('4096');
 	const alert = page.getByRole('alert');
 	await alert.waitFor({ timeout: 60_000 });
-	expect(await alert.innerText()).toMatch(/rank[\s\S]*256/);
+	expect(await alert.innerText()).toMatch(/“Rank”[\s\S]*256/);
 	expect(await train.isDisabled()).toBe(true);
 
 	await rank.fill('4');

@@ -1,3 +1,4 @@
+import { OpenLedgerError } from '#workers/errors.ts';
 import type { Hyperparameters } from '#workers/train/hyperparameters.ts';
 
 export type NumberSetting = {
@@ -52,6 +53,15 @@ export const FIELDS: { title: string; fields: Field[] }[] = [
 
 export const labelOf = (setting: NumberSetting): string =>
 	FIELDS.flatMap(({ fields }) => fields).find(({ name }) => name === setting)?.label ?? setting;
+
+/** A refusal of a setting, with the name by which the form knows it. */
+export function settingError(error: OpenLedgerError): OpenLedgerError {
+	const { code, message, remedy, details, cause } = error;
+	const { setting } = details;
+	if (code !== 'train/bad-settings' || typeof setting !== 'string') return error;
+	const label = `“${labelOf(setting as NumberSetting)}”`;
+	return new OpenLedgerError(code, message.replace(`"${setting}"`, label), { remedy, details, cause });
+}
 
 export const PRESETS = [
 	{ value: 'quick', label: 'Quick', says: 'A first impression, in minutes.' },

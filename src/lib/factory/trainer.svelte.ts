@@ -85,7 +85,12 @@ class Trainer {
 		const live = new LiveRun(run);
 		this.live.set(run.id, live);
 		this.#watch();
-		work(proxy((event: TrainEvent) => live.on(event)))
+		const listen = (event: TrainEvent) => {
+			live.on(event);
+			const isKnown = this.runs?.some(({ id }) => id === run.id);
+			if (event.type === 'checkpoint' && !isKnown) void this.refresh();
+		};
+		work(proxy(listen))
 			.catch((thrown: unknown) => {
 				const error = asError(thrown);
 				if (error.code !== 'aborted') live.error = error;
