@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
 
+/** Milliseconds after which a measurement is given up. */
+const LIMIT = 20 * 60_000;
+
 /**
  * Runs a module's exported `measure` in a process of its own and returns what it returns, which must be plain JSON: for
  * figures that need their own thread count, memory or environment.
@@ -14,7 +17,8 @@ export function inChild<T>(module: string, argument: unknown, environment: Recor
 			cwd: new URL('../../', import.meta.url).pathname,
 			encoding: 'utf8',
 			env: { ...process.env, ...environment },
-			maxBuffer: 2 ** 28
+			maxBuffer: 2 ** 28,
+			timeout: LIMIT
 		}
 	);
 	const line = stdout.split('\n').findLast((text) => text.startsWith('@result '));

@@ -17,6 +17,9 @@ const ISOLATED = {
 	'Cross-Origin-Embedder-Policy': 'require-corp'
 };
 
+/** Milliseconds after which a worker is given up. */
+const LIMIT = 20 * 60_000;
+
 /**
  * Runs a worker of bench/ in Chromium and returns what it posts: for what only a browser has (OPFS).
  * @param worker path below the repository's root
@@ -88,16 +91,18 @@ export async function measureInBrowser<T>(
 		const program = findChromium();
 		if (!program || !address || typeof address === 'string')
 			throw new Error('There is no Chromium or no port.');
-		// Nobody connects to the port: headless Chromium would end with the page's `load` without it.
+		// Nobody speaks through the pipe. It keeps headless Chromium from ending with the page's `load`, and ends it with this process.
 		browser = spawn(
 			program,
 			[
-				...[...chromiumArguments, '--headless', '--remote-debugging-port=0', `--user-data-dir=${profile}`],
+				...[...chromiumArguments, '--headless', '--remote-debugging-pipe', `--user-data-dir=${profile}`],
 				`http://127.0.0.1:${address.port}/bench`
 			],
-			{ stdio: 'ignore' }
+			{ stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] }
 		);
 		browser.once('exit', (code) => done.reject(new Error(`Chromium ended with ${code}.`)));
+		const patience = setTimeout(() => done.reject(new Error(`${worker} has not ended.`)), LIMIT);
+		void done.promise.finally(() => clearTimeout(patience)).catch(() => undefined);
 		const { result, error } = JSON.parse(await done.promise) as { result: T; error?: string };
 		if (error) throw new Error(error);
 		return { result, mebibytes: memoryOf(browser, 'VmHWM') - before };
