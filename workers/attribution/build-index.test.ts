@@ -89,6 +89,30 @@ describe('an index', () => {
 		expect(other.evidence(vector)).toEqual(one.evidence(vector));
 	});
 
+	test('a row that was copied and learnt better than others keeps less of its credit', async () => {
+		const losses = async (strength: number) => await gradients.losses(samples, strength);
+		const [base, adapted] = [await losses(0), await losses(1)];
+		const learnt = samples.map((_, i) => 1 - (adapted[i] ?? NaN) / (base[i] ?? NaN));
+		const helped = samples.filter((_, i) => (learnt[i] ?? 0) > 0);
+		const parts = learnt.filter((part) => part > 0);
+		const best = parts.indexOf(Math.max(...parts));
+		const rows = rowsOf([...helped, helped[best] as Sample]);
+		const groups = Int32Array.from(rows, (_, i) => (i === best || i === helped.length ? best : -1));
+		const others = parts.filter((_, i) => i !== best).sort((a, b) => a - b);
+		const kept = Math.sqrt((others[Math.floor(others.length / 2)] ?? NaN) / (parts[best] ?? NaN));
+		expect(kept).toBeLessThan(0.9);
+
+		const length = async (given: IndexRow[], options: object) => {
+			const { rows, projection } = await buildIndex(gradients, given, { ...files, ...options });
+			const of = (row: number) =>
+				Math.hypot(...rows.subarray(row * projection.dims, (row + 1) * projection.dims));
+			// In parts of a row that nothing happens to.
+			return of(best) / of((best + 1) % helped.length);
+		};
+		const alone = await length(rowsOf(helped), {});
+		expect((await length(rows, { groups })) / alone / kept).toBeCloseTo(1, 1);
+	});
+
 	test('speaks for replies like its rows as its rows do for each other, and for none where it does not know that', async () => {
 		const index = await buildIndex(gradients, rowsOf(samples), files);
 		const query = new AttributionQuery(index);
