@@ -57,8 +57,8 @@ for (let query = 0; query < Number(values.queries); query++)
 		const pair = asked[query];
 		if (!pair || done.has(query)) continue;
 		const found = [losses[query] ?? NaN];
-		for (const of of [scores[query], words[query]]) {
-			const left = highest(of ?? []);
+		for (const ranking of [scores[query], words[query]]) {
+			const left = highest(ranking ?? []);
 			const parameters = await retrainer.parameters(
 				samples.filter((_, row) => !left.has(row)),
 				seed
