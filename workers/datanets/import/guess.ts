@@ -32,6 +32,22 @@ const EXTRAS = {
 	created: ['created', 'created_at', 'date', 'timestamp']
 } as const;
 
+/**
+ * The mapping for one of several files: the one given for all where the file has a column of it that carries content,
+ * else what its own columns say. So a folder may hold tables of several layouts, and documents among them.
+ */
+export function mappingOf(records: readonly Record<string, unknown>[], given: Mapping): Mapping {
+	const columns = [...new Set(records.flatMap((record) => Object.keys(record)))];
+	const { prompt = [], response, messages, text } = given;
+	if (
+		columns.length === 0 ||
+		[...prompt, response, messages, text].some((name) => columns.includes(name ?? ''))
+	)
+		return given;
+	const { layout, mapping } = guessMapping(columns, records);
+	return layout === 'Unknown' ? given : mapping;
+}
+
 /** Recognises the usual layouts by their column names and a few records. */
 export function guessMapping(columns: readonly string[], sample: readonly Record<string, unknown>[]): Guess {
 	const find = (names: readonly string[]) => {

@@ -216,3 +216,22 @@ test('a changed row of our own format is refused, since its id no longer fits', 
 		problems: [{ reason: expect.stringContaining('do not match its id') }]
 	});
 });
+
+test('a folder may hold tables of several layouts, and documents: each is read in its own way and names its file', async () => {
+	const session = await device();
+	const files = [
+		jsonl('one.jsonl', { q: 'a', a: '1' }),
+		new File(['question,answer\nb,2\n'], 'two.csv'),
+		new File(['# Wrist\n\nEight bones.\n'], 'three.md'),
+		jsonl('four.jsonl', { nothing: 'known' })
+	];
+	const report = await run(session, files, { defaults: { ...options().defaults, source: '' } });
+	expect(report).toMatchObject({ added: 3, problemCount: 1, problems: [{ file: 'four.jsonl', at: 1 }] });
+	const rows = await rowsOf(session);
+	expect(rows.map((row) => row.content)).toEqual([
+		pair('a', '1'),
+		pair('b', '2'),
+		{ kind: 'passage', title: 'Wrist', text: 'Eight bones.' }
+	]);
+	expect(rows.map((row) => row.source)).toEqual(['one.jsonl', 'two.csv', 'three.md']);
+});

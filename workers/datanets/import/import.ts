@@ -9,12 +9,14 @@ import { fromHex, type Hex } from '../hash.ts';
 import { IdSet } from '../store/id-table.ts';
 import type { Access } from '../store/staging.ts';
 import { stageRows } from '../store/staging.ts';
+import { mappingOf } from './guess.ts';
 import { mapRecord, type Defaults, type Mapping } from './mapping.ts';
 
 export interface ImportOptions {
 	contributor: Hex;
 	/** Absent for our own exports. */
 	mapping?: Mapping;
+	/** Where several files come without a source, each row names its file. */
 	defaults: Defaults;
 	cut?: CutOptions;
 	/** Leaves out rows whose content is in the Datanet, or came before in these files. */
@@ -82,7 +84,11 @@ class ImportRun {
 	readonly #bytesTotal: number;
 	readonly #now = new Date();
 	readonly #contents = new IdSet();
+	readonly #several: boolean;
 	#format: Format | undefined;
+	/** Of the file that is being read. */
+	#mapping: Mapping | undefined;
+	#defaults: Defaults;
 	#bytesDone = 0;
 	#told = 0;
 
@@ -94,6 +100,8 @@ class ImportRun {
 		signal: AbortSignal
 	) {
 		this.#options = options;
+		this.#several = files.length > 1;
+		this.#defaults = options.defaults;
 		this.#known = known;
 		this.#onProgress = onProgress;
 		this.#signal = signal;
@@ -101,6 +109,9 @@ class ImportRun {
 	}
 
 	async file(file: File, add: (row: Contribution) => Promise<boolean>): Promise<void> {
+		const { mapping, defaults } = this.#options;
+		this.#mapping = undefined;
+		this.#defaults = { ...defaults, source: defaults.source || (this.#several ? file.name : '') };
 		try {
 			this.#format = await formatOf(file);
 			const items = await openItems(file, this.#format, {
@@ -109,6 +120,8 @@ class ImportRun {
 			});
 			for await (const group of items) {
 				this.#signal.throwIfAborted();
+				const records = group.flatMap((item) => ('record' in item ? [item.record] : []));
+				if (mapping && records.length > 0) this.#mapping ??= mappingOf(records, mapping);
 				for (const item of group) await this.#item(file.name, item, add);
 				this.#tell();
 			}
@@ -136,7 +149,8 @@ class ImportRun {
 	}
 
 	#rowOf(record: Record<string, unknown>): Contribution | string {
-		const { mapping, defaults, contributor } = this.#options;
+		const { contributor } = this.#options;
+		const [mapping, defaults] = [this.#mapping, this.#defaults];
 		if (!mapping || isFlat(Object.keys(record))) {
 			try {
 				return fromFlat(this.#format === 'csv' ? withoutGuards(record) : record);
