@@ -2,14 +2,8 @@ import type { AttributionIndex } from './attribution-index.ts';
 import { replySample, type SampleGradients } from './gradients.ts';
 import { checkIndexOf, hashDescription } from './index-file.ts';
 import { AttributionQuery } from './query.ts';
-import {
-	makeReceipt,
-	newSalt,
-	type Receipt,
-	type ReceiptFacts,
-	type Transcript,
-	type Unmeasured
-} from './receipt.ts';
+import { makeReceipt, type Receipt, type ReceiptFacts, type Transcript, type Unmeasured } from './receipt.ts';
+import { newSalt } from './salt.ts';
 import type { MeasurePhase } from './api.ts';
 import { unattributedScore } from './shares.ts';
 

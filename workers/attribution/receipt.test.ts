@@ -7,12 +7,12 @@ import {
 	hashRecord,
 	hashTokens,
 	makeReceipt,
-	newSalt,
 	receiptId,
 	recordOf,
 	type ReceiptFacts,
 	type Transcript
 } from './receipt.ts';
+import { newSalt } from './salt.ts';
 import { formatReceipt, parseReceipt } from './receipt-file.ts';
 
 const hash = (byte: number) => toHex(new Uint8Array(32).fill(byte));

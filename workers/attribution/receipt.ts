@@ -157,8 +157,3 @@ export function hashRecord({ unattributed, tokens, ...hashes }: SettlementRecord
 export function amountOf({ price, tokens }: Receipt): bigint {
 	return (BigInt(price) * BigInt(tokens.reply)) / 1000n;
 }
-
-/** 32 random bytes. */
-export function newSalt(): Hex {
-	return toHex(crypto.getRandomValues(new Uint8Array(32)));
-}
