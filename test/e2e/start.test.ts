@@ -6,7 +6,7 @@ import { App } from './app.ts';
 const BUDGET = 170_000;
 
 test('the app opens from a static host, isolated, on little script', async () => {
-	const { page } = await App.open({ path: '/settings' });
+	const { page } = await App.open({ path: '/manifest.webmanifest' });
 	const scripts = new Map<string, Promise<Buffer>>();
 	page.on('response', (response) => {
 		const { pathname } = new URL(response.url());
