@@ -134,7 +134,7 @@ export function smallWorld(): World {
 		base,
 		datanets: [version],
 		parents: [],
-		here: true
+		entry: 'library'
 	};
 	const adapter: AdapterFacts = {
 		...parent,

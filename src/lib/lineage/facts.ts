@@ -90,8 +90,8 @@ export interface AdapterFacts {
 	datanets: DatanetFacts[];
 	/** Those that it goes on from, the nearest first. */
 	parents: { id: string; name: string }[];
-	/** True while it is on this device. */
-	here: boolean;
+	/** Its id in the library of this device. */
+	entry: string;
 }
 
 export interface ReplyFacts {

@@ -163,6 +163,21 @@ describe('a JSON-LD processor reads what was written', () => {
 		for (const word of ['script', 'Obi', 'Money is what', 'urn:x']) expect(bare, word).not.toContain(word);
 	});
 
+	test('ids are IRIs whatever they hold', async () => {
+		const world = smallWorld();
+		const evil = { id: 'name:a "b"> <urn:evil> {c} \n%', name: 'x' };
+		world.datanets.push(evil);
+		for (const row of world.rows) row.datanets.push(evil);
+		const { lineages } = await everything(world);
+		const triples = await read(lineages);
+		check(triples);
+		const resources = triples.flatMap(({ subject, object, datatype }) =>
+			datatype ? [subject] : [subject, object]
+		);
+		for (const iri of resources) expect(iri).toMatch(/^(urn|http):[^\s<>"{}|\\^`]+$/);
+		expect(resources).toContain(id('datanet', evil.id));
+	});
+
 	test('a manifest that names itself, or its child, as its parent closes no circle', async () => {
 		const world = smallWorld();
 		const [parent, child] = world.adapters;

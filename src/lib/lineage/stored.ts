@@ -268,7 +268,7 @@ export class StoredMemory implements Memory {
 
 	adapters(): Promise<AdapterFacts[]> {
 		return Promise.resolve(
-			this.#entries.map(({ name, author, licence, files, datanets, parents, base, baseHashes }) => ({
+			this.#entries.map(({ id, name, author, licence, files, datanets, parents, base, baseHashes }) => ({
 				id: files.weights,
 				name,
 				author,
@@ -276,7 +276,7 @@ export class StoredMemory implements Memory {
 				base: baseHashes[0] ? { id: baseHashes[0], name: base } : undefined,
 				datanets: unique(datanets.map(asSource)),
 				parents: parents.map((parent) => ({ id: parent.sha256, name: parent.name })),
-				here: true
+				entry: id
 			}))
 		);
 	}

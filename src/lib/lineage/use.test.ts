@@ -32,6 +32,7 @@ test('rows and people are ranked by what they moved, and an answer counts once f
 		[row.contributor?.id, 2, 60_000]
 	]);
 	expect(use.share).toBe(130_001);
+	expect([use.base, use.unattributed]).toEqual([80_000, 22_140]);
 	expect(use.days).toEqual([
 		{ day: 10, answers: 2, tokens: 12 },
 		{ day: 11, answers: 2, tokens: 9 }

@@ -14,6 +14,9 @@ export interface Use {
 	tokens: number;
 	/** Sum of the counted rows' shares, in 1/65,535 of an answer. */
 	share: number;
+	/** What the base, and nobody in particular, had of those that were measured; in the same unit. */
+	base: number;
+	unattributed: number;
 	/** Days since the epoch (UTC), ascending. */
 	days: { day: number; answers: number; tokens: number }[];
 	/** The greatest share first. */
@@ -28,7 +31,7 @@ export function useOf(replies: readonly ReplyFacts[], counts?: (row: RowFacts) =
 	const rows = new Tally<RowFacts>();
 	const people = new Tally<PersonFacts>();
 	const adapters = new Tally<{ id: string; name: string }>();
-	const use = { answers: 0, tokens: 0, share: 0 };
+	const use = { answers: 0, tokens: 0, share: 0, base: 0, unattributed: 0 };
 	for (const reply of replies) {
 		const moved = reply.rows.filter(({ row, share }) => share > 0 && (counts?.(row) ?? true));
 		if (counts && moved.length === 0) continue;
@@ -36,6 +39,8 @@ export function useOf(replies: readonly ReplyFacts[], counts?: (row: RowFacts) =
 		use.answers++;
 		use.tokens += reply.tokens ?? 0;
 		use.share += whole;
+		use.base += reply.parts?.base ?? 0;
+		use.unattributed += reply.parts?.unattributed ?? 0;
 		const at = Math.floor(reply.time / 86_400_000);
 		const day = days.get(at) ?? { day: at, answers: 0, tokens: 0 };
 		days.set(at, { day: at, answers: day.answers + 1, tokens: day.tokens + (reply.tokens ?? 0) });

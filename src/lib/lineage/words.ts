@@ -35,6 +35,21 @@ export const RELATIONS: Record<Relation, { maker: string; made: string }> = {
 	belongs: { maker: 'Paid by', made: 'Belongs to' }
 };
 
+/** What is said where nothing is known that a thing was made of. */
+export const NO_MAKERS: Record<Kind, string> = {
+	contributor:
+		'No number on the chain pays this address. Registered contributors are paid by what uses their rows.',
+	row: 'Nothing on this device says who gave it.',
+	datanet:
+		'Its rows are not on this device. Those of an adapter from elsewhere show once they moved an answer.',
+	base: 'What it was trained on is not recorded: nothing that the base says by itself is credited to anybody.',
+	adapter: 'It came without a manifest that says what it was made of.',
+	reply: 'What wrote it is not on this device any more.',
+	receipt: 'Its answer was deleted, or was written on another device.',
+	settlement: 'Its receipts are with who paid; the chain holds their hashes alone.',
+	reward: 'Nothing was paid to it yet. Settled payments show here.'
+};
+
 /** What to do where nothing came of a thing yet. */
 export const NOTHING_YET: Record<Kind, string> = {
 	contributor: 'No row of theirs is known on this device.',
@@ -88,7 +103,12 @@ export function detailOf(node: Node): string {
 		case 'base':
 			return hash(node.id);
 		case 'adapter':
-			return cut(node.facts.author ?? (node.facts.datanets ? '' : 'not on this device'), 60);
+			return node.facts.entry === undefined
+				? 'not on this device'
+				: cut(
+						node.facts.author ? `by ${node.facts.author}` : `on ${node.facts.base?.name ?? 'a base model'}`,
+						60
+					);
 		case 'reply':
 			return [node.facts.adapters.map(({ name }) => cut(name, 40)).join(' + '), day(node.facts.time)]
 				.filter(Boolean)
