@@ -11,13 +11,13 @@ import { open, seal } from './vault.ts';
  * gives to nobody, so that a copied profile folder alone reveals nothing readable.
  */
 export async function localIdentity(db: DatanetDb): Promise<KeyRecord> {
-	const found = await stored(() => db.keys.orderBy('address').first());
+	const found = await stored(() => latestKey(db));
 	if (found) return found;
 	const made = await wrapKey(generateLocalKey());
 	// Two tabs may both have made one: the first that is stored is everyone's.
 	return stored(() =>
 		db.transaction('rw', db.keys, async () => {
-			const earlier = await db.keys.orderBy('address').first();
+			const earlier = await latestKey(db);
 			if (earlier) return earlier;
 			await db.keys.add(made);
 			return made;
@@ -34,16 +34,20 @@ export async function privateKeyOf(record: KeyRecord): Promise<Hex> {
 	return toHex(await open(record.wrapping, record.sealed));
 }
 
-/** Takes over the key of a backup in place of this device's. */
-export async function adoptKey(db: DatanetDb, privateKey: Hex): Promise<KeyRecord> {
+/** There are several where a backup brought one: that is the person's. */
+async function latestKey(db: DatanetDb): Promise<KeyRecord | undefined> {
+	return (await db.keys.toArray()).sort((a, b) => b.created - a.created)[0];
+}
+
+/** Signs with the key of a backup from now on. This device's own is kept: rows may bear its name. */
+export async function adoptKey(db: DatanetDb, privateKey: Hex): Promise<void> {
 	const record = await wrapKey(privateKey);
 	await stored(() =>
 		db.transaction('rw', db.keys, async () => {
-			await db.keys.clear();
-			await db.keys.add(record);
+			const before = await latestKey(db);
+			await db.keys.put({ ...record, created: Math.max(record.created, (before?.created ?? 0) + 1) });
 		})
 	);
-	return record;
 }
 
 /** Stores who a key belongs to; of two links of one key the later holds. Throws `datanet/bad-signature`. */

@@ -12,6 +12,11 @@ class Me {
 		this.identity ??= await datanets((api) => api.identity());
 	}
 
+	/** After a backup has brought the person's key. */
+	async reload(): Promise<void> {
+		this.identity = await datanets((api) => api.identity());
+	}
+
 	/** Names the wallet that is this person's too; both sign, so nobody can claim another's rows. */
 	async linkTo(wallet: string): Promise<void> {
 		const { account, sign } = await session.signatory(wallet);
