@@ -27,6 +27,12 @@ export class DatanetsApp {
 		return new DatanetsApp(await App.open({ path: '/datanets', ...options }));
 	}
 
+	/** The same in an app that is open: goes to its Datanets. */
+	static async in(app: App): Promise<DatanetsApp> {
+		await app.page.goto(new URL('/datanets', app.page.url()).href);
+		return new DatanetsApp(app);
+	}
+
 	button(name: string | RegExp, within: Page | Locator = this.page): Locator {
 		return within.getByRole('button', typeof name === 'string' ? { name, exact: true } : { name });
 	}

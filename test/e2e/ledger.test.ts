@@ -23,6 +23,7 @@ import { people, personKey } from '#workers/chain/people.ts';
 import { LedgerService, type ChainSource } from '#workers/ledger/service.ts';
 import { BookStore } from '#workers/ledger/store.ts';
 import { App } from './app.ts';
+import { DatanetsApp, textFile } from './datanets-app.ts';
 import { PhoneWallet } from '#test/support/phone-wallet.ts';
 import { LocalRelay } from '#test/support/relay.ts';
 import { looks } from './looks.ts';
@@ -121,6 +122,15 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	/** As when the connection is back: the page looks at the chain now instead of in its own time. */
 	const look = () => page.evaluate(() => dispatchEvent(new Event('online')));
 	await connect(app);
+
+	// Contribute a row, signed with this device's key.
+	const person = await DatanetsApp.in(app);
+	await person.create('Finance notes');
+	await person.preview(
+		textFile('rows.jsonl', '{"prompt":"What is capital?","response":"What one owns that earns."}\n')
+	);
+	expect(await person.import()).toBe('1 row added');
+	await go('Ledger');
 
 	// Register, and be named by the curator of the Datanet that Finance was trained on.
 	await button('Register as a contributor').click();
