@@ -14,7 +14,7 @@ function lookUp(result: unknown, path: string): unknown {
 function format(value: number): string {
 	return Number.isInteger(value)
 		? value.toLocaleString('en')
-		: Number(value.toPrecision(3)).toLocaleString('en');
+		: Number(value.toPrecision(3)).toLocaleString('en', { maximumFractionDigits: 12 });
 }
 
 function row(target: Target, value: number): string {

@@ -128,7 +128,7 @@ test('while it trains the screen stays on, leaving asks first, a tab in the back
 		};
 	});
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	await expect.poll(() => stepOf(app), { timeout: 90_000 }).toBeGreaterThan(0);
+	await expect.poll(() => stepOf(app), { timeout: 180_000 }).toBeGreaterThan(0);
 
 	const asked = new Promise<string>((resolve) =>
 		page.once('dialog', (dialog) => {
