@@ -41,6 +41,9 @@ describe.each([
 			['/factory', 'Factory'],
 			['/factory/new', 'Train an adapter'],
 			['/adapters', 'Models & adapters'],
+			['/lineage', 'Lineage'],
+			['/lineage/usage', 'Lineage'],
+			['/lineage/mine', 'Lineage'],
 			['/settings', 'Device & storage']
 		] as const) {
 			await page.goto(new URL(path, page.url()).href);
