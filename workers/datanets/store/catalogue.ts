@@ -34,6 +34,7 @@ export class Catalogue {
 	async load(db: DatanetDb, revision: number): Promise<void> {
 		this.#segments = await allOf(db.segments, this.datanet).toArray();
 		this.#table = this.#emptyTable();
+		this.#table.reserve(this.#segments.reduce((sum, { lengths }) => sum + lengths.length, 0));
 		for (const { segment, ids } of this.#segments) this.#table.addPacked(segment * SEGMENT_ROWS, ids);
 		this.#revision = revision;
 	}

@@ -33,13 +33,21 @@ export class IdTable {
 
 	#add(slot: number, ids: Uint8Array, at: number): void {
 		if (this.#find(ids, at) >= 0) return;
-		if (++this.#count * 2 > this.#slots.length) {
-			const [slots, heads] = [this.#slots, this.#heads];
-			this.#slots = new Int32Array(slots.length * 2).fill(-1);
-			this.#heads = new Int32Array(slots.length * 2);
-			for (const [place, kept] of slots.entries()) if (kept >= 0) this.#put(kept, heads[place] ?? 0);
-		}
+		this.reserve(++this.#count);
 		this.#put(slot, head(ids, at));
+	}
+
+	/** Room for so many ids, half of the places empty. */
+	reserve(count: number): void {
+		if (count * 2 <= this.#slots.length) return;
+		const [slots, heads] = [this.#slots, this.#heads];
+		const places = 2 ** Math.ceil(Math.log2(count * 2));
+		this.#slots = new Int32Array(places).fill(-1);
+		this.#heads = new Int32Array(places);
+		for (let place = 0; place < slots.length; place++) {
+			const kept = slots[place] ?? -1;
+			if (kept >= 0) this.#put(kept, heads[place] ?? 0);
+		}
 	}
 
 	#find(ids: Uint8Array, from: number): number {
