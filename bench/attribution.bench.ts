@@ -2,6 +2,7 @@ import { DotProducts } from '#workers/attribution/dot-products.ts';
 import type { AttributionIndex } from '#workers/attribution/attribution-index.ts';
 import { replySample, SampleGradients, STRENGTH, wasmRunner } from '#workers/attribution/gradients.ts';
 import { writeIndex } from '#workers/attribution/index-file.ts';
+import { unpackedGraph } from '#workers/engine/serve-graph.ts';
 import { AttributionQuery } from '#workers/attribution/query.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { Ort } from '#workers/runtime/ort.ts';
@@ -29,7 +30,7 @@ export async function run(): Promise<object> {
 		for (const token of reply) await decoder.run(state, [[token]], { adapters: [adapter] });
 		state.dispose();
 	};
-	const { read } = readShapeGraph('nano');
+	const read = unpackedGraph(readShapeGraph('nano').read);
 	const ort = await Ort.start({ build: 'wasm', threads: 1 });
 	const gradients = await SampleGradients.create(read, randomAdapter(slots, 8, 1), (graph) =>
 		wasmRunner(ort, read, graph)
@@ -37,9 +38,7 @@ export async function run(): Promise<object> {
 	const index = madeUpIndex(gradients);
 	const query = new AttributionQuery(index);
 	const attribute = async () => {
-		await gradients.lift(prompt, reply);
-		const [vector = new Int8Array()] = await query.vectors(gradients, [replySample(prompt, reply)]);
-		query.evidence(vector);
+		query.evidence((await query.measure(gradients, replySample(prompt, reply))).query);
 	};
 	await generate();
 	await attribute();

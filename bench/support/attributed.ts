@@ -57,9 +57,13 @@ export class Attributed {
 	/** Share of a reply that goes to each row, 0 to 1: what a receipt would say. [row] */
 	async shares([prompt, reply]: Readonly<Pair>): Promise<Float64Array> {
 		const [asked, said] = [questionTokens(prompt), replyTokens(reply)];
-		const { query, support } = await this.#query.measure(this.gradients, replySample(asked, said));
+		const {
+			query,
+			support,
+			lift: nats
+		} = await this.#query.measure(this.gradients, replySample(asked, said));
 		const { entries, tail } = this.#query.evidence(query);
-		const lift = Math.round((await this.gradients.lift(asked, said)) * 1e6);
+		const lift = Math.round(nats * 1e6);
 		const unattributed = unattributedScore(entries, tail, { lift, tokens: said.length, support });
 		const shares = new Float64Array(this.index.contributors.length);
 		for (const { id, weight } of sharesOf(entries, unattributed)) if (id > 0) shares[id - 1] = weight / WHOLE;

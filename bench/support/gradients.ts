@@ -15,11 +15,12 @@ export async function nodeRunner({ sources }: ReadGraph, { model }: Pick<LossGra
 		logSeverityLevel: 3
 	});
 	return {
-		async run(feeds: ReadonlyMap<string, Feed>, name: string) {
+		async run(feeds: ReadonlyMap<string, Feed>, names: readonly string[]) {
 			const tensors = Object.fromEntries(
 				[...feeds].map(([name, { type, data, dims }]) => [name, new node.Tensor(type, data as never, dims)])
 			);
-			return (await session.run(tensors, [name]))[name]?.data as Float32Array;
+			const outputs = await session.run(tensors, names);
+			return names.map((name) => outputs[name]?.data as Float32Array);
 		},
 		dispose: () => session.release()
 	};

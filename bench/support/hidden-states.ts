@@ -21,7 +21,7 @@ export async function hiddenSimilarity(
 	const vectorOf = async (sample: Sample) => {
 		const feeds = sampleFeeds([sample]);
 		for (const name of ['labels', 'weights']) feeds.delete(name);
-		const states = await runner.run(feeds, 'hidden');
+		const [states = new Float32Array()] = await runner.run(feeds, ['hidden']);
 		const mean = new Float32Array(size);
 		states.forEach((value, i) => (mean[i % mean.length] = (mean[i % mean.length] ?? 0) + value));
 		const length = Math.hypot(...mean);

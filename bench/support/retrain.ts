@@ -66,7 +66,10 @@ export class Retrainer {
 			const order = shuffled(samples, random);
 			for (let at = 0; at < order.length; at += batch, step++) {
 				const chosen = order.slice(at, at + batch);
-				const gradient = await this.#train.run(this.#feeds(packed(chosen), parameters), 'gradient');
+				const [gradient = new Float32Array()] = await this.#train.run(
+					this.#feeds(packed(chosen), parameters),
+					['gradient']
+				);
 				const learningRate = rate * Math.min(1, (step + 1) / warmUp) * (1 - step / steps);
 				optimise(vectors, gradient, chosen.length, { step: step + 1, learningRate }, plain);
 			}
@@ -86,7 +89,7 @@ export class Retrainer {
 				some.map((i) => samples[i] as Sample),
 				true
 			);
-			const losses = await this.#ask.run(this.#feeds(feeds, parameters), 'loss');
+			const [losses = []] = await this.#ask.run(this.#feeds(feeds, parameters), ['loss']);
 			some.forEach((i, k) => (result[i] = losses[k] ?? NaN));
 		}
 		return result;

@@ -1,7 +1,7 @@
 /**
  * Writes the attribution index of an example adapter and the rows that it was trained on, and notes the index in its manifest:
- * node docs/recipes/index-example-adapters.ts anatomy|finance ROWS
- * ROWS: what example_rows.py wrote. Runs on onnxruntime's CPU kernels for Node: a minute for finance, ten for anatomy on two cores.
+ * node docs/recipes/index-example-adapters.ts anatomy|finance [ROWS]
+ * ROWS: what example_rows.py wrote; without it the rows that are there already. Runs on onnxruntime's CPU kernels for Node.
  *
  * The rows are credited to the made-up people of the sandbox, in the book's order and in the numbers in which the sandbox grants them
  * static units (contracts/tools/seed.ts); their source and licence are the book's.
@@ -16,14 +16,20 @@ import { buildIndex } from '#workers/attribution/build-index.ts';
 import { SampleGradients } from '#workers/attribution/gradients.ts';
 import { INDEX_FILE, writeIndex } from '#workers/attribution/index-file.ts';
 import { indexRows } from '#workers/attribution/index-rows.ts';
-import { ROWS_FILE, writeRows, type LearntRow } from '#workers/attribution/rows-file.ts';
+import {
+	readRows,
+	ROWS_FILE,
+	writeRows,
+	type LearntRow,
+	type LearntRows
+} from '#workers/attribution/rows-file.ts';
 import { memorySource } from '#workers/bytes.ts';
 import { people, personKey } from '#workers/chain/people.ts';
 import { makeContribution } from '#workers/datanets/contribution.ts';
 import type { Hex } from '#workers/datanets/hash.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import { createTokenizer, type TokenizerFiles } from '#workers/models/tokenizer/tokenizer.ts';
-import { readGraph } from '#workers/engine/serve-graph.ts';
+import { readGraph, unpackedGraph } from '#workers/engine/serve-graph.ts';
 import { nodeRunner } from '../../bench/support/gradients.ts';
 
 type Name = (typeof people)[number]['name'];
@@ -45,18 +51,18 @@ const CREDIT: Record<string, [Name, number][]> = {
 /** Small enough to ship: 256 directions of the span of 1,024 rows, in 32,768 buckets, by their signs. */
 const SIZE = { keep: 256, buckets: 32_768, basisBits: 1 } as const;
 
-const [name = '', file = ''] = process.argv.slice(2);
+const [name = '', file] = process.argv.slice(2);
 const credit = CREDIT[name];
-if (!credit) throw new RangeError('usage: index-example-adapters.ts anatomy|finance ROWS');
+if (!credit) throw new RangeError('usage: index-example-adapters.ts anatomy|finance [ROWS]');
 
 const folder = new URL(`../../static/adapters/${name}/`, import.meta.url);
 const nano = new URL('../../static/models/nano/', import.meta.url);
 const read = (path: string, from = folder) => new Uint8Array(readFileSync(new URL(path, from)));
 
-const lines = readFileSync(file, 'utf8').trim().split('\n');
+const lines = file === undefined ? [] : readFileSync(file, 'utf8').trim().split('\n');
 const persons = credit.map(([who]) => people.findIndex((person) => person.name === who) + 1);
 const owners = credit.flatMap(([, count], i) => new Array<number>(count).fill(persons[i] ?? 0));
-if (owners.length !== lines.length)
+if (file !== undefined && owners.length !== lines.length)
 	throw new RangeError(`${lines.length} rows where ${owners.length} are credited`);
 const addressOf = (who: Name) => privateKeyToAccount(personKey(who)).address.toLowerCase() as Hex;
 
@@ -89,17 +95,21 @@ const tokenizer = createTokenizer(
 		])
 	) as unknown as TokenizerFiles
 );
-const graph = readGraph({ graph: 'model_q4.onnx', files: new Map([['model_q4.onnx', memorySource(base)]]) });
+const stored = readGraph({ graph: 'model_q4.onnx', files: new Map([['model_q4.onnx', memorySource(base)]]) });
+const graph = unpackedGraph(stored);
 const adapter = readAdapter(
 	parseAdapterConfig(read('adapter_config.json')),
 	memorySource(read('adapter_model.safetensors'))
 );
 const gradients = await SampleGradients.create(graph, adapter, (built) => nodeRunner(graph, built));
-const given = {
-	people: people.map((person) => ({ name: person.name, address: addressOf(person.name) })),
-	datanets: [{ name: manifest.datanets[0]?.name ?? name }],
-	rows
-};
+const given: LearntRows =
+	file === undefined
+		? await readRows(read(ROWS_FILE))
+		: {
+				people: people.map((person) => ({ name: person.name, address: addressOf(person.name) })),
+				datanets: [{ name: manifest.datanets[0]?.name ?? name }],
+				rows
+			};
 const { taken, learnt, groups } = indexRows(given, { tokenizer, contextLength: 512 });
 const began = Date.now();
 const index = await buildIndex(gradients, taken, {

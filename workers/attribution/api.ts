@@ -13,8 +13,8 @@ import type { Verdict } from './verify.ts';
  * (workers/comlink.ts); failures arrive as `OpenLedgerError`.
  */
 
-/** Getting the model and the index ready, gradients of the reply, lift, and the rows' scores. */
-export type MeasurePhase = 'start' | 'gradient' | 'lift' | 'rows';
+/** Getting the model and the index ready, gradients and lift of the reply, and the rows' scores. */
+export type MeasurePhase = 'start' | 'gradient' | 'rows';
 
 export interface ContributorShare {
 	/** In the index, from 1 on. */

@@ -65,9 +65,8 @@ export async function attributeReply(
 	try {
 		onPhase?.('gradient');
 		const asked = new AttributionQuery(index);
-		const { query, support } = await asked.measure(gradients, replySample(prompt, reply));
-		onPhase?.('lift');
-		const lift = Math.round((await gradients.lift(prompt, reply)) * 1e6);
+		const { query, support, lift: nats } = await asked.measure(gradients, replySample(prompt, reply));
+		const lift = Math.round(nats * 1e6);
 		if (!Number.isSafeInteger(lift)) return nothing('failed');
 		const { entries, tail } = asked.evidence(query);
 		const unattributed = unattributedScore(entries, tail, { lift, tokens: reply.length, support });

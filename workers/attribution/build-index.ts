@@ -4,10 +4,11 @@ import { fromHex, toHex, type Hex } from '#workers/datanets/hash.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
 import { countTargets, STRENGTH, type Sample, type SampleGradients } from './gradients.ts';
 import { groupCredit } from './group-credit.ts';
-import { cholesky, dot, solveLower, symmetricEigen } from './linear-algebra.ts';
+import { cholesky, dot, solveLower } from './linear-algebra.ts';
 import { IndexTree } from './merkle.ts';
 import { largest, normalise, quantise } from './projection.ts';
 import { Sketch } from './sketch.ts';
+import { coordinatesOf, powerStep, spanOf, type Numbered } from './span.ts';
 import { meanSupport } from './support.ts';
 
 /** Bytes of a row at most unless told, and of the basis. */
@@ -21,8 +22,8 @@ const MAX_KEPT = 192 * 2 ** 20;
 const BATCH_TOKENS = 768;
 const BATCH_ROWS = 8;
 
-/** A value beside the largest eigenvalue below which a direction is none. */
-const NOTHING = 1e-7;
+/** Times that the second moment of all rows is applied to a basis of fewer directions than rows (docs/attribution.md). */
+const POWER_STEPS = 2;
 
 /** λ over the mean eigenvalue of the rows' second moment, each weighted by itself. */
 const DAMPING = 1.5;
@@ -58,7 +59,7 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 }
 
 /**
- * Makes an adapter's attribution index. The estimator: gradients of B at half of the adapter; count-sketched; each bucket divided by the
+ * Makes an adapter's attribution index. The estimator: gradients of B at the base; count-sketched; each bucket divided by the
  * square root of its RMS (half of Adam's correction); of unit length; preconditioned by the inverse of their damped second
  * moment, half of it on the rows' side and half on the reply's; both int8. Why each of these: docs/attribution.md.
  */
@@ -89,15 +90,18 @@ export async function buildIndex(
 
 	let done = 0;
 	const sketcher = new Sketch(gradients.size, width, seed);
-	const each = async (numbers: readonly number[], take: (row: number, sketch: Float32Array) => void) => {
+	const each = async (
+		numbers: readonly number[],
+		take: (row: number, sketch: Float32Array) => void | Promise<void>
+	) => {
 		for await (const { row, gradient } of rowGradients(gradients, rows, numbers)) {
-			take(row, sketcher.of(gradient));
+			await take(row, sketcher.of(gradient));
 			signal?.throwIfAborted();
 			onProgress?.({ phase: 'gradients', done: ++done, total: credited.length });
 		}
 	};
 	const sketches = new Map<number, Float32Array>();
-	await each(landmarks, (row, sketch) => sketches.set(row, sketch));
+	await each(landmarks, (row, sketch) => void sketches.set(row, sketch));
 	const scales = bucketScales(sketches.values(), width);
 	// Squared length of a row's sketch after scaling over before.
 	const gains = new Map<number, number>();
@@ -114,50 +118,67 @@ export async function buildIndex(
 	const rest = credited.filter((row) => !sketches.has(row));
 	const summed = spread(rest, Math.max(0, Math.floor(MAX_KEPT / width) - landmarks.length));
 	const kept = new Map<number, { codes: Int8Array; scale: number }>();
-	const sums = landmarks.map((row) => sketches.get(row) as Float32Array);
-	if (summed.length > 0)
+	const sums = new Float32Array(landmarks.length * width);
+	landmarks.forEach((row, k) => sums.set(sketches.get(row) as Float32Array, k * width));
+	if (summed.length > 0) {
 		for (const row of landmarks) kept.set(row, quantise(sketches.get(row) as Float32Array));
+		sketches.clear();
+	}
 	let turn = 0;
 	await each(summed, (row, sketch) => {
 		kept.set(row, quantise(prepare(row, sketch)));
-		const sum = sums[turn++ % sums.length] as Float32Array;
-		for (let k = 0; k < width; k++) sum[k] = (sum[k] as number) + (sketch[k] as number);
+		const start = (turn++ % landmarks.length) * width;
+		for (let k = 0; k < width; k++) sums[start + k] = (sums[start + k] as number) + (sketch[k] as number);
 	});
+	const known = (): Numbered => (kept.size > 0 ? vectorsOf(kept) : sketches);
 
-	onProgress?.({ phase: 'basis', done: 0, total: 3 });
-	const { basis, rank } = spanOf(sums, width, dims);
-	onProgress?.({ phase: 'basis', done: 1, total: 3 });
-	// Coordinates of every row in the span: [rank, credited].
-	const count = credited.length;
-	const coordinates = new Float32Array(rank * count);
-	const place = new Map(credited.map((row, i) => [row, i]));
-	const putCoordinates = (row: number, sketch: Float32Array) => {
-		for (let k = 0; k < rank; k++)
-			coordinates[k * count + (place.get(row) as number)] = dot(
-				basis.subarray(k * width, (k + 1) * width),
-				sketch
-			);
+	const powerSteps = kept.size > 0 ? POWER_STEPS : 0;
+	const phase = (done: number) => {
+		signal?.throwIfAborted();
+		onProgress?.({ phase: 'basis', done, total: powerSteps + 3 });
 	};
-	if (kept.size === 0) for (const [row, sketch] of sketches) putCoordinates(row, sketch);
-	for (const [row, { codes, scale }] of kept)
-		putCoordinates(
-			row,
-			Float32Array.from(codes, (code) => code * scale)
+	phase(0);
+	const products = await gradients.products();
+	let coordinates: Float32Array<ArrayBufferLike> = new Float32Array();
+	let basis: Float32Array;
+	let rank: number;
+	let damping: number;
+	const count = credited.length;
+	try {
+		let found = await spanOf(products, sums, width, powerSteps > 0 ? landmarks.length : dims);
+		for (let step = 1; step <= powerSteps; step++) {
+			phase(step);
+			const moved = await powerStep(products, found.basis, guarded(known(), signal), width);
+			found = await spanOf(products, moved, width, step < powerSteps ? landmarks.length : dims);
+		}
+		phase(powerSteps + 1);
+		({ basis, rank } = found);
+		// Of every row in the span: [rank, credited].
+		coordinates = new Float32Array(rank * count);
+		const place = new Map(credited.map((row, i) => [row, i]));
+		const put = (row: number, values: Float32Array) =>
+			values.forEach((value, k) => (coordinates[k * count + (place.get(row) as number)] = value));
+		await coordinatesOf(products, found, guarded(known(), signal), width, put);
+		const others = rest.filter((row) => kept.size > 0 && !kept.has(row));
+		sketches.clear();
+		kept.clear();
+		await each(others, (row, sketch) =>
+			coordinatesOf(products, found, [[row, prepare(row, sketch)]], width, put)
 		);
-	sketches.clear();
-	const others = rest.filter((row) => !kept.has(row));
-	kept.clear();
-	await each(others, (row, sketch) => putCoordinates(row, prepare(row, sketch)));
 
-	signal?.throwIfAborted();
-	onProgress?.({ phase: 'basis', done: 2, total: 3 });
-	// Whitening: L⁻¹ on both sides is (C + λ)⁻¹ between them.
-	const moment = secondMoment(coordinates, rank, count);
-	const damping = told ?? Number((DAMPING * meanEigenvalue(moment, rank)).toPrecision(3));
-	for (let k = 0; k < rank; k++) moment[k * rank + k] = (moment[k * rank + k] as number) + damping;
-	const lower = cholesky(moment, rank);
-	solveLower(lower, rank, coordinates, count);
-	solveLower(lower, rank, basis, width);
+		phase(powerSteps + 2);
+		// Whitening: L⁻¹ on both sides is (C + λ)⁻¹ between them, C = Σ φφᵀ.
+		const moment = Float64Array.from(await products.byRows(coordinates, coordinates, count));
+		damping = told ?? Number((DAMPING * meanEigenvalue(moment, rank)).toPrecision(3));
+		for (let k = 0; k < rank; k++) moment[k * rank + k] = (moment[k * rank + k] as number) + damping;
+		const whitening = new Float32Array(rank * rank);
+		for (let k = 0; k < rank; k++) whitening[k * rank + k] = 1;
+		solveLower(cholesky(moment, rank), rank, whitening, rank);
+		coordinates = await products.plain(whitening, coordinates, rank);
+		basis = await products.plain(whitening, basis, rank);
+	} finally {
+		await products.dispose();
+	}
 	// The scales go into the basis, so that a reply's sketch needs nothing but it.
 	for (let k = 0; k < rank; k++) multiply(basis.subarray(k * width, (k + 1) * width), scales);
 	const { codes, scales: basisScales } = (basisBits === 1 ? signsOf : quantiseBasis)(
@@ -263,52 +284,27 @@ function bucketScales(sketches: Iterable<Float32Array>, width: number): Float32A
 	return Float32Array.from(squares, (square) => (square > 0 ? (square / count) ** -0.25 : 0));
 }
 
+/** The rows as they are kept, one at a time. */
+function* vectorsOf(
+	kept: ReadonlyMap<number, { codes: Int8Array; scale: number }>
+): Generator<[number, Float32Array]> {
+	for (const [row, { codes, scale }] of kept) yield [row, Float32Array.from(codes, (code) => code * scale)];
+}
+
+function* guarded(
+	rows: Numbered,
+	signal: AbortSignal | undefined
+): Generator<readonly [number, Float32Array]> {
+	for (const row of rows) {
+		signal?.throwIfAborted();
+		yield row;
+	}
+}
+
 /** Coordinate by coordinate, in place. */
 function multiply(values: Float32Array, factors: Float32Array): Float32Array {
 	for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * (factors[i] as number);
 	return values;
-}
-
-/** An orthonormal basis [rank, width] of the span of unit vectors, the directions of most energy first, at most `most` of them. */
-function spanOf(
-	vectors: readonly Float32Array[],
-	width: number,
-	most: number
-): { basis: Float32Array; rank: number } {
-	const n = vectors.length;
-	const gram = new Float64Array(n * n);
-	for (let i = 0; i < n; i++)
-		for (let j = 0; j <= i; j++)
-			gram[i * n + j] = gram[j * n + i] = dot(vectors[i] as Float32Array, vectors[j] as Float32Array);
-	const { values, vectors: directions } = symmetricEigen(gram, n);
-	const all = values.filter((value) => value > NOTHING * (values[0] ?? 0) && value > 0).length;
-	const rank = Math.min(all, most);
-	const basis = new Float32Array(rank * width);
-	const sum = new Float64Array(width);
-	for (let k = 0; k < rank; k++) {
-		sum.fill(0);
-		const scale = 1 / Math.sqrt(values[k] as number);
-		for (let i = 0; i < n; i++) {
-			const factor = (directions[k * n + i] as number) * scale;
-			const vector = vectors[i] as Float32Array;
-			for (let j = 0; j < width; j++) sum[j] = (sum[j] as number) + factor * (vector[j] as number);
-		}
-		basis.set(sum, k * width);
-	}
-	return { basis, rank };
-}
-
-/** Σ φφᵀ over columns φ of [rank, count]. */
-function secondMoment(coordinates: Float32Array, rank: number, count: number): Float64Array {
-	const moment = new Float64Array(rank * rank);
-	for (let i = 0; i < rank; i++) {
-		const a = coordinates.subarray(i * count, (i + 1) * count);
-		for (let j = 0; j <= i; j++) {
-			const value = dot(a, coordinates.subarray(j * count, (j + 1) * count));
-			moment[i * rank + j] = moment[j * rank + i] = value;
-		}
-	}
-	return moment;
 }
 
 /** Σ μ² / Σ μ over the eigenvalues μ: 1 where no two rows are alike, n where n rows are the same. */

@@ -7,7 +7,7 @@
 const PAGE = 65_536;
 
 /** Elements that one step takes; rows are whole steps. */
-const STEP = 16;
+export const STEP = 16;
 
 /** More rows of bytes than WebAssembly's 4 GiB would hold are no index of ours. */
 const MAX_BYTES = 2 ** 31;
@@ -107,8 +107,8 @@ export class DotProducts {
 		return new Int8Array(this.#memory.buffer, 0, this.count * this.width);
 	}
 
-	/** The dot product of each row with an int8 query of `width` elements. */
-	score(query: Int8Array): Int32Array {
+	/** The dot product of each row with a query of `width` elements, modulo 2³²: with int8 it is exact. */
+	score(query: Int8Array | Int16Array): Int32Array {
 		if (query.length !== this.width)
 			throw new RangeError(`a query of ${query.length} for rows of ${this.width} elements`);
 		if (this.count === 0) return new Int32Array();

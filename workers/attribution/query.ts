@@ -1,7 +1,7 @@
 import type { AttributionIndex } from './attribution-index.ts';
 import { DotProducts } from './dot-products.ts';
 import type { Sample, SampleGradients } from './gradients.ts';
-import { project, quantise } from './projection.ts';
+import { Projector, quantise } from './projection.ts';
 import { topEntries, type Entry } from './shares.ts';
 import { supportOf } from './support.ts';
 import { Sketch } from './sketch.ts';
@@ -10,32 +10,40 @@ import { Sketch } from './sketch.ts';
 export class AttributionQuery {
 	readonly #index: AttributionIndex;
 	readonly #sketch: Sketch;
+	readonly #projector: Projector;
 	readonly #rows: DotProducts;
 
 	constructor(index: AttributionIndex) {
 		const { projection, rows, description } = index;
 		this.#index = index;
 		this.#sketch = new Sketch(description.features * description.rank, projection.width, projection.seed);
+		this.#projector = new Projector(projection);
 		this.#rows = new DotProducts(index.contributors.length, projection.dims);
 		this.#rows.rows.set(rows);
 	}
 
-	/** The int8 query vectors of samples: a reply, and its sentences, in one batch. All zero where nothing pulls at the adapter. */
+	/** The int8 query vectors of samples, parts of a reply, in one batch. All zero where nothing pulls at the adapter. */
 	async vectors(gradients: SampleGradients, samples: readonly Sample[]): Promise<Int8Array[]> {
 		const found = await gradients.of(samples);
-		return found.map(
-			(gradient) => quantise(project(this.#index.projection, this.#sketch.of(gradient))).codes
-		);
+		return found.map((gradient) => quantise(this.#projector.coordinates(this.#sketch.of(gradient))).codes);
 	}
 
-	/** What a receipt says of a whole reply: its query vector, and how strongly the rows speak for it (support.ts). */
-	async measure(gradients: SampleGradients, sample: Sample): Promise<{ query: Int8Array; support: number }> {
-		const [gradient = new Float32Array(gradients.size)] = await gradients.of([sample]);
-		const { projection, description } = this.#index;
+	/**
+	 * What a receipt says of a whole reply: its query vector; its lift, ln p(reply | prompt) with the adapter less without it, in nats; and
+	 * how strongly the rows speak for it (support.ts).
+	 */
+	async measure(
+		gradients: SampleGradients,
+		sample: Sample
+	): Promise<{ query: Int8Array; lift: number; support: number }> {
+		const samples = [sample];
+		const [{ gradient, baseLoss } = { gradient: new Float32Array(gradients.size), baseLoss: NaN }] =
+			await gradients.measure(samples);
+		const [loss = NaN] = await gradients.losses(samples, 1);
 		const sketch = this.#sketch.of(gradient);
-		const { codes, scale } = quantise(project(projection, sketch));
-		const support = supportOf(this.scores(codes), scale, sketch, description.support);
-		return { query: codes, support };
+		const { codes, scale } = quantise(this.#projector.coordinates(sketch));
+		const support = supportOf(this.scores(codes), scale, sketch, this.#index.description.support);
+		return { query: codes, lift: baseLoss - loss, support };
 	}
 
 	/** Score of every row: int32, exact. */

@@ -1,6 +1,9 @@
 import { associations, type Answered } from './association.ts';
 import type { IndexRow } from './build-index.ts';
-import { countTargets, replySample, STRENGTH, type Sample, type SampleGradients } from './gradients.ts';
+import { countTargets, replySample, type Sample, type SampleGradients } from './gradients.ts';
+
+/** Half way from the base to the adapter, where what was learnt by heart weighs less. */
+const HALF = 0.5;
 
 /** Questions of other rows that each reply is held against. */
 const CONTRASTS = 4;
@@ -57,7 +60,7 @@ export async function reviewRows(
 		const others = otherQuestions(answers, row);
 		const asked = [sample, ...others.map((question) => replySample(question, reply))];
 		const base = await meanLosses(gradients, asked, 0);
-		const half = await meanLosses(gradients, asked, STRENGTH);
+		const half = await meanLosses(gradients, asked, HALF);
 		const [adapted = NaN] = await meanLosses(gradients, [sample], 1);
 		reviews.push({
 			row,

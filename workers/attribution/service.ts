@@ -1,6 +1,6 @@
 import { AdapterLibrary } from '#workers/engine/adapter-library.ts';
 import type { EngineEnvironment } from '#workers/engine/environment.ts';
-import { readGraph } from '#workers/engine/serve-graph.ts';
+import { readGraph, unpackedGraph } from '#workers/engine/serve-graph.ts';
 import { needsOf } from '#workers/engine/start-decoder.ts';
 import { Tasks } from '#workers/engine/tasks.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
@@ -229,7 +229,8 @@ export class AttributionService implements AttributionApi {
 			const lora = await new AdapterLibrary(await this.#store).read(adapter, base);
 			const { threads } = chooseProvider(await probeDevice(), needsOf(open), 'wasm');
 			const ort = await this.#processor.start(threads);
-			const gradients = await SampleGradients.create(read, lora, (graph) => wasmRunner(ort, read, graph));
+			const plain = unpackedGraph(read);
+			const gradients = await SampleGradients.create(plain, lora, (graph) => wasmRunner(ort, plain, graph));
 			return (this.#subject = { key, open, gradients });
 		} catch (error) {
 			await open.close();

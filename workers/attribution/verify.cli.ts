@@ -11,7 +11,7 @@ import { CONFIG_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
 import { parseAdapterConfig } from '#workers/adapters/lora-config.ts';
 import { readAdapter } from '#workers/adapters/read-adapter.ts';
 import { memorySource } from '#workers/bytes.ts';
-import { readGraph } from '#workers/engine/serve-graph.ts';
+import { readGraph, unpackedGraph } from '#workers/engine/serve-graph.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import { Ort } from '#workers/runtime/ort.ts';
@@ -41,7 +41,7 @@ async function gather(adapterFolder: string | undefined, baseFile: string): Prom
 	evidence.adapter = { config: await sha256Hex(config), weights: await sha256Hex(weights) };
 	if (!base) return evidence;
 	const graph = basename(baseFile);
-	const model = readGraph({ graph, files: new Map([[graph, memorySource(base)]]) });
+	const model = unpackedGraph(readGraph({ graph, files: new Map([[graph, memorySource(base)]]) }));
 	const adapter = readAdapter(parseAdapterConfig(config), memorySource(weights));
 	const ort = await Ort.start({ build: 'wasm', threads: 1 });
 	evidence.gradients = await SampleGradients.create(model, adapter, (built) => wasmRunner(ort, model, built));

@@ -60,7 +60,9 @@ beforeAll(async () => {
 			price: '1000000',
 			time: 1_790_000_000
 		};
-		if ((await gradients.lift(prompt, answer)) > 0.5) break;
+		const asked = [replySample(prompt, answer)];
+		const [[base = 0], [adapted = 0]] = [await gradients.losses(asked, 0), await gradients.losses(asked, 1)];
+		if (base - adapted > 0.5) break;
 	}
 	({ receipt, transcript } = await attributeReply(reply, { gradients, index }));
 	evidence = { ...files, index, gradients };

@@ -193,12 +193,15 @@ async function checkMeasured(
 		missing.push('model');
 		return;
 	}
-	const nats = await gradients.lift(prompt, reply);
+	const {
+		query: vector,
+		lift: nats,
+		support: measured
+	} = await asked.measure(gradients, replySample(prompt, reply));
 	const liftApart = Math.abs(nats - receipt.lift / 1e6) / Math.max(1, reply.length);
 	if (!(liftApart <= TOLERANCE.liftPerToken))
 		throw new Refuted('lift', 'The model gives another lift.', receipt.lift / 1e6, nats);
 	steps.push('lift');
-	const { query: vector, support: measured } = await asked.measure(gradients, replySample(prompt, reply));
 	if (!(Math.abs(measured - support) <= TOLERANCE.support * Math.max(measured, support)))
 		throw new Refuted('support', 'The rows speak for it more or less than it says.', support, measured);
 	steps.push('support');

@@ -49,6 +49,17 @@ export function wasmGraph(read: ReadGraph, expandLimit = 0): { model: WasmModel;
 	return { model: { ...withConstants(model, read.sources), lifted }, slots };
 }
 
+/** Float32 weights up to which a graph that runs now and then has them unpacked. */
+const UNPACKED = 128 * 2 ** 20;
+
+/**
+ * The stored graph with its quantised weights as float32, so that they are not unpacked anew in every run; as it is where that takes more
+ * than `limit` bytes.
+ */
+export function unpackedGraph(read: ReadGraph, limit = UNPACKED): ReadGraph {
+	return expandedBytes(read.model) <= limit ? expandQuantised(read.model, read.sources) : read;
+}
+
 /** The serve graph with its large products in parts, all weights constants of it. */
 export function slicedGraph({ model }: ReadGraph): { sliced: Model; slots: LoraSlot[] } {
 	const serving = rewriteForServing(model, { lora: 'matmul', fuse: true });

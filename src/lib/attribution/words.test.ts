@@ -59,7 +59,7 @@ test('every state has a line that fits under a reply on a phone, and an explanat
 		measured(WHOLE - 10, [10]),
 		measured(1000, []),
 		{ ...whole, state: 'waiting' },
-		...(['start', 'gradient', 'lift', 'rows'] as const).map((phase) => ({
+		...(['start', 'gradient', 'rows'] as const).map((phase) => ({
 			...whole,
 			state: 'measuring' as const,
 			phase

@@ -101,7 +101,6 @@ export function barOf(
 const PHASES: Record<MeasurePhase, string> = {
 	start: 'getting the model ready',
 	gradient: 'reading the answer again',
-	lift: 'comparing with the base model',
 	rows: 'asking every row'
 };
 

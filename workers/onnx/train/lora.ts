@@ -2,7 +2,6 @@ import { modulesOf, type DecoderModule } from '../decoder.ts';
 import type { Graph } from '../graph.ts';
 import type { GraphWriter } from '../graph-writer.ts';
 import type { LoweredDecoder } from '../lower/decoder.ts';
-import { ROW_SHAPE } from '../lower/inputs.ts';
 import type { LoweredLinear } from '../lower/linear.ts';
 import type { LayoutBuilder } from './parameters.ts';
 import type { Trained } from './trained.ts';
@@ -15,10 +14,33 @@ export interface LoraOptions {
 	layers?: readonly number[];
 }
 
+/** Modules that read the same value. */
 interface Group {
+	/** [batch · sequence, inFeatures] */
 	x: string;
 	inFeatures: number;
 	modules: DecoderModule[];
+}
+
+/** As PEFT names it. */
+export const tensorName = (module: DecoderModule, letter: 'A' | 'B') =>
+	`base_model.model.${module.path}.lora_${letter}.weight`;
+
+/** The modules chosen, by the value that they read. */
+export function groupModules(lowered: LoweredDecoder, { modules, layers }: LoraOptions): Group[] {
+	const chosen = lowered.layers
+		.filter(({ layer }) => layers?.includes(layer) ?? true)
+		.flatMap(modulesOf)
+		.filter(({ module }) => modules?.includes(module) ?? true);
+	const groups = new Map<string, Group>();
+	for (const module of chosen) {
+		const x = lowered.linears.get(module.section.linear.node)?.x;
+		if (x === undefined) continue;
+		const group = groups.get(x) ?? { x, inFeatures: module.inFeatures, modules: [] };
+		group.modules.push(module);
+		groups.set(x, group);
+	}
+	return [...groups.values()];
 }
 
 /** How far the dropout mask is shifted from one place it is used at to the next. */
@@ -40,7 +62,7 @@ export class LoraBranches {
 		this.#write = write;
 		this.#lowered = lowered;
 		this.#options = options;
-		this.#groups = this.#grouped();
+		this.#groups = groupModules(lowered, options);
 	}
 
 	/** Columns of the dropout mask that all branches together need. */
@@ -53,13 +75,11 @@ export class LoraBranches {
 		this.#groups.forEach((group, i) => {
 			const { rank } = this.#options;
 			const { modules, inFeatures } = group;
-			const name = (module: DecoderModule, letter: string) =>
-				`base_model.model.${module.path}.lora_${letter}.weight`;
 			const shapeOfA = [rank, inFeatures];
-			const offsets = modules.map((module) => layout.add(name(module, 'A'), shapeOfA));
+			const offsets = modules.map((module) => layout.add(tensorName(module, 'A'), shapeOfA));
 			const a = trained.take(offsets[0] ?? 0, [modules.length * rank, inFeatures]);
 			const x = this.#dropped(group, i, dropout);
-			const u = this.#write.op('Mul', [this.#product(trained, x, a), scale]);
+			const u = this.#write.op('Mul', [this.#write.op('Gemm', [x, a], { transB: 1 }), scale]);
 			const shares =
 				modules.length > 1
 					? this.#write.split(
@@ -69,32 +89,15 @@ export class LoraBranches {
 					: [u];
 			const branches = modules.map((module, j) => {
 				const shape = [module.outFeatures, rank];
-				const b = trained.take(layout.add(name(module, 'B'), shape), shape);
+				const b = trained.take(layout.add(tensorName(module, 'B'), shape), shape);
 				return { module, u: shares[j] ?? '', b };
 			});
 			for (const linear of new Set(modules.map(({ section }) => section.linear.node))) {
 				const own = branches.filter(({ module }) => module.section.linear.node === linear);
 				const lowered = this.#lowered.linears.get(linear);
-				if (lowered) this.#branch(lowered, trained, own);
+				if (lowered) this.#branch(lowered, own);
 			}
 		});
-	}
-
-	#grouped(): Group[] {
-		const { modules, layers } = this.#options;
-		const chosen = this.#lowered.layers
-			.filter(({ layer }) => layers?.includes(layer) ?? true)
-			.flatMap(modulesOf)
-			.filter(({ module }) => modules?.includes(module) ?? true);
-		const groups = new Map<string, Group>();
-		for (const module of chosen) {
-			const x = this.#lowered.linears.get(module.section.linear.node)?.x;
-			if (x === undefined) continue;
-			const group = groups.get(x) ?? { x, inFeatures: module.inFeatures, modules: [] };
-			group.modules.push(module);
-			groups.set(x, group);
-		}
-		return [...groups.values()];
 	}
 
 	/** The group's input under its own stretch of the dropout mask. */
@@ -106,20 +109,8 @@ export class LoraBranches {
 		return this.#write.op('Mul', [x, this.#write.op('Slice', [dropout, from, to, axis] as string[])]);
 	}
 
-	/** x · Mᵀ; for each row of the batch with its own M where every row has parameters of its own. */
-	#product(trained: Trained, x: string, matrix: string): string {
-		const write = this.#write;
-		if (!trained.perRow) return write.op('Gemm', [x, matrix], { transB: 1 });
-		const rows = write.op('Reshape', [x, ROW_SHAPE]);
-		return write.op('MatMul', [rows, write.op('Transpose', [matrix], { perm: [0, 2, 1] })]);
-	}
-
 	/** Adds the branches of one linear to its output, each to the features of its module. */
-	#branch(
-		{ y, linear }: LoweredLinear,
-		trained: Trained,
-		branches: { module: DecoderModule; u: string; b: string }[]
-	): void {
+	#branch({ y, linear }: LoweredLinear, branches: { module: DecoderModule; u: string; b: string }[]): void {
 		const write = this.#write;
 		const readers = [...this.#graph.consumers(y)];
 		const pieces: { size: number; branch?: (typeof branches)[number] }[] = [];
@@ -138,12 +129,10 @@ export class LoraBranches {
 						pieces.map(({ size }) => size)
 					)
 				: [y];
-		const sums = pieces.map(({ branch, size }, i) => {
+		const sums = pieces.map(({ branch }, i) => {
 			const part = parts[i] ?? '';
 			if (!branch) return part;
-			if (!trained.perRow) return write.op('Gemm', [branch.u, branch.b, part], { transB: 1 });
-			const delta = this.#product({ ...trained, perRow: true } as Trained, branch.u, branch.b);
-			return write.op('Add', [part, write.op('Reshape', [delta, write.integers(-1, size)])]);
+			return write.op('Gemm', [branch.u, branch.b, part], { transB: 1 });
 		});
 		const sum = sums.length > 1 ? write.op('Concat', sums, { axis: -1 }) : (sums[0] ?? '');
 		for (const node of readers)

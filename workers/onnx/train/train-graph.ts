@@ -12,6 +12,7 @@ import { FullParameters } from './full.ts';
 import { Head } from './head.ts';
 import { LoraBranches, type LoraOptions } from './lora.ts';
 import { LayoutBuilder, type ParameterLayout } from './parameters.ts';
+import { RowGradients } from './row-gradients.ts';
 import { Trained } from './trained.ts';
 
 export interface LossGraphOptions {
@@ -29,7 +30,10 @@ export interface LossGraphOptions {
 }
 
 export interface TrainGraphOptions extends LossGraphOptions {
-	/** 'sum': one gradient [length] of the batch. 'rows': one for each row, [batch, length], at about the same cost. */
+	/**
+	 * 'sum': one gradient [length] of the batch. 'rows': one for each row, with respect to every B of an adapter whose B are zero, at less
+	 * cost; `parameters` then are its A alone.
+	 */
 	gradient?: 'sum' | 'rows';
 	/** 'layers': keep each layer's input alone and compute the rest again on the way back: less memory, about 1.3 × the time. */
 	recompute?: 'none' | 'layers';
@@ -47,13 +51,14 @@ export interface TrainGraphOptions extends LossGraphOptions {
  *   *next*, negative for none. Padding: any id, a segment of its own, no label.
  * - `weights`: float32 [batch, sequence], factor of each token's loss.
  * - `row_shape`: int64 [3], on the CPU: batch, sequence, −1.
- * - `parameters`: float32 [layout.length]; `scale`: float32 [], alpha / rank. Those two where there is an adapter.
+ * - `parameters`: float32 [layout.length]; `scale`: float32 [], alpha / rank. Those two where there is an adapter, the scale not for
+ *   gradients by row.
  * - `dropout`: float32 [batch, sequence, dropoutWidth], 0 or 1 / (1 − p), where asked for.
  * - `teacher`: float32 [batch, sequence, hidden], the output `expected` of another adapter, or of an earlier state of this one;
  *   `teacher_share`: float32 [], the part of each label that gives way to it (cross-entropy.ts). Where asked for.
  *
  * Outputs: `loss` float32 [batch], Σ weight · nll of each row; `weight` float32 [batch], Σ weight over tokens with a label;
- * then `gradient`, of Σ loss (not of the mean): float32 [length] or [batch, length]; or, to evaluate, `nll` float32
+ * then `gradient`, of Σ loss (not of the mean): float32 [length], or by row as `RowGradients.gather` has it; or, to evaluate, `nll` float32
  * [batch, sequence], 0 where there is no label, and `expected` float32 [batch, sequence, hidden], the mean of the head's rows under
  * the prediction.
  */
@@ -64,6 +69,8 @@ export interface LossGraph {
 	hidden: number;
 	/** Columns of the input `dropout`; 0 where it is not taken. */
 	dropoutWidth: number;
+	/** Numbers in one row's gradient; 0 where there is none by row. */
+	rowWidth: number;
 }
 
 /**
@@ -105,26 +112,24 @@ function buildLossGraph(
 	let headMatrix: string | undefined;
 	const perRow = train?.gradient === 'rows';
 	let trained: Trained | undefined;
+	let rows: RowGradients | undefined;
 	let dropoutWidth = 0;
-	if (lora) {
+	if (lora && perRow) {
+		rows = new RowGradients(write, lowered, lora, 'parameters', layout);
+		graph.input('parameters', 'float32', [layout.length]);
+	} else if (lora) {
 		const branches = new LoraBranches(write, lowered, lora);
 		graph.input('scale', 'float32', []);
 		dropoutWidth = train?.dropout ? branches.dropoutWidth : 0;
 		if (train?.dropout) graph.input('dropout', 'float32', [...TOKENS, dropoutWidth]);
 		const mask = train?.dropout ? flat('dropout', dropoutWidth) : undefined;
-		const zeros = () =>
-			write.op('Mul', [
-				write.op('ReduceSum', ['weights', write.integers(1)], { keepdims: 1 }),
-				write.scalar('float32', 0)
-			]);
-		const vector = perRow ? write.op('Add', [zeros(), 'parameters']) : 'parameters';
-		trained = new Trained(write, vector, perRow);
+		trained = new Trained(write, 'parameters');
 		branches.add(layout, trained, 'scale', mask);
 		graph.input('parameters', 'float32', [layout.length]);
 	}
 
 	if (full) {
-		trained = new Trained(write, 'parameters', false);
+		trained = new Trained(write, 'parameters');
 		const parameters = new FullParameters(write, lowered);
 		({ layout } = parameters);
 		headMatrix = parameters.take(trained);
@@ -160,22 +165,23 @@ function buildLossGraph(
 			graph.node('Identity', [rows], ['expected']);
 			graph.output('expected', 'float32', [...TOKENS, matrix.hidden]);
 		}
-	} else if (trained && loss.gradient) {
+	} else if (loss.gradient) {
 		const { headGradient } = loss;
 		const headSeed: [string, string][] = headMatrix && headGradient ? [[headMatrix, headGradient]] : [];
 		const gradients = differentiate(graph, {
 			from: new Map([[head.x, loss.gradient], ...headSeed]),
-			to: trained.tensors.map(({ value }) => value),
+			to: rows?.outputs ?? trained?.tensors.map(({ value }) => value) ?? [],
 			shapes: ROW_SHAPES,
 			checkpoints: train.recompute === 'layers' ? layerInputs(lowered) : []
 		});
-		trained.gather(gradients, 'gradient');
-		graph.output('gradient', 'float32', perRow ? ['batch', layout.length] : [layout.length]);
+		rows?.gather(gradients, 'gradient');
+		trained?.gather(gradients, 'gradient');
+		graph.output('gradient', 'float32', rows ? ['batch', rows.width] : [layout.length]);
 	}
 	prune(graph);
 	expandLate(graph);
 	validate(graph);
-	return { model, layout, hidden: matrix.hidden, dropoutWidth };
+	return { model, layout, hidden: matrix.hidden, dropoutWidth, rowWidth: rows?.width ?? 0 };
 }
 
 /**

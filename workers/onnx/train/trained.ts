@@ -3,27 +3,23 @@ import { sizeOf } from './parameters.ts';
 
 /** The parameter vector as a graph reads it, tensor by tensor. Gradients are taken with respect to the tensors cut out. */
 export class Trained {
-	/** Whether every row of the batch has the vector for itself, so that its gradient can be told from the others'. */
-	readonly perRow: boolean;
 	readonly tensors: { value: string; offset: number; size: number }[] = [];
 	readonly #write: GraphWriter;
 	readonly #vector: string;
 
-	/** @param vector [length], or [batch, length] where `perRow` */
-	constructor(write: GraphWriter, vector: string, perRow: boolean) {
+	/** @param vector [length] */
+	constructor(write: GraphWriter, vector: string) {
 		this.#write = write;
 		this.#vector = vector;
-		this.perRow = perRow;
 	}
 
-	/** The tensor that lies at `offset`; with a leading batch axis where `perRow`. */
+	/** The tensor that lies at `offset`. */
 	take(offset: number, shape: readonly number[]): string {
 		const write = this.#write;
 		const size = sizeOf(shape);
-		const ends = [offset, offset + size, this.perRow ? 1 : 0].map((value) => write.integers(value));
+		const ends = [offset, offset + size, 0].map((value) => write.integers(value));
 		const flat = write.op('Slice', [this.#vector, ...ends]);
-		const target = this.perRow ? [0, ...shape] : shape;
-		const value = write.op('Reshape', [flat, write.integers(...target)]);
+		const value = write.op('Reshape', [flat, write.integers(...shape)]);
 		this.tensors.push({ value, offset, size });
 		return value;
 	}
@@ -36,8 +32,8 @@ export class Trained {
 			.map(({ value }) => {
 				const gradient = gradients.get(value);
 				if (gradient === undefined) throw new RangeError(`the loss does not depend on ${value}`);
-				return write.op('Reshape', [gradient, write.integers(...(this.perRow ? [0, -1] : [-1]))]);
+				return write.op('Reshape', [gradient, write.integers(-1)]);
 			});
-		write.op('Concat', flat, { axis: this.perRow ? 1 : 0 }, output);
+		write.op('Concat', flat, { axis: 0 }, output);
 	}
 }
