@@ -11,7 +11,7 @@ const CHUNK = 256;
 export type Numbered = Iterable<readonly [number: number, vector: Float32Array]>;
 
 /** An orthonormal basis [rank, width], the directions of most energy first. */
-export interface Basis {
+interface Basis {
 	basis: Float32Array;
 	rank: number;
 }
