@@ -150,7 +150,8 @@ export class LocalRelay {
 
 	#subscribe(socket: WebSocket, topics: Set<string>, more: string[]): string[] {
 		for (const topic of more) topics.add(topic);
-		// What waited comes by itself.
+		// What waited comes by itself to the wallet; the page has to fetch it.
+		if (!this.#wallets.has(socket)) return more;
 		setTimeout(
 			() => this.kept.filter(({ topic }) => more.includes(topic)).forEach((data) => this.#send(socket, data)),
 			5
