@@ -52,7 +52,9 @@ const rpc = (method: string, params: unknown[] = []) =>
 
 /** A wallet as an extension would announce it (EIP-6963); anvil signs. */
 async function openWithWallet(path: string): Promise<App> {
-	const app = await App.open({ path: '/settings', preferences: { reply: { maxNewTokens: 24 } } });
+	// A reply that rows speak for, the same each time.
+	const reply = { maxNewTokens: 48, temperature: 0, seed: 1 };
+	const app = await App.open({ path: '/settings', preferences: { reply } });
 	await app.context.addInitScript(
 		({ url, account }) => {
 			if (location.protocol === 'about:') return;
@@ -154,7 +156,7 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	// An adapter that costs something waits for a deposit.
 	await go('Chat');
 	await chooseFinance(app);
-	await app.ask('What is capital?');
+	await app.ask('What is inflation?');
 	await page.getByText('free replies for today are used up').first().waitFor({ timeout: 60_000 });
 	await go('Ledger');
 	await button('Deposit').first().click();
@@ -167,7 +169,7 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	// Reply, and settle what it cost.
 	await go('Chat');
 	await chooseFinance(app);
-	await app.ask('What is capital?');
+	await app.ask('What is inflation?');
 	await app.settled();
 	await expect.poll(() => page.evaluate(countReceipts), { timeout: 60_000 }).toBe(1);
 	await go('Ledger');
