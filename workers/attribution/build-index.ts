@@ -219,7 +219,8 @@ export async function buildIndex(
 			landmarks: landmarks.length,
 			credited: count,
 			damping,
-			...(support > 0 && { support: Number(support.toPrecision(3)) }),
+			// A basis of signs shortens what replies have in it, not what its rows have: the two cannot be held against each other.
+			...(support > 0 && basisBits !== 1 && { support: Number(support.toPrecision(3)) }),
 			contributions: hashIds(ids)
 		},
 		projection: { seed, width, basis: codes, basisScales, dims },
