@@ -68,6 +68,19 @@ test('started without a model, the one used last is loaded by whoever first need
 	preferences.values.model = undefined;
 });
 
+test('after a load that failed nothing is loaded until somebody chooses', async () => {
+	const double = new Double();
+	const engine = new Engine(double.connect);
+	await engine.start(false);
+	double.api.load.mockRejectedValueOnce(
+		new OpenLedgerError('storage/damaged', 'Another file came.', { remedy: 'Try again.' })
+	);
+	await expect(engine.models.use(big.id)).rejects.toThrow('Another file came.');
+	await engine.models.loadWanted();
+	expect(double.api.load).toHaveBeenCalledTimes(1);
+	expect(engine.models.load?.error?.message).toBe('Another file came.');
+});
+
 test('a call that the dead worker will never answer fails with a reason', async () => {
 	const double = new Double();
 	const engine = new Engine(double.connect);

@@ -50,10 +50,10 @@ export class Models {
 		return wanted && (wanted.source === 'bundled' || wanted.stored === 'complete') ? wanted.id : fallback;
 	}
 
-	/** Loads it unless one is loaded or on its way. */
+	/** Loads it unless one is loaded, on its way or has just failed: what comes after a failure is the person's choice. */
 	async loadWanted(): Promise<void> {
 		// A person may have been quicker.
-		if (this.#ready) return;
+		if (this.#ready || this.load) return;
 		// Its failure is shown where the progress was; nothing else to do here.
 		await this.use(this.#wanted, false).catch(() => undefined);
 	}
