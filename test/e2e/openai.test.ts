@@ -92,7 +92,7 @@ test('the openai client lists models, asks, streams, stops and repeats, as with 
 			...{ attribution: true }
 		});
 		let openledger: unknown;
-		stream.on('chunk', (chunk) => ((openledger as unknown) = (chunk as { openledger?: unknown }).openledger));
+		stream.on('chunk', (chunk) => (openledger = (chunk as { openledger?: unknown }).openledger));
 		let deltas = 0;
 		for await (const { choices } of stream) if (choices[0]?.delta.content) deltas++;
 		const { model, usage, choices } = await stream.finalChatCompletion();

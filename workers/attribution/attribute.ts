@@ -2,7 +2,14 @@ import type { AttributionIndex } from './attribution-index.ts';
 import { replySample, type SampleGradients } from './gradients.ts';
 import { checkIndexOf, hashDescription } from './index-file.ts';
 import { AttributionQuery } from './query.ts';
-import { makeReceipt, type Receipt, type ReceiptFacts, type Transcript, type Unmeasured } from './receipt.ts';
+import {
+	makeEmptyReceipt,
+	makeReceipt,
+	type Receipt,
+	type ReceiptFacts,
+	type Transcript,
+	type Unmeasured
+} from './receipt.ts';
 import { newSalt } from './salt.ts';
 import type { MeasurePhase } from './api.ts';
 import { unattributedScore } from './shares.ts';
@@ -28,9 +35,6 @@ interface AttributeOptions {
 	onPhase?: (phase: MeasurePhase) => void;
 }
 
-/** Nothing is known of the reply's rows, so all of it is unattributed. */
-const NOTHING = { index: null, lift: 0, support: 0, unattributed: 2 ** 32 - 1 };
-
 /**
  * Measures a reply and writes its receipt. What cannot be measured is not guessed: the receipt then says why, attributes nothing,
  * and is paid by static units.
@@ -41,15 +45,7 @@ export async function attributeReply(
 	{ unmeasured: known, onPhase }: AttributeOptions = {}
 ): Promise<{ receipt: Receipt; transcript: Transcript }> {
 	const opened = { salt: newSalt(), prompt: [...prompt], reply: [...reply] };
-	const write = (
-		facts: Omit<ReceiptFacts, keyof typeof served>,
-		rest: Pick<Transcript, 'query' | 'entries'>
-	) => {
-		const transcript = { ...opened, ...rest };
-		return { receipt: makeReceipt({ ...served, ...facts }, transcript), transcript };
-	};
-	const nothing = (unmeasured: Unmeasured) =>
-		write({ ...NOTHING, unmeasured }, { query: new Int8Array(32), entries: [] });
+	const nothing = (unmeasured: Unmeasured) => makeEmptyReceipt(served, unmeasured, opened);
 
 	const { gradients, index } = instruments;
 	if (!served.adapter) return nothing('no-adapter');
@@ -64,14 +60,16 @@ export async function attributeReply(
 	}
 	try {
 		onPhase?.('gradient');
-		const asked = new AttributionQuery(index);
+		const asked = AttributionQuery.of(index);
 		const { query, support, lift: nats } = await asked.measure(gradients, replySample(prompt, reply));
 		const lift = Math.round(nats * 1e6);
 		if (!Number.isSafeInteger(lift)) return nothing('failed');
 		const { entries, tail } = asked.evidence(query);
 		const unattributed = unattributedScore(entries, tail, { lift, tokens: reply.length, support });
 		const named = { root: index.root, description: hashDescription(index.description) };
-		return write({ index: named, unmeasured: null, lift, support, unattributed }, { query, entries });
+		const transcript = { ...opened, query, entries };
+		const facts = { ...served, index: named, unmeasured: null, lift, support, unattributed };
+		return { receipt: makeReceipt(facts, transcript), transcript };
 	} catch {
 		return nothing('failed');
 	}

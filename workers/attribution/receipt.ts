@@ -1,7 +1,7 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '@noble/hashes/utils.js';
 import { fromHex, hashJson, toHex, type Hex } from '#workers/datanets/hash.ts';
-import { encodeEntries, RULES, sharesOf, type Entry, type Weight } from './shares.ts';
+import { encodeEntries, RULES, sharesOf, unattributedScore, type Entry, type Weight } from './shares.ts';
 
 export const RECEIPT_FORMAT = 'openledger-receipt/2';
 
@@ -105,6 +105,24 @@ export function makeReceipt(facts: ReceiptFacts, transcript: Transcript): Receip
 		weights: sharesOf(entries, facts.unattributed)
 	};
 	return { ...fields, id: receiptId(fields) };
+}
+
+/**
+ * The receipt of a reply of which nothing is attributed, and why: it is paid by static units alone.
+ *
+ * @param served who served it, with what, at which price and when; a whole receipt will do
+ */
+export function makeEmptyReceipt(
+	served: Pick<ReceiptFacts, 'base' | 'adapter' | 'host' | 'price' | 'time'>,
+	unmeasured: Unmeasured,
+	{ salt, prompt, reply }: Pick<Transcript, 'salt' | 'prompt' | 'reply'>
+): { receipt: Receipt; transcript: Transcript } {
+	const { base, adapter, host, price, time } = served;
+	const transcript = { salt, prompt, reply, query: new Int8Array(32), entries: [] };
+	const nothing = { index: null, lift: 0, support: 0 };
+	const unattributed = unattributedScore([], 0, { ...nothing, tokens: reply.length });
+	const facts = { base, adapter, host, price, time, unmeasured, ...nothing, unattributed };
+	return { receipt: makeReceipt(facts, transcript), transcript };
 }
 
 /** The identity that a receipt's fields give; a receipt of which a field was changed does not carry it. */

@@ -109,7 +109,7 @@ export class AttributionService implements AttributionApi {
 		return this.#device.run(async () => {
 			const stored = await this.#required(adapter);
 			const { open, gradients } = await this.#open(model, adapter);
-			const asked = new AttributionQuery(stored.index);
+			const asked = AttributionQuery.of(stored.index);
 			const tokens = tokenRanges((ids) => open.tokenizer.decode(ids), reply, text, ranges);
 			const samples = tokens.map(([from, to]) => replySample(prompt, reply, from, to));
 			const vectors = await asked.vectors(gradients, samples);

@@ -1,5 +1,5 @@
 import type { Hex } from 'viem';
-import { makeReceipt, type Receipt, type Transcript } from '#workers/attribution/receipt.ts';
+import { makeEmptyReceipt, type Receipt, type Transcript } from '#workers/attribution/receipt.ts';
 import { newSalt } from '#workers/attribution/salt.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { readBlock } from '#workers/ledger/rpc.ts';
@@ -142,10 +142,9 @@ export async function keepReceipt(
 	const chain = network.chain.id;
 	const used = await usedToday(chain, model.id);
 	const time = Date.now();
-	const transcript: Transcript = { salt: newSalt(), ...ids, query: new Int8Array(32), entries: [] };
 	const { price } = model;
 	const served = { base, adapter: files, host: 0, price: price.toString(), time: Math.floor(time / 1000) };
-	const receipt = makeReceipt({ ...served, ...NOTHING, unmeasured: 'no-index' }, transcript);
+	const { receipt, transcript } = makeEmptyReceipt(served, 'no-index', { salt: newSalt(), ...ids });
 	await db.receipts.put({
 		id: receipt.id,
 		chain,
@@ -177,26 +176,13 @@ export async function replaceReceipt(
 		const record = await db.receipts.get(provisional);
 		if (!record || record.settlement) return;
 		const counts = measured.unmeasured !== null || measured.index?.root === record.index;
-		const payable = counts ? { receipt: measured, transcript } : withoutWeights(measured, transcript);
+		const payable = counts
+			? { receipt: measured, transcript }
+			: makeEmptyReceipt(measured, 'wrong-index', transcript);
 		await db.receipts.delete(provisional);
 		await db.receipts.put({ ...record, ...payable, id: payable.receipt.id });
 	});
 	await payWhenDue(await currentNetwork());
-}
-
-/** Facts of a receipt that attributes nothing. */
-const NOTHING = { index: null, lift: 0, support: 0, unattributed: 2 ** 32 - 1 };
-
-function withoutWeights(
-	{ base, adapter, host, price, time }: Receipt,
-	{ salt, prompt, reply }: Transcript
-): { receipt: Receipt; transcript: Transcript } {
-	const transcript = { salt, prompt, reply, query: new Int8Array(32), entries: [] };
-	const served = { base, adapter, host, price, time };
-	return {
-		receipt: makeReceipt({ ...served, ...NOTHING, unmeasured: 'wrong-index' }, transcript),
-		transcript
-	};
 }
 
 /** Settles by itself once enough is owed; a wallet still asks. A refusal is remembered, so that it does not ask at every reply. */
