@@ -4,22 +4,35 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { ensureChromium } from './chromium.mjs';
 
 /**
- * Every check of the project, in the order in which a mistake is cheapest to see. A step with a `report` counts its own tests;
- * every other step counts as one. What needs nothing of the others begins `early` and is told in its turn.
- * @typedef {{ name: string, command: string, report?: string, early?: boolean }} Step
- * @type {Step[]}
+ * A step with a `report` counts its own tests; every other step counts as one.
+ * @typedef {{ name: string, command: string, report?: string }} Step
  */
-const steps = [
-	{ name: 'types', command: 'npm run --silent check' },
-	{ name: 'lint', command: 'eslint --max-warnings 0 . && prettier --check --log-level warn .' },
-	{ name: 'dead code', command: 'knip' },
-	{ name: 'build', command: 'vite build --logLevel warn' },
-	{ name: 'contracts', command: 'node contracts/test.mjs', report: '.cache/contracts.json', early: true },
+
+/** @param {string} project of vite.config.ts @returns {Step} */
+const vitest = (project) => {
+	const report = `.cache/${project}-tests.json`;
+	const reporters = `--reporter=default --reporter=json --outputFile.json=${report}`;
+	return { name: `${project} tests`, command: `vitest run --project ${project} ${reporters}`, report };
+};
+
+/**
+ * Every check of the project, in the order in which a mistake is cheapest to see. A round begins when the one before is through, and
+ * its steps run one after another. What is `beside` them runs meanwhile on what they leave of the machine, and is told after them.
+ * @type {{ steps: Step[], beside?: Step }[]}
+ */
+const rounds = [
 	{
-		name: 'tests',
-		command: 'vitest run --reporter=default --reporter=json --outputFile.json=.cache/vitest.json',
-		report: '.cache/vitest.json'
-	}
+		steps: [
+			{ name: 'types', command: 'npm run --silent check' },
+			{ name: 'lint', command: 'eslint --max-warnings 0 . && prettier --check --log-level warn .' },
+			{ name: 'dead code', command: 'knip' },
+			{ name: 'build', command: 'vite build --logLevel warn' }
+		],
+		beside: { name: 'contracts', command: 'node contracts/test.mjs', report: '.cache/contracts.json' }
+	},
+	{ steps: [vitest('unit')] },
+	// Pages wait as often as they compute.
+	{ steps: [vitest('e2e')], beside: vitest('browser') }
 ];
 
 process.chdir(new URL('..', import.meta.url).pathname);
@@ -28,28 +41,20 @@ mkdirSync('.cache', { recursive: true });
 
 let passed = 0;
 let failed = 0;
-const early = new Map(steps.filter((step) => step.early).map((step) => [step, run(step)]));
-for (const step of steps) {
-	console.log(`\n── ${step.name}`);
-	const { status, seconds, output } = await (early.get(step) ?? run(step));
-	process.stdout.write(output);
-	if (step.report && existsSync(step.report)) {
-		const report = JSON.parse(readFileSync(step.report, 'utf8'));
-		passed += report.numPassedTests ?? report.passed;
-		// A file that fails to load has no failed test; the exit code still counts.
-		failed += (report.numFailedTests ?? report.failed) || (status === 0 ? 0 : 1);
-	} else if (status === 0) passed++;
-	else failed++;
-	console.log(`── ${step.name}: ${status === 0 ? 'ok' : 'FAILED'} in ${seconds} s`);
+for (const { steps, beside } of rounds) {
+	const quiet = beside && run(beside, 'pipe');
+	for (const step of steps) tell(step, await run(step, 'inherit'));
+	if (beside) tell(beside, await quiet);
 }
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
-/** @param {Step} step what an early one says is kept until its turn */
-async function run({ command, report, early = false }) {
+/** @param {Step} step @param {'inherit' | 'pipe'} stdio seen as it goes, or kept until it is told */
+async function run({ name, command, report }, stdio) {
+	if (stdio === 'inherit') console.log(`\n── ${name}`);
 	if (report) rmSync(report, { force: true });
 	const started = performance.now();
-	const child = spawn(command, { shell: true, stdio: early ? 'pipe' : 'inherit' });
+	const child = spawn(command, { shell: true, stdio });
 	/** @type {Buffer[]} */
 	const pieces = [];
 	for (const stream of [child.stdout, child.stderr]) stream?.on('data', (piece) => pieces.push(piece));
@@ -59,4 +64,17 @@ async function run({ command, report, early = false }) {
 		seconds: ((performance.now() - started) / 1000).toFixed(1),
 		output: Buffer.concat(pieces)
 	};
+}
+
+/** @param {Step} step @param {Awaited<ReturnType<typeof run>>} result */
+function tell({ name, report }, { status, seconds, output }) {
+	process.stdout.write(output);
+	if (report && existsSync(report)) {
+		const counts = JSON.parse(readFileSync(report, 'utf8'));
+		passed += counts.numPassedTests ?? counts.passed;
+		// A file that fails to load has no failed test; the exit code still counts.
+		failed += (counts.numFailedTests ?? counts.failed) || (status === 0 ? 0 : 1);
+	} else if (status === 0) passed++;
+	else failed++;
+	console.log(`── ${name}: ${status === 0 ? 'ok' : 'FAILED'} in ${seconds} s`);
 }
