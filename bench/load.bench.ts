@@ -25,6 +25,8 @@ const CONTESTANTS: readonly Contestant[] = ['compact', 'unpacked', 'transformers
 interface Task {
 	shape: Shape;
 	what: Contestant;
+	/** Whether memory is looked at after every read, which takes time. */
+	watch: boolean;
 }
 
 /** Bytes, over what the process held with the runtime started and empty. */
@@ -49,7 +51,12 @@ export async function run() {
 	for (const shape of SHAPES) {
 		const loads: Record<Contestant, Load[]> = { compact: [], unpacked: [], transformers: [] };
 		for (let i = 0; i < RUNS; i++)
-			for (const what of CONTESTANTS) loads[what].push(inChild<Load>(import.meta.url, { shape, what }));
+			for (const what of CONTESTANTS) {
+				const [watched, timed] = [true, false].map((watch) =>
+					inChild<Load>(import.meta.url, { shape, what, watch } satisfies Task)
+				) as [Load, Load];
+				loads[what].push({ ...watched, firstTokenMs: timed.firstTokenMs });
+			}
 		const against = loads.transformers;
 		shapes[shape] = {
 			compact: figures(loads.compact, against),
@@ -86,7 +93,7 @@ function figures(loads: readonly Load[], against: readonly Load[]) {
 }
 
 /** One load, in a process of its own. */
-export async function measure({ shape, what }: Task): Promise<Load> {
+export async function measure({ shape, what, watch }: Task): Promise<Load> {
 	const file = readShapeGraph(shape).bytes;
 	if (what === 'transformers') {
 		// Modules are loaded before the clock starts, as ours are.
@@ -112,7 +119,9 @@ export async function measure({ shape, what }: Task): Promise<Load> {
 	let most = 0;
 	const note = () => (most = Math.max(most, held()));
 	const { read } = readShapeGraph(shape);
-	const sources = new Map([...read.sources].map(([path, source]) => [path, watched(source, note)]));
+	const sources = new Map(
+		[...read.sources].map(([path, source]) => [path, watch ? watched(source, note) : source])
+	);
 	const { model } = wasmGraph({ ...read, sources }, what === 'compact' ? 0 : 2 ** 30);
 	const decoder = await WasmDecoder.create(ort, model);
 	note();

@@ -29,12 +29,18 @@ export function constantType(
 	}
 }
 
+/** Shapes, axes and the like are smaller. */
+const MOST_BYTES = 1024;
+
 /** The elements of a small int32 or int64 constant; undefined where it is not constant or above 1 KiB. */
 export function constantIntegers(graph: Graph, value: string): number[] | undefined {
 	const initializer = graph.initializers.get(value);
 	if (!initializer) return undefined;
 	const { dataType, data } = initializer;
-	const bytes = new Uint8Array(data.reduce((sum, segment) => sum + segment.length, 0));
+	const size = data.reduce((sum, segment) => sum + segment.length, 0);
+	// Before anything is copied: weights are asked for too.
+	if ((dataType !== 'int64' && dataType !== 'int32') || size > MOST_BYTES) return undefined;
+	const bytes = new Uint8Array(size);
 	let offset = 0;
 	for (const segment of data) {
 		if (!(segment instanceof Uint8Array)) return undefined;
@@ -44,9 +50,7 @@ export function constantIntegers(graph: Graph, value: string): number[] | undefi
 	const view = new DataView(bytes.buffer);
 	if (dataType === 'int64')
 		return Array.from({ length: bytes.length / 8 }, (_, i) => Number(view.getBigInt64(8 * i, true)));
-	if (dataType === 'int32')
-		return Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(4 * i, true));
-	return undefined;
+	return Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(4 * i, true));
 }
 
 /** The only element of a small integer constant. */
