@@ -183,6 +183,11 @@ export interface Completion {
 	seed: number;
 	/** Of every token of the reply, where asked for. */
 	logProbs?: TokenLogProb[];
+	/**
+	 * ln p(reply | prompt) under base and adapter, temperature 1 and no penalty, in nats: half of what attribution asks of a reply. Where one
+	 * adapter alone answered, in float32 on the processor; elsewhere the tolerance of receipts does not hold, and it is measured anew.
+	 */
+	logLikelihood?: number;
 }
 
 export interface StoredItem {

@@ -70,12 +70,13 @@ export function readShapeGraph(shape: Shape): { read: ReadGraph; bytes: number }
 	return { read: readGraph({ graph, files }), bytes: source.size };
 }
 
-/** The decoder as the app starts it on wasm, on one thread: what every browser can do without isolation. */
+/** The decoder as the app starts it on wasm; on one thread unless told, as every browser can without isolation. */
 export async function openShape(
 	shape: Shape,
-	expandLimit = 2 ** 30
+	expandLimit = 2 ** 30,
+	threads = 1
 ): Promise<{ ort: Ort; decoder: WasmDecoder; slots: LoraSlot[] }> {
-	const ort = await Ort.start({ build: 'wasm', threads: 1 });
+	const ort = await Ort.start({ build: 'wasm', threads });
 	const { model, slots } = wasmGraph(readShapeGraph(shape).read, expandLimit);
 	return { ort, decoder: await WasmDecoder.create(ort, model), slots };
 }

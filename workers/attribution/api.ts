@@ -77,6 +77,8 @@ export interface MeasureRequest {
 	price: string;
 	/** Unix time in seconds. */
 	time: number;
+	/** ln p(reply | prompt) with the adapter, as the engine told it while it wrote the reply; measured where it is not given. */
+	logLikelihood?: number;
 	/** Set where it is known beforehand that nothing can be measured. */
 	unmeasured?: Unmeasured;
 }

@@ -19,6 +19,8 @@ export interface Reply extends Pick<ReceiptFacts, 'base' | 'adapter' | 'host' | 
 	/** Token ids. */
 	prompt: readonly number[];
 	reply: readonly number[];
+	/** ln p(reply | prompt) with the adapter, where decoding told it: half as long again to measure as all the rest. */
+	logLikelihood?: number;
 	/** Most tokens that the base takes. */
 	contextLength: number;
 }
@@ -40,7 +42,7 @@ interface AttributeOptions {
  * and is paid by static units.
  */
 export async function attributeReply(
-	{ prompt, reply, contextLength, ...served }: Reply,
+	{ prompt, reply, logLikelihood, contextLength, ...served }: Reply,
 	instruments: Partial<Instruments>,
 	{ unmeasured: known, onPhase }: AttributeOptions = {}
 ): Promise<{ receipt: Receipt; transcript: Transcript }> {
@@ -61,7 +63,8 @@ export async function attributeReply(
 	try {
 		onPhase?.('gradient');
 		const asked = AttributionQuery.of(index);
-		const { query, support, lift: nats } = await asked.measure(gradients, replySample(prompt, reply));
+		const sample = replySample(prompt, reply);
+		const { query, support, lift: nats } = await asked.measure(gradients, sample, logLikelihood);
 		const lift = Math.round(nats * 1e6);
 		if (!Number.isSafeInteger(lift)) return nothing('failed');
 		const { entries, tail } = asked.evidence(query);

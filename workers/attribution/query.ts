@@ -39,19 +39,22 @@ export class AttributionQuery {
 	/**
 	 * What a receipt says of a whole reply: its query vector; its lift, ln p(reply | prompt) with the adapter less without it, in nats; and
 	 * how strongly the rows speak for it (support.ts).
+	 *
+	 * @param logLikelihood ln p(reply | prompt) with the adapter, where it is known; it costs a forward pass to measure
 	 */
 	async measure(
 		gradients: SampleGradients,
-		sample: Sample
+		sample: Sample,
+		logLikelihood?: number
 	): Promise<{ query: Int8Array; lift: number; support: number }> {
 		const samples = [sample];
 		const [{ gradient, baseLoss } = { gradient: new Float32Array(gradients.size), baseLoss: NaN }] =
 			await gradients.measure(samples);
-		const [loss = NaN] = await gradients.losses(samples, 1);
+		const loss = logLikelihood === undefined ? (await gradients.losses(samples, 1))[0] : -logLikelihood;
 		const sketch = this.#sketch.of(gradient);
 		const { codes, scale } = quantise(this.#projector.coordinates(sketch));
 		const support = supportOf(this.scores(codes), scale, sketch, this.#index.description.support);
-		return { query: codes, lift: baseLoss - loss, support };
+		return { query: codes, lift: baseLoss - (loss ?? NaN), support };
 	}
 
 	/** Score of every row: int32, exact. */

@@ -80,9 +80,9 @@ export class AttributionService implements AttributionApi {
 
 	measure(request: MeasureRequest, onPhase: Listener<MeasurePhase>): Promise<Measured> {
 		return this.#device.run(async () => {
-			const { model, adapter, base, files, prompt, reply, price, time } = request;
+			const { model, adapter, base, files, prompt, reply, logLikelihood, price, time } = request;
 			onPhase('start');
-			const served = { base, adapter: files, host: 0, price, time, prompt, reply };
+			const served = { base, adapter: files, host: 0, price, time, prompt, reply, logLikelihood };
 			const entry = await this.#entry(adapter);
 			let stored: StoredIndex | undefined;
 			let subject: Subject | undefined;
@@ -227,7 +227,7 @@ export class AttributionService implements AttributionApi {
 			const { slots } = rewriteForServing(read.model, { lora: 'matmul', fuse: true });
 			const base = { name: open.item.name, hashes: open.hashes, slots };
 			const lora = await new AdapterLibrary(await this.#store).read(adapter, base);
-			const { threads } = chooseProvider(await probeDevice(), needsOf(open), 'wasm');
+			const { threads } = chooseProvider(await probeDevice(), needsOf(open), 'wasm', 'work');
 			const ort = await this.#processor.start(threads);
 			const plain = unpackedGraph(read);
 			const gradients = await SampleGradients.create(plain, lora, (graph) => wasmRunner(ort, plain, graph));

@@ -77,6 +77,18 @@ describe('a receipt', () => {
 		expect(verdict.verdict === 'confirmed' && verdict.steps).toHaveLength(12);
 	});
 
+	test('takes the likelihood that decoding told; a wrong one is refuted', async () => {
+		const [loss = NaN] = await gradients.losses([replySample(reply.prompt, reply.reply)], 1);
+		const told = async (logLikelihood: number) => {
+			const made = await attributeReply({ ...reply, logLikelihood }, { gradients, index });
+			return { lift: made.receipt.lift, verdict: await verify(made.receipt, made.transcript, evidence) };
+		};
+		const right = await told(-loss);
+		expect(right.lift).toBe(receipt.lift);
+		expect(right.verdict.verdict).toBe('confirmed');
+		expect((await told(-loss + 0.01)).verdict).toMatchObject({ verdict: 'refuted', step: 'lift' });
+	});
+
 	test('of which any field was edited is refuted', async () => {
 		const other = `0x${hex('d')}` as const;
 		const edits: Record<keyof Receipt, unknown> = {

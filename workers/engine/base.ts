@@ -7,6 +7,7 @@ import type { Completion, GenerateEvent, GenerateRequest, LoadedModel } from '#w
 import type { Decoder, DeviceAdapter } from '#workers/runtime/decoder.ts';
 import type { AdapterBase, AdapterLibrary } from './adapter-library.ts';
 import { fitConversation } from './conversation.ts';
+import { needsOf } from './start-decoder.ts';
 
 /** Bytes for adapters on the device, and for the caches of conversations at rest. */
 const ADAPTER_BUDGET = 256 * 2 ** 20;
@@ -53,6 +54,11 @@ export class Base {
 		});
 	}
 
+	/** Whether it computes as attribution does: in float32, on the wasm kernels. */
+	get #isExact(): boolean {
+		return this.info.provider === 'wasm' && needsOf(this.#options.open).features.length === 0;
+	}
+
 	/** True while the adapter alone is on the device. */
 	isResident(id: string): boolean {
 		return this.#adapters.has(keyOf([{ id, weight: 1 }]));
@@ -84,6 +90,7 @@ export class Base {
 			request.adapters.length > 0
 				? await this.#adapters.acquire(key, () => this.#upload(request.adapters))
 				: undefined;
+		const [only, ...others] = request.adapters;
 		try {
 			const result = await this.#generator.generate({
 				conversation: request.conversation,
@@ -93,6 +100,7 @@ export class Base {
 				maxNewTokens: request.maxNewTokens,
 				stop: request.stop,
 				logProbs,
+				likelihood: this.#isExact && only?.weight === 1 && others.length === 0,
 				json,
 				signal,
 				onEvent
@@ -108,7 +116,8 @@ export class Base {
 				firstTokenMs: result.firstTokenMs,
 				tokensPerSecond: result.tokensPerSecond,
 				seed,
-				...(result.logProbs && { logProbs: result.logProbs })
+				...(result.logProbs && { logProbs: result.logProbs }),
+				...(result.logLikelihood !== undefined && { logLikelihood: result.logLikelihood })
 			};
 		} finally {
 			lease?.release();

@@ -55,6 +55,10 @@ test('an adapter swapped in the middle of a conversation changes the reply, and 
 	const after = await ask([]);
 	expect(adapted.text).not.toBe(before.text);
 	expect(after.text).toBe(before.text);
+	// How likely it is, for attribution: only where one whole adapter answered.
+	expect(adapted.logLikelihood).toBeLessThan(0);
+	const half = await ask([{ id: adapter.id, weight: 0.5 }]);
+	expect([before.logLikelihood, half.logLikelihood]).toEqual([undefined, undefined]);
 	expect((await engine.adapters()).find(({ id }) => id === adapter.id)?.resident).toBe(true);
 });
 

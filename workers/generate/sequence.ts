@@ -25,6 +25,8 @@ export interface GenerationRequest {
 	stop?: readonly string[];
 	/** Reports ln p of every chosen token, and of this many of the likeliest at its place. */
 	logProbs?: number;
+	/** Sums ln p of the chosen tokens (`logLikelihood`). */
+	likelihood?: boolean;
 	/** The reply is to be one JSON object: only tokens that keep to it are drawn, and it ends where the object does. */
 	json?: boolean;
 	/** Ends the request within one token; it then resolves with what it has. */
@@ -53,6 +55,8 @@ export interface GenerationResult {
 	tokensPerSecond: number;
 	/** Of each of `tokens`, where asked for. */
 	logProbs?: TokenLogProb[];
+	/** ln p(`tokens` | prompt) under the model itself, temperature 1 and no penalty, in nats; where asked for. */
+	logLikelihood?: number;
 }
 
 export type Finish = 'stop' | 'length' | 'context' | 'cancelled';
@@ -88,6 +92,7 @@ export class Sequence {
 	readonly #seen: Set<number>;
 	readonly #json: JsonText | undefined;
 	readonly #logProbs: TokenLogProb[] = [];
+	#logLikelihood = 0;
 	/** How many of `#logProbs` have been told. */
 	#told = 0;
 	#shown = '';
@@ -163,13 +168,13 @@ export class Sequence {
 
 	/** What its next draw needs of the logits. */
 	candidateRequest(): CandidateRequest {
-		const { sampling, logProbs } = this.request;
+		const { sampling, logProbs, likelihood = false } = this.request;
 		return {
 			count: Math.max(this.#json ? DEFAULT_COUNT : candidatesFor(sampling), logProbs ?? 0),
 			temperature: sampling.temperature,
 			penalty: sampling.repetitionPenalty,
 			seen: this.#seen,
-			logProbs: logProbs !== undefined
+			logProbs: likelihood || logProbs !== undefined
 		};
 	}
 
@@ -193,6 +198,7 @@ export class Sequence {
 		this.tokens.push(chosen);
 		this.reply.push(chosen);
 		if (sampling.repetitionPenalty !== 1) this.#seen.add(chosen);
+		if (this.request.likelihood) this.#logLikelihood += logProbAt(candidates.ids.indexOf(chosen), candidates);
 		if (this.request.logProbs !== undefined)
 			this.#logProbs.push(this.#logProbOf(chosen, candidates, this.request.logProbs));
 		const piece = this.#text.push(chosen);
@@ -235,11 +241,11 @@ export class Sequence {
 		};
 	}
 
-	/** Under the model itself: temperature 1, no penalty. */
-	#logProbOf(chosen: number, { ids, rawLogits, rawLogSumExp }: Candidates, count: number): TokenLogProb {
+	#logProbOf(chosen: number, candidates: Candidates, count: number): TokenLogProb {
+		const { ids, rawLogits } = candidates;
 		const tell = (at: number) => ({
 			text: this.#model.decode([ids[at] as number]),
-			logProb: (rawLogits[at] as number) - rawLogSumExp
+			logProb: logProbAt(at, candidates)
 		});
 		const likeliest = Array.from(ids.keys())
 			.sort((a, b) => (rawLogits[b] as number) - (rawLogits[a] as number))
@@ -259,7 +265,8 @@ export class Sequence {
 			reused: this.reused,
 			firstTokenMs: this.reply.length > 0 ? this.#firstToken - this.#started : 0,
 			tokensPerSecond: decoded > 0 && seconds > 0 ? decoded / seconds : 0,
-			...(this.request.logProbs !== undefined && { logProbs: this.#logProbs })
+			...(this.request.logProbs !== undefined && { logProbs: this.#logProbs }),
+			...(this.request.likelihood && { logLikelihood: this.#logLikelihood })
 		});
 	}
 
@@ -292,3 +299,7 @@ export class Sequence {
 		this.request.onEvent?.({ type: 'text', delta, ...(tokens.length > 0 && { tokens }) });
 	}
 }
+
+/** ln p of a candidate under the model itself: temperature 1, no penalty. */
+const logProbAt = (at: number, { rawLogits, rawLogSumExp }: Candidates): number =>
+	(rawLogits[at] as number) - rawLogSumExp;

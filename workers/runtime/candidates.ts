@@ -44,7 +44,8 @@ export function topCandidates(row: Float32Array, request: CandidateRequest): Can
 		}
 	const ids = count === 1 ? Uint32Array.of(argmax(row)) : mostLikely(row, count);
 	const logits = Float32Array.from(ids, (id) => row[id] as number);
-	const penalised = temperature > 0 ? logSumExp(row, temperature) : NaN;
+	const same = request.logProbs && temperature === 1 && penalty === 1;
+	const penalised = same ? rawLogSumExp : temperature > 0 ? logSumExp(row, temperature) : NaN;
 	for (const [token, logit] of undo) row[token] = logit;
 	const rawLogits = Float32Array.from(ids, (id) => row[id] as number);
 	return { ids, logits, rawLogits, logSumExp: penalised, rawLogSumExp, complete: count === row.length };

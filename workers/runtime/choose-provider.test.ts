@@ -20,6 +20,13 @@ describe('the choice of provider', () => {
 		expect(chooseProvider({ ...PROBE, cores: 2 }, NANO)).toMatchObject({ threads: 1 });
 	});
 
+	test('work that nobody waits for takes more threads than chat, and leaves one processor of three or more', () => {
+		const threads = (cores: number, isolated = true) =>
+			chooseProvider({ ...PROBE, cores, isolated }, NANO, 'wasm', 'work').threads;
+		expect([1, 2, 3, 4, 8].map((cores) => threads(cores))).toEqual([1, 2, 2, 3, 4]);
+		expect(threads(8, false)).toBe(1);
+	});
+
 	test('a software adapter counts as none, unless asked for', () => {
 		const probe = { ...PROBE, gpu: { ...GPU, software: true } };
 		expect(chooseProvider(probe, LARGE)).toMatchObject({ provider: 'wasm' });

@@ -28,16 +28,31 @@ export interface ProviderChoice {
  */
 const SMALL_MODEL = 16 * 2 ** 20;
 
-/** onnxruntime's own rule: more threads than half the processors do not pay on hybrid and shared ones. */
+/** More do not pay on shared and hybrid processors. */
 const MAX_THREADS = 4;
+
+/** `chat`: one small step after another, each of which somebody waits for. `work`: large products, for seconds or minutes. */
+export type Job = 'chat' | 'work';
+
+/**
+ * Threads of the wasm kernels. For chat onnxruntime's own rule, half the processors. Training and attribution use them all, but for one
+ * where there are three or more: on two processors two threads are 1.4 to 1.6 times as fast as one (docs/decisions/training.md). What they
+ * compute is the same bit by bit.
+ */
+function threadsFor({ isolated, cores }: Pick<DeviceProbe, 'isolated' | 'cores'>, job: Job): number {
+	if (!isolated) return 1;
+	const share = job === 'work' ? Math.min(cores, Math.max(2, cores - 1)) : Math.ceil(cores / 2);
+	return Math.min(MAX_THREADS, share);
+}
 
 /** How a model should run on this machine. `wanted` overrides the choice. Throws `device/no-webgpu` where it cannot. */
 export function chooseProvider(
 	probe: DeviceProbe,
 	model: ModelNeeds,
-	wanted: Provider | 'auto' = 'auto'
+	wanted: Provider | 'auto' = 'auto',
+	job: Job = 'chat'
 ): ProviderChoice {
-	const threads = probe.isolated ? Math.min(MAX_THREADS, Math.ceil(probe.cores / 2)) : 1;
+	const threads = threadsFor(probe, job);
 	const wasm = (reason: string): ProviderChoice => ({ provider: 'wasm', build: 'wasm', threads, reason });
 	const webgpu = (reason: string): ProviderChoice => ({
 		provider: 'webgpu',

@@ -61,7 +61,7 @@ export async function prepare(
 		if (plan.repeats) checkBase(plan.repeats, { id: open.item.name, hashes: open.hashes });
 		const read = readGraph(open);
 		const { memoryBytes, ...machine } = await probeDevice();
-		const choice = chooseProvider(machine, needsOf(open), decided?.provider ?? plan.provider);
+		const choice = chooseProvider(machine, needsOf(open), decided?.provider ?? plan.provider, 'work');
 		let continued: LoraAdapter | undefined;
 		if (plan.continueFrom !== undefined) {
 			const { slots } = rewriteForServing(read.model, { lora: 'matmul', fuse: true });

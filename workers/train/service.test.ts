@@ -17,6 +17,8 @@ const folder = new MemoryFolder();
 let service: TrainService;
 
 beforeAll(async () => {
+	// On one thread: several wait for each other by spinning, the longer the busier the machine is.
+	vi.spyOn(navigator, 'hardwareConcurrency', 'get').mockReturnValue(1);
 	host = await serve({ directory: new URL('../../static', import.meta.url).pathname });
 	appUrl = `${host.url}/`;
 	service = new TrainService({ folder, appUrl });

@@ -57,7 +57,8 @@ class Measurer {
 			contributors: [],
 			rows: [],
 			contributions: [],
-			transcript: { salt: newSalt(), ...completion.ids, query: new Int8Array(0), entries: [] }
+			transcript: { salt: newSalt(), ...completion.ids, query: new Int8Array(0), entries: [] },
+			logLikelihood: completion.logLikelihood
 		};
 		await db.attributions.put(record);
 		this.wake();
@@ -110,7 +111,8 @@ async function nextRecord(): Promise<AttributionRecord | undefined> {
 }
 
 /** What the worker has to be asked about a record. */
-export function requestOf({ adapter, model, transcript, price, time }: AttributionRecord): MeasureRequest {
+export function requestOf(record: AttributionRecord): MeasureRequest {
+	const { adapter, model, transcript, price, time, logLikelihood } = record;
 	return {
 		model: model.id,
 		adapter: adapter.id,
@@ -119,7 +121,8 @@ export function requestOf({ adapter, model, transcript, price, time }: Attributi
 		prompt: transcript.prompt,
 		reply: transcript.reply,
 		price: price.toString(),
-		time: Math.floor(time / 1000)
+		time: Math.floor(time / 1000),
+		logLikelihood
 	};
 }
 

@@ -53,4 +53,6 @@ export interface AttributionRecord {
 	spans?: ReplySpan[];
 	receipt?: Receipt;
 	transcript: Transcript;
+	/** As the engine told it while it wrote the reply (`Completion`); absent where it did not. */
+	logLikelihood?: number;
 }
