@@ -49,7 +49,14 @@ test.each([0, 2 ** 30])(
 				conversation: 'one',
 				tokens: prompt,
 				adapter: { key: 'anatomy', device },
-				sampling: { temperature: turn, topK: 0, topP: 0.95, minP: 0, repetitionPenalty: 1 + turn / 10, seed: 3 },
+				sampling: {
+					temperature: turn,
+					topK: 0,
+					topP: 0.95,
+					minP: 0,
+					repetitionPenalty: 1 + turn / 10,
+					seed: 3
+				},
 				maxNewTokens: 40,
 				likelihood: true
 			});
