@@ -2,6 +2,7 @@ import { PEFT_PREFIX, type LoraAdapter } from '#workers/adapters/lora-adapter.ts
 import type { ReadGraph } from '#workers/engine/serve-graph.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { ParameterLayout } from '#workers/onnx/train/parameters.ts';
+import { learntTokens } from '#workers/onnx/train/learnt-tokens.ts';
 import { evaluateGraph, trainGraph, type LossGraph } from '#workers/onnx/train/train-graph.ts';
 import { writeModel } from '#workers/onnx/write.ts';
 import { OrtSession, type OrtModel } from '#workers/runtime/ort-session.ts';
@@ -86,7 +87,8 @@ export class SampleGradients {
 	static async create(read: ReadGraph, adapter: LoraAdapter, start: StartRunner): Promise<SampleGradients> {
 		const settings = settingsOf(adapter);
 		const { rank, modules, layers } = settings;
-		const graph = trainGraph(read.model, { lora: { rank, modules, layers }, gradient: 'rows' });
+		const lora = { rank, modules, layers };
+		const graph = trainGraph(read.model, { lora, gradient: 'rows', learntOnly: true });
 		return new SampleGradients({ read, start, adapter }, settings, graph, await start(graph));
 	}
 
@@ -98,7 +100,7 @@ export class SampleGradients {
 	/** The gradient of each sample's loss, summed over its tokens, and that loss under the base, in nats: they come from one run. */
 	async measure(samples: readonly Sample[]): Promise<{ gradient: Float32Array; baseLoss: number }[]> {
 		if (samples.length === 0) return [];
-		const feeds = sampleFeeds(samples).set('parameters', this.#parameters);
+		const feeds = learntFeeds(samples).set('parameters', this.#parameters);
 		const [losses, all] = await this.#runner.run(feeds, ['loss', 'gradient']);
 		return samples.map((_, row) => ({
 			gradient: all?.slice(row * this.size, (row + 1) * this.size) ?? new Float32Array(),
@@ -112,7 +114,7 @@ export class SampleGradients {
 		this.#forward ??= this.#startForward();
 		const { runner, parameters } = await this.#forward;
 		const scale = Float32Array.of(this.#settings.scale * strength);
-		const feeds = sampleFeeds(samples).set('parameters', parameters);
+		const feeds = learntFeeds(samples).set('parameters', parameters);
 		feeds.set('scale', { type: 'float32', data: scale, dims: [] });
 		const [losses] = await runner.run(feeds, ['loss']);
 		return losses ?? new Float32Array();
@@ -125,7 +127,7 @@ export class SampleGradients {
 
 	async #startForward() {
 		const { rank, modules, layers } = this.#settings;
-		const graph = evaluateGraph(this.#read.model, { lora: { rank, modules, layers } });
+		const graph = evaluateGraph(this.#read.model, { lora: { rank, modules, layers }, learntOnly: true });
 		const parameters = parameterVector(this.#adapter, graph.layout, this.#settings);
 		return { runner: await this.#start(graph), parameters };
 	}
@@ -209,6 +211,15 @@ export function sampleFeeds(samples: readonly Sample[], mean = false): Map<strin
 		['weights', { type: 'float32', data: weights, dims }],
 		['row_shape', { type: 'int64', data: shape, dims: [3] }]
 	]);
+}
+
+/** The same for graphs that compute the vocabulary where there is a label alone. */
+function learntFeeds(samples: readonly Sample[]): Map<string, Feed> {
+	const feeds = sampleFeeds(samples);
+	const { data, dims } = feeds.get('labels') ?? { data: new Int32Array(), dims: [] };
+	const { learnt, rows } = learntTokens(data as Int32Array);
+	feeds.set('learnt', { type: 'int32', data: learnt, dims: [learnt.length] });
+	return feeds.set('learnt_row', { type: 'int32', data: rows, dims });
 }
 
 /** Tokens of a sample that its loss counts. */

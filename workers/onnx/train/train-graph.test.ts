@@ -20,6 +20,7 @@ import type { Model } from '../model.ts';
 import { joinSegments } from '../segments.ts';
 import { writeModel } from '../write.ts';
 import type { ParameterLayout } from './parameters.ts';
+import { learntTokens } from './learnt-tokens.ts';
 import { evaluateGraph, trainGraph, type TrainGraphOptions } from './train-graph.ts';
 
 const nano = sharedPath('models/nano');
@@ -228,6 +229,27 @@ describe.each([
 			);
 			const own = floats(found.gradient).subarray(row * byRow.rowWidth, (row + 1) * byRow.rowWidth);
 			expect(relativeError(own, Float32Array.from(wanted))).toBeLessThan(1e-5);
+		}
+	});
+
+	test('the vocabulary for tokens with a label alone: the same bit by bit', async () => {
+		const lora = { rank: RANK };
+		const { learnt, rows: places } = learntTokens(floats(feeds.labels));
+		const [batch = 0, sequence = 0] = feeds.labels?.dims ?? [];
+		expect(learnt.length).toBeLessThan(0.8 * batch * sequence);
+		const some = {
+			learnt: { data: learnt, dims: [learnt.length] },
+			learnt_row: { data: places, dims: [batch, sequence] }
+		};
+		const parameters = randomParameters(trainGraph(model, { lora }).layout, 7);
+		for (const make of [
+			(learntOnly: boolean) => trainGraph(model, { lora, vocabularyChunk: 32, learntOnly }),
+			(learntOnly: boolean) => evaluateGraph(model, { lora, learntOnly })
+		]) {
+			const given = { ...feeds, parameters, scale };
+			const all = await run(make(false).model, given, 'wasm');
+			const found = await run(make(true).model, { ...given, ...some }, 'wasm');
+			for (const [name, { data }] of Object.entries(all)) expect(found[name]?.data, name).toEqual(data);
 		}
 	});
 

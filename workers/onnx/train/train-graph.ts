@@ -27,6 +27,11 @@ export interface LossGraphOptions {
 	vocabularyChunk?: number;
 	/** Of a graph that evaluates: also gives `expected`. */
 	expected?: boolean;
+	/**
+	 * Takes the inputs `learnt` and `learnt_row` (learnt-tokens.ts): the vocabulary is computed for tokens with a label alone. Not for WebGPU,
+	 * where each number of tokens would be another size of buffers.
+	 */
+	learntOnly?: boolean;
 }
 
 export interface TrainGraphOptions extends LossGraphOptions {
@@ -54,6 +59,8 @@ export interface TrainGraphOptions extends LossGraphOptions {
  * - `parameters`: float32 [layout.length]; `scale`: float32 [], alpha / rank. Those two where there is an adapter, the scale not for
  *   gradients by row.
  * - `dropout`: float32 [batch, sequence, dropoutWidth], 0 or 1 / (1 − p), where asked for.
+ * - `learnt`: int32 [learnt], the tokens of the batch that have a label; `learnt_row`: int32 [batch, sequence], where each token stands in
+ *   that list, or its length. Where asked for; `nll` and `expected` are 0 for the others then.
  * - `teacher`: float32 [batch, sequence, hidden], the output `expected` of another adapter, or of an earlier state of this one;
  *   `teacher_share`: float32 [], the part of each label that gives way to it (cross-entropy.ts). Where asked for.
  *
@@ -92,7 +99,7 @@ export function evaluateGraph(model: Model, options: LossGraphOptions = {}): Los
 
 function buildLossGraph(
 	given: Model,
-	{ lora, full, vocabularyChunk = 4096, expected = false }: LossGraphOptions,
+	{ lora, full, vocabularyChunk = 4096, expected = false, learntOnly = false }: LossGraphOptions,
 	train: TrainGraphOptions | undefined
 ): LossGraph {
 	const lowered = lowerDecoder(given);
@@ -105,6 +112,18 @@ function buildLossGraph(
 	const flat = (value: string, ...width: number[]) =>
 		write.op('Reshape', [value, write.integers(-1, ...width)]);
 	const weights = flat('weights', 1);
+	if (learntOnly) {
+		graph.input('learnt', 'int32', ['learnt']);
+		graph.input('learnt_row', 'int32', [...TOKENS]);
+	}
+	const taken = (value: string) => (learntOnly ? write.op('Gather', [value, 'learnt']) : value);
+	const spread = (value: string, width: number) => {
+		if (!learntOnly) return value;
+		const zeros = `zeros/${width}`;
+		if (!graph.initializers.has(zeros))
+			graph.initializer(zeros, 'float32', [1, width], new Float32Array(width));
+		return write.op('Gather', [write.op('Concat', [value, zeros], { axis: 0 }), flat('learnt_row')]);
+	};
 	const rowSum = (value: string) =>
 		write.op('ReduceSum', [write.op('Reshape', [value, ROW_SHAPE]), write.integers(1, 2)], { keepdims: 0 });
 
@@ -141,11 +160,15 @@ function buildLossGraph(
 		graph.input('teacher', 'float32', [...TOKENS, matrix.hidden]);
 		graph.input('teacher_share', 'float32', []);
 	}
-	const teacher = train?.teacher && { expected: flat('teacher', matrix.hidden), share: 'teacher_share' };
+	const teacher = train?.teacher && {
+		expected: taken(flat('teacher', matrix.hidden)),
+		share: 'teacher_share'
+	};
+	const factors = taken(weights);
 	const loss = crossEntropy(
 		write,
 		matrix,
-		{ hidden: head.x, labels: flat('labels'), weights, ...(teacher && { teacher }) },
+		{ hidden: taken(head.x), labels: taken(flat('labels')), weights: factors, ...(teacher && { teacher }) },
 		{
 			chunk: vocabularyChunk,
 			expected: train !== undefined || expected,
@@ -153,15 +176,19 @@ function buildLossGraph(
 			headGradient: train !== undefined && headMatrix !== undefined
 		}
 	);
-	graph.node('Identity', [rowSum(write.op('Mul', [loss.nll, weights]))], ['loss']);
-	graph.node('Identity', [rowSum(write.op('Mul', [loss.counted, weights]))], ['weight']);
+	graph.node('Identity', [rowSum(spread(write.op('Mul', [loss.nll, factors]), 1))], ['loss']);
+	graph.node('Identity', [rowSum(spread(write.op('Mul', [loss.counted, factors]), 1))], ['weight']);
 	graph.output('loss', 'float32', ['batch']);
 	graph.output('weight', 'float32', ['batch']);
 	if (!train) {
-		graph.node('Reshape', [write.op('Reshape', [loss.nll, ROW_SHAPE]), write.integers(0, -1)], ['nll']);
+		graph.node(
+			'Reshape',
+			[write.op('Reshape', [spread(loss.nll, 1), ROW_SHAPE]), write.integers(0, -1)],
+			['nll']
+		);
 		graph.output('nll', 'float32', [...TOKENS]);
 		if (loss.expected) {
-			const rows = write.op('Reshape', [loss.expected, ROW_SHAPE]);
+			const rows = write.op('Reshape', [spread(loss.expected, matrix.hidden), ROW_SHAPE]);
 			graph.node('Identity', [rows], ['expected']);
 			graph.output('expected', 'float32', [...TOKENS, matrix.hidden]);
 		}
@@ -169,7 +196,7 @@ function buildLossGraph(
 		const { headGradient } = loss;
 		const headSeed: [string, string][] = headMatrix && headGradient ? [[headMatrix, headGradient]] : [];
 		const gradients = differentiate(graph, {
-			from: new Map([[head.x, loss.gradient], ...headSeed]),
+			from: new Map([[head.x, spread(loss.gradient, matrix.hidden)], ...headSeed]),
 			to: rows?.outputs ?? trained?.tensors.map(({ value }) => value) ?? [],
 			shapes: ROW_SHAPES,
 			checkpoints: train.recompute === 'layers' ? layerInputs(lowered) : []

@@ -1,5 +1,6 @@
 import type { ReadGraph } from '#workers/engine/serve-graph.ts';
 import type { ParameterLayout } from '#workers/onnx/train/parameters.ts';
+import { learntTokens } from '#workers/onnx/train/learnt-tokens.ts';
 import { evaluateGraph, trainGraph, type LossGraph } from '#workers/onnx/train/train-graph.ts';
 import { writeModel } from '#workers/onnx/write.ts';
 import { OrtSession } from '#workers/runtime/ort-session.ts';
@@ -54,7 +55,7 @@ export class WasmLearner implements Learner {
 
 	/** @throws OpenLedgerError `onnx/unsupported` for a base that cannot be trained, `device/out-of-memory`, `engine/failed` */
 	static async create(ort: Ort, read: ReadGraph, settings: Hyperparameters): Promise<WasmLearner> {
-		const graph = trainGraph(read.model, trainOptions(settings));
+		const graph = trainGraph(read.model, { ...trainOptions(settings), learntOnly: true });
 		return new WasmLearner(ort, read, settings, graph, await open(ort, read, graph));
 	}
 
@@ -74,7 +75,7 @@ export class WasmLearner implements Learner {
 	}
 
 	async accumulate(batch: BatchArrays, dropoutSeed: number, teacher?: Float32Array): Promise<BatchLoss> {
-		const feeds = batchFeeds(this.#ort, batch);
+		const feeds = this.#feeds(batch);
 		if (this.#dropoutWidth > 0)
 			feeds.set(
 				'dropout',
@@ -114,9 +115,9 @@ export class WasmLearner implements Learner {
 		this.#evaluate ??= open(
 			this.#ort,
 			this.#read,
-			evaluateGraph(this.#read.model, evaluateOptions(this.#settings))
+			evaluateGraph(this.#read.model, { ...evaluateOptions(this.#settings), learntOnly: true })
 		);
-		const [loss] = await this.#run(await this.#evaluate, batchFeeds(this.#ort, batch), ['loss']);
+		const [loss] = await this.#run(await this.#evaluate, this.#feeds(batch), ['loss']);
 		const sum = total(loss);
 		loss?.dispose();
 		return { sum, tokens: batch.learnt };
@@ -126,12 +127,12 @@ export class WasmLearner implements Learner {
 		batches: readonly BatchArrays[],
 		parameters: Float32Array
 	): AsyncGenerator<Float32Array> {
-		const options = { ...evaluateOptions(this.#settings), expected: true };
+		const options = { ...evaluateOptions(this.#settings), expected: true, learntOnly: true };
 		const session = await open(this.#ort, this.#read, evaluateGraph(this.#read.model, options));
 		const weights = this.#ort.tensor('float32', parameters, [parameters.length]);
 		try {
 			for (const batch of batches) {
-				const [expected] = await this.#run(session, batchFeeds(this.#ort, batch), ['expected'], weights);
+				const [expected] = await this.#run(session, this.#feeds(batch), ['expected'], weights);
 				const rows = expected?.floats().slice() ?? new Float32Array();
 				expected?.dispose();
 				yield rows;
@@ -147,6 +148,13 @@ export class WasmLearner implements Learner {
 		this.#scale.dispose();
 		await this.#train.dispose();
 		await (await this.#evaluate)?.dispose();
+	}
+
+	#feeds(batch: BatchArrays): Map<string, OrtTensor> {
+		const { learnt, rows } = learntTokens(batch.targets);
+		return batchFeeds(this.#ort, batch)
+			.set('learnt', this.#ort.tensor('int32', learnt, [learnt.length]))
+			.set('learnt_row', this.#ort.tensor('int32', rows, [batch.rows, batch.width]));
 	}
 
 	/** Runs a graph on inputs that are freed afterwards, the lasting ones excepted. */
