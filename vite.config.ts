@@ -56,6 +56,15 @@ export default defineConfig({
 	server: { headers: isolationHeaders },
 	worker: { format: 'es' },
 	build: { target: 'es2023', chunkSizeWarningLimit: 2000 },
+	environments: {
+		client: {
+			build: {
+				rolldownOptions: {
+					output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 18 }] } }
+				}
+			}
+		}
+	},
 	optimizeDeps: { exclude: ['onnxruntime-web'], include: ['hash-wasm', ...ethereum] },
 	test: {
 		expect: { requireAssertions: true },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 /** The bundled model's weights rest in OPFS, hash-named, once they have been fetched. */
 const heavy = /^models\/.*\.onnx$/;
@@ -8,10 +9,13 @@ const heavy = /^models\/.*\.onnx$/;
 const runtime = /\/ort-wasm-.*\.wasm$/;
 const hashed = /^_app\/immutable\//;
 const worker = 'service-worker.js';
+/** What is worth compressing; hosts that do not do so themselves serve the `.gz` beside the file. */
+const text = /^(_app\/.+\.(js|css)|[^/]+\.(html|js|svg|webmanifest))$/;
 
 /**
  * Tells the built service worker which files there are: `__PRECACHE` ({ url, revision }, the revision null where the
- * name holds a hash) and `__RUNTIMES` (ONNX Runtime's wasm, of which a device keeps what it uses).
+ * name holds a hash) and `__RUNTIMES` (ONNX Runtime's wasm, of which a device keeps what it uses). Then compresses texts, but
+ * not the service worker itself, which a browser compares byte by byte.
  * @param {string} directory the built site
  */
 export function writePrecache(directory) {
@@ -32,6 +36,8 @@ export function writePrecache(directory) {
 	if (/self\.__[A-Z]/.test(source))
 		throw new Error(`${worker} names a list that .ci/precache.mjs does not write.`);
 	writeFileSync(target, source);
+	for (const url of files.filter((url) => text.test(url)))
+		writeFileSync(join(directory, `${url}.gz`), gzipSync(readFileSync(join(directory, url)), { level: 9 }));
 }
 
 /** @param {string} file */

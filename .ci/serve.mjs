@@ -12,6 +12,7 @@ export async function serve({ port = 0, directory = new URL('../build', import.m
 	const files = sirv(directory, {
 		single: true,
 		etag: true,
+		gzip: true,
 		setHeaders: (response, pathname) => {
 			for (const [name, value] of Object.entries(isolationHeaders)) response.setHeader(name, value);
 			if (pathname.startsWith('/_app/immutable/'))
