@@ -10,18 +10,23 @@ import { serve } from '../../.ci/serve.mjs';
  * The app, built anew and served as any host would, in one Chromium profile on the disk, as a person has it: a private
  * window keeps IndexedDB in memory, where a write costs three to four times as much.
  */
-export async function openApp<T>(work: (context: BrowserContext, url: string) => Promise<T>): Promise<T> {
+export async function openApp<T>(
+	work: (context: BrowserContext, url: string) => Promise<T>,
+	{ args = chromiumArguments, serviceWorker = true }: { args?: string[]; serviceWorker?: boolean } = {}
+): Promise<T> {
 	const root = new URL('../../', import.meta.url).pathname;
-	// BUILT=1 takes the build that is there.
+	// BUILT=1 takes the build that is there; one process builds once.
 	if (!process.env.BUILT)
 		execFileSync('npx', ['vite', 'build', '--logLevel', 'error'], { cwd: root, stdio: 'ignore' });
+	process.env.BUILT = '1';
 	const server = await serve();
 	const profile = mkdtempSync(join(tmpdir(), 'openledger-profile-'));
 	const context = await chromium.launchPersistentContext(profile, {
 		executablePath: findChromium(),
-		args: chromiumArguments,
+		args,
 		viewport: { width: 1280, height: 800 },
-		reducedMotion: 'reduce'
+		reducedMotion: 'reduce',
+		serviceWorkers: serviceWorker ? 'allow' : 'block'
 	});
 	try {
 		return await work(context, server.url);
@@ -83,7 +88,7 @@ export async function peakMemory<T>(
 }
 
 /** The process that computes when the page does. */
-async function rendererOf(page: Page): Promise<number> {
+export async function rendererOf(page: Page): Promise<number> {
 	const session = await page.context().browser()?.newBrowserCDPSession();
 	if (!session) throw new Error('The browser has no session.');
 	const times = async () => {
@@ -104,7 +109,7 @@ async function rendererOf(page: Page): Promise<number> {
 }
 
 /** Private memory in MB (10⁶ bytes), as Chromium's own task manager counts it on Linux: anonymous pages and swap. */
-function footprint(pid: number): number {
+export function footprint(pid: number): number {
 	const status = readFileSync(`/proc/${pid}/status`, 'utf8');
 	const kilobytes = (field: string) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0);
 	return ((kilobytes('RssAnon') + kilobytes('VmSwap')) * 1024) / 1e6;

@@ -18,7 +18,7 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 	const worker = start({ name });
 	const closed = new AbortController();
 	const gone = new Promise<string>((resolve) => {
-		void lifelineCut(name, closed.signal).then(() => resolve('the worker ended'));
+		void lifelineCut(worker, name, closed.signal).then(() => resolve('the worker ended'));
 		worker.addEventListener('error', (event) => {
 			if (!closed.signal.aborted) resolve(event.message || 'the worker failed to start');
 		});

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { violations } from '#test/support/axe.ts';
+import { moneyDialogs, tour } from '#test/support/tour.ts';
 import { App } from './app.ts';
-import { violations } from './looks.ts';
 
 describe.each([
 	{ phone: false, dark: false },
@@ -15,42 +16,8 @@ describe.each([
 			await page.waitForTimeout(300);
 			seen[name] = await violations(page);
 		};
-		await page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
-		await check('empty chat');
-		await app.ask('What is a cell?');
-		await app.settled();
-		await check('conversation');
-		for (const panel of [/^Model:/, /^Adapter:/, 'How replies are written']) {
-			await page.getByRole('button', { name: panel }).click();
-			await check(String(panel));
-			await page.keyboard.press('Escape');
-		}
-		await page.getByRole('button', { name: 'More about this conversation' }).click();
-		await check('menu');
-		await page.keyboard.press('Escape');
-		await page.keyboard.press('Control+k');
-		await page.getByRole('combobox').waitFor();
-		await check('palette');
-		await page.keyboard.press('Escape');
-		if (look.phone) {
-			await page.getByRole('button', { name: 'Conversations' }).click();
-			await check('history sheet');
-			await page.keyboard.press('Escape');
-		}
-		for (const [path, heading] of [
-			['/factory', 'Factory'],
-			['/factory/new', 'Train an adapter'],
-			['/adapters', 'Models & adapters'],
-			['/lineage', 'Lineage'],
-			['/lineage/usage', 'Lineage'],
-			['/lineage/mine', 'Lineage'],
-			['/settings', 'Device & storage']
-		] as const) {
-			await page.goto(new URL(path, page.url()).href);
-			await page.getByRole('heading', { name: heading }).waitFor();
-			await page.waitForTimeout(1500);
-			await check(path);
-		}
+		await tour(page, check);
+		await moneyDialogs(page, check);
 		expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length))).toEqual({});
 	});
 });

@@ -1,20 +1,10 @@
-import axe from 'axe-core';
 import type { Page } from 'playwright';
 import { expect } from 'vitest';
+import { violations } from '#test/support/axe.ts';
 import type { App } from './app.ts';
 
 /** A folder to put a picture of each page into, for whoever wants to look. */
 const PICTURES = process.env.PICTURES;
-
-/** What axe finds on a page as it stands, or in a part of it: `rule: elements`. */
-export async function violations(page: Page, part = 'html'): Promise<string[]> {
-	await page.evaluate(axe.source);
-	const found = await page.evaluate(
-		(selector) => (window as unknown as { axe: typeof axe }).axe.run(selector),
-		part
-	);
-	return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join('\n')}`);
-}
 
 /** Takes a picture, where somebody wants to look. */
 async function picture(page: Page, name: string): Promise<void> {

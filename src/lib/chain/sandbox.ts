@@ -29,7 +29,7 @@ function connect(): Connection {
 				})
 			);
 		};
-		void lifelineCut(name, new AbortController().signal).then(() => lost());
+		void lifelineCut(worker, name, new AbortController().signal).then(() => lost());
 		worker.addEventListener('error', (event) => lost(event.message));
 	});
 	gone.catch(() => undefined);

@@ -124,6 +124,22 @@ test('an engine that keeps dying waits for the person instead of starting for ev
 	expect(engine.status).toBe('running');
 });
 
+test('crashes between which replies were finished are not counted together', async () => {
+	const double = new Double();
+	const engine = new Engine(double.connect);
+	await engine.start();
+	double.api.generate.mockImplementation(async () => ({ text: ' more', finish: 'stop' }));
+	for (let crash = 0; crash < 6; crash++) {
+		await expect.poll(() => engine.status).toBe('running');
+		double.connections.at(-1)?.die('crash');
+		await expect.poll(() => engine.status).toBe('running');
+		const generation = new Generation(engine, request);
+		await generation.run();
+		expect(generation.completion).toBeDefined();
+	}
+	expect(engine.restarts).toBe(6);
+});
+
 test('what is asked while another model is on its way is answered by that model', async () => {
 	const double = new Double();
 	const engine = new Engine(double.connect);

@@ -9,7 +9,7 @@ import { Device } from './device.svelte.ts';
 import { Models } from './models.svelte.ts';
 import { Stored } from './stored.svelte.ts';
 
-/** This many crashes within a minute are no accident: wait for the person. */
+/** This many crashes within a minute, with no reply finished between them, are no accident: wait for the person. */
 const crashLimit = 3;
 
 /** The engine worker as the page sees it: calls that always settle, and a restart when it is gone. */
@@ -69,6 +69,11 @@ export class Engine {
 		this.status = 'restarting';
 		this.failure = undefined;
 		await this.start();
+	}
+
+	/** A reply came to its end: what crashed before it was no fault that every start meets. */
+	proven(): void {
+		this.#crashes = [];
 	}
 
 	/** Ends the worker for good. */

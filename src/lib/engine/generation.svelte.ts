@@ -44,6 +44,7 @@ export class Generation {
 				)
 			);
 			this.text = this.#before + this.completion.text;
+			this.#engine.proven();
 		} catch (thrown) {
 			const error = asError(thrown);
 			if (error.code !== 'aborted') this.error = error;
