@@ -31,7 +31,11 @@ export async function lighthouseScores() {
 	};
 }
 
-async function everyPage(context: BrowserContext, url: string, port: number): Promise<Record<string, Scores>> {
+async function everyPage(
+	context: BrowserContext,
+	url: string,
+	port: number
+): Promise<Record<string, Scores>> {
 	const scores: Record<string, Scores> = {};
 	for (const path of ['/', ...pages.map(([path]) => path)]) scores[path] = await score(url + path, port);
 	const page = await context.newPage();

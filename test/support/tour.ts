@@ -45,7 +45,7 @@ export async function tour(page: Page, see: (name: string) => Promise<void>): Pr
 	for (const [path, heading] of pages) {
 		await page.goto(new URL(path, page.url()).href);
 		await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-		await page.waitForTimeout(1500);
+		await page.waitForTimeout(800);
 		await see(path);
 	}
 }
