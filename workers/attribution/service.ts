@@ -167,7 +167,6 @@ export class AttributionService implements AttributionApi {
 	): Promise<IndexFacts> {
 		return this.#tasks.run(task, (signal) =>
 			this.#device.run(async () => {
-				signal.throwIfAborted();
 				onProgress({ phase: 'start', done: 0, total: 1 });
 				const entry = await this.#entry(adapter);
 				if (!entry) throw notHere();
@@ -184,7 +183,7 @@ export class AttributionService implements AttributionApi {
 				const facts = await (await this.#indexes()).put(adapter, entry.name, { index, rows: learnt });
 				if (this.#index?.adapter === adapter) this.#index = undefined;
 				return facts;
-			})
+			}, signal)
 		);
 	}
 
@@ -212,7 +211,7 @@ export class AttributionService implements AttributionApi {
 					...review,
 					...(effects[row] ?? { others: 0, self: 0 })
 				}));
-			})
+			}, signal)
 		);
 	}
 

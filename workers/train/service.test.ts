@@ -155,6 +155,40 @@ describe('a run', () => {
 		expect((await resultOf(third.id)).files).not.toEqual(one.files);
 	}, 300_000);
 
+	test('that waits for another is stopped at once', async () => {
+		const running = (plan: TrainingPlan) => {
+			const begun = Promise.withResolvers<undefined>();
+			let over = false;
+			const summary = train(plan, ({ type }) => type === 'step' && begun.resolve(undefined)).finally(
+				() => (over = true)
+			);
+			return { begun: begun.promise, summary, isOver: () => over };
+		};
+		const plan = planFor({ prompts: [] });
+		const first = running(plan);
+		await first.begun;
+		const fresh = planFor();
+		const waiting = train(fresh);
+		await service.runs();
+		await service.stop(fresh.id);
+		await expect(waiting).rejects.toMatchObject({ code: 'aborted' });
+		expect(first.isOver()).toBe(false);
+		await expect(service.run(fresh.id)).rejects.toMatchObject({ code: 'train/not-found' });
+		await service.pause(plan.id);
+		expect((await first.summary).summary.state).toBe('paused');
+
+		const other = planFor({ prompts: [] });
+		const second = running(other);
+		await second.begun;
+		const resumed = service.resume(plan.id, () => undefined);
+		await service.runs();
+		await service.stop(plan.id);
+		expect(await resumed).toMatchObject({ id: plan.id, state: 'stopped' });
+		expect(second.isOver()).toBe(false);
+		await service.stop(other.id);
+		expect((await second.summary).summary.state).toBe('stopped');
+	}, 60_000);
+
 	test('is made again from its manifest, and told to be the same or not', async () => {
 		const plan = planFor({ hyperparameters: { epochs: 1 }, prompts: [] });
 		await train(plan);

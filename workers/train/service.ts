@@ -68,8 +68,7 @@ export class TrainService implements TrainApi {
 
 	async estimate(plan: TrainingPlan, task: string, onEvent: Listener<TrainEvent>): Promise<Estimate> {
 		return this.#tasks.run(task, (signal) =>
-			this.#inTurn(onEvent, async () => {
-				signal.throwIfAborted();
+			this.#inTurn(onEvent, signal, async () => {
 				const prepared = await prepare(plan, await this.#rooms(), { signal, onEvent });
 				try {
 					const predicted = fitMemory(prepared);
@@ -95,18 +94,27 @@ export class TrainService implements TrainApi {
 
 	async start(plan: TrainingPlan, onEvent: Listener<TrainEvent>): Promise<RunSummary> {
 		return this.#controlled(plan.id, (control) =>
-			this.#inTurn(onEvent, () =>
+			this.#inTurn(onEvent, control.signal, () =>
 				this.#job(plan.id, control, onEvent).then((job) => survive(job, () => begin(plan, job)))
 			)
 		);
 	}
 
 	async resume(id: string, onEvent: Listener<TrainEvent>): Promise<RunSummary> {
-		return this.#controlled(id, (control) =>
-			this.#inTurn(onEvent, () =>
-				this.#job(id, control, onEvent).then((job) => survive(job, () => goOn(job)))
-			)
-		);
+		return this.#controlled(id, async (control) => {
+			try {
+				return await this.#inTurn(onEvent, control.signal, () =>
+					this.#job(id, control, onEvent).then((job) => survive(job, () => goOn(job)))
+				);
+			} catch (error) {
+				if (!control.signal.aborted || control.wanted !== 'stopped') throw error;
+				// Stopped before it began to work: nobody has written that down.
+				const runs = await this.#runs();
+				const { state, seconds } = await runs.detail(id);
+				if (state !== 'finished') await runs.append(id, [{ state: 'stopped', seconds }]);
+				return summaryOf(await runs.detail(id));
+			}
+		});
 	}
 
 	pause(run: string): Promise<void> {
@@ -187,7 +195,6 @@ export class TrainService implements TrainApi {
 	): Promise<Evaluation> {
 		return this.#tasks.run(task, (signal) =>
 			this.#device.run(async () => {
-				signal.throwIfAborted();
 				const { prepared, detail, taken } = await this.#taught(run, options.weights);
 				try {
 					return await evaluateRun({ prepared, detail, taken, ...options }, this.#environment, {
@@ -197,7 +204,7 @@ export class TrainService implements TrainApi {
 				} finally {
 					await prepared.open.close();
 				}
-			})
+			}, signal)
 		);
 	}
 
@@ -262,9 +269,10 @@ export class TrainService implements TrainApi {
 		}
 	}
 
-	#inTurn<T>(onEvent: Listener<TrainEvent>, task: () => Promise<T>): Promise<T> {
+	/** What is stopped while it waits does not wait any longer. */
+	#inTurn<T>(onEvent: Listener<TrainEvent>, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
 		onEvent({ type: 'phase', phase: 'queued' });
-		return this.#device.run(task);
+		return this.#device.run(task, signal);
 	}
 
 	async #job(id: string, control: Control, onEvent: Listener<TrainEvent>): Promise<Job> {
