@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 import { chromiumArguments, findChromium } from './.ci/chromium.mjs';
 import { isolationHeaders } from './.ci/headers.mjs';
 import { writePrecache } from './.ci/precache.mjs';
+import { words } from './.ci/words.mjs';
 
 /** A static app: every route is rendered in the browser, any path falls back to the same shell. */
 const pages = adapter({ fallback: 'index.html' });
@@ -46,6 +47,8 @@ const ethereum = ['block', 'common', 'tx', 'util', 'vm'].map((part) => `@ethereu
 /** Node tests stand beside the file they test; `*.browser.test.ts` runs in Chromium; `test/e2e` drives the built app. */
 export default defineConfig({
 	plugins: [
+		// Tests of modules read the English that stands in them.
+		...(process.env.VITEST ? [] : [words()]),
 		sveltekit({
 			adapter: site,
 			csp: { mode: 'hash', directives: csp },
@@ -53,6 +56,8 @@ export default defineConfig({
 			serviceWorker: { register: false }
 		})
 	],
+	// Written for today's browsers, and so 1.5 kB smaller on the first page than what the package names first.
+	resolve: { alias: [{ find: /^dexie$/, replacement: 'dexie/dist/modern/dexie.mjs' }] },
 	server: { headers: isolationHeaders },
 	worker: { format: 'es' },
 	build: { target: 'es2023', chunkSizeWarningLimit: 2000 },

@@ -1,4 +1,5 @@
 import type { Provider, Sampling } from '#workers/protocol.ts';
+import type { Locale } from './i18n/locale.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -26,6 +27,8 @@ export const defaultReplySettings: ReplySettings = {
 
 interface Values {
 	theme: Theme;
+	/** Undefined: the browser's. Read before everything else (i18n/locale.ts). */
+	language?: Locale;
 	/** The model to start with; undefined: the bundled one. */
 	model?: string;
 	provider: Provider | 'auto';

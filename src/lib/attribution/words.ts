@@ -1,8 +1,9 @@
 import type { Receipt } from '#workers/attribution/receipt.ts';
 import { WHOLE } from '#workers/attribution/shares.ts';
+import { locale } from '../i18n/locale.ts';
 import { openAmount } from '../chain/amounts.ts';
 import type { Share } from '../ui/ProvenanceBar.svelte';
-import { plural } from '../ui/format.ts';
+import { decimal, plural } from '../ui/format.ts';
 import type {
 	AttributionRecord,
 	ContributorShare,
@@ -23,19 +24,19 @@ export function receiptFacts(receipt: Receipt): { name: string; value: string; f
 	const hash = (name: string, full: string) => ({ name, value: short(full), full });
 	const { tokens, lift, support, adapter, index } = receipt;
 	return [
-		{ name: 'Written', value: new Date(receipt.time * 1000).toLocaleString('en') },
+		{ name: 'Written', value: new Date(receipt.time * 1000).toLocaleString(locale) },
 		{ name: 'Tokens', value: `${tokens.prompt} read, ${tokens.reply} written` },
 		{ name: 'Price', value: `${openAmount(BigInt(receipt.price))} OPEN for 1,000 tokens` },
 		{
 			name: 'Lift of the adapter',
-			value: `${(lift / 1e6).toFixed(2)} nats (log-likelihood with it less without it)`
+			value: `${decimal(lift / 1e6, 2)} nats (log-likelihood with it less without it)`
 		},
 		// Receipts of before it was measured have none.
 		...(Number.isFinite(support)
 			? [
 					{
 						name: 'Support of its rows',
-						value: `${(support / 1e6).toFixed(2)} × what they give one of their own`
+						value: `${decimal(support / 1e6, 2)} × what they give one of their own`
 					}
 				]
 			: []),
@@ -58,7 +59,7 @@ export function percent(share: number, whole = WHOLE): string {
 	if (share <= 0 || whole <= 0) return '0 %';
 	const value = (100 * share) / whole;
 	if (value < 0.1) return 'under 0.1 %';
-	if (value < 9.95) return `${value.toFixed(1)} %`;
+	if (value < 9.95) return `${decimal(value, 1)} %`;
 	// All but a little is not all.
 	return `${value < 100 ? Math.min(99, Math.round(value)) : 100} %`;
 }
@@ -93,7 +94,7 @@ export function barOf(
 	return [
 		part('The base model', parts.base, 'base'),
 		...contributors.slice(0, NAMED).map((one) => part(name(one), one.share, ink(one))),
-		...(rest[0] ? [part(plural(rest.length, 'other person', 'other people'), others, ink(rest[0]))] : []),
+		...(rest[0] ? [part(plural(rest.length, ['other person', 'other people']), others, ink(rest[0]))] : []),
 		part('Nobody in particular', parts.unattributed, 'unattributed')
 	].filter(({ share }) => share > 0);
 }
@@ -142,7 +143,7 @@ export function lineOf(record: AttributionRecord): string {
 	if (state === 'measuring') return `Measuring: ${PHASES[phase ?? 'start']} …`;
 	if (state === 'unmeasured' || !parts) return REASONS[reason ?? 'failed'].line;
 	if (parts.contributors >= HARDLY)
-		return `${percent(parts.contributors)} from ${plural(contributors.length, 'person', 'people')}’s rows`;
+		return `${percent(parts.contributors)} from ${plural(contributors.length, ['person', 'people'])}’s rows`;
 	if (parts.base >= WHOLE / 2) return 'Nearly all of it is the base model’s own.';
 	return 'The adapter shaped it, but no row stands out.';
 }
@@ -198,7 +199,7 @@ export function explanationOf({ state, parts, contributors, reason, adapter }: A
 	if (state === 'unmeasured' || !parts)
 		return `${REASONS[reason ?? 'failed'].why} Whatever is owed for it goes to everyone who gave rows, by fixed shares.`;
 	if (parts.contributors >= HARDLY)
-		return `Rows by ${plural(contributors.length, 'person', 'people')} moved “${adapter.name}” to say this. Measured on the model itself, for this answer alone.`;
+		return `Rows by ${plural(contributors.length, ['person', 'people'])} moved “${adapter.name}” to say this. Measured on the model itself, for this answer alone.`;
 	if (parts.base >= WHOLE / 2)
 		return `Without “${adapter.name}” the base model would have said nearly the same, so nobody’s rows are credited with it.`;
 	return `“${adapter.name}” made this answer likelier, but its rows say little like it. What nobody can be shown to have caused is credited to nobody.`;

@@ -1,6 +1,9 @@
 import { formatEther } from 'viem';
+import { locale } from '../i18n/locale.ts';
 
 const ONE = 10n ** 18n;
+/** Between a whole number and its fraction. */
+const point = (0.5).toLocaleString(locale).charAt(1);
 
 /**
  * Wei as OPEN for reading: thousands apart, as many places as say something (two, or three digits of a small amount).
@@ -11,10 +14,11 @@ export function openAmount(wei: bigint): string {
 	const amount = wei < 0n ? -wei : wei;
 	const [whole = '0', fraction = ''] = formatEther(amount).split('.');
 	const leading = whole === '0' ? (fraction.match(/^0*/)?.[0].length ?? 0) : 0;
-	if (whole === '0' && leading >= 8) return amount === 0n ? '0' : `${sign}${amount.toLocaleString('en')} wei`;
+	if (whole === '0' && leading >= 8)
+		return amount === 0n ? '0' : `${sign}${amount.toLocaleString(locale)} wei`;
 	const places = whole === '0' ? leading + 3 : 2;
 	const shown = fraction.slice(0, places).replace(/0+$/, '');
-	return `${sign}${BigInt(whole).toLocaleString('en')}${shown ? `.${shown}` : ''}`;
+	return `${sign}${BigInt(whole).toLocaleString(locale)}${shown ? `${point}${shown}` : ''}`;
 }
 
 /** All digits, for copying and for who wants to know. */
@@ -33,7 +37,7 @@ export function parseOpen(text: string): bigint | undefined {
 export function percent(part: bigint, whole: bigint): string {
 	if (whole === 0n) return '0 %';
 	const value = Number((part * 1_000_000n) / whole) / 10_000;
-	return `${value < 10 ? value.toLocaleString('en', { maximumFractionDigits: 1 }) : Math.round(value)} %`;
+	return `${value < 10 ? value.toLocaleString(locale, { maximumFractionDigits: 1 }) : Math.round(value)} %`;
 }
 
 /** `0x12ab…89ef`. */

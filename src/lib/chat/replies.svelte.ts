@@ -86,7 +86,7 @@ function spoken({ text, completion, error }: Generation): string {
 	if (error) return `The reply failed. ${error.message}`;
 	if (completion?.finish === 'cancelled' || !completion) return 'Stopped.';
 	const words = text.split(/\s+/).length;
-	return words <= 80 ? `Reply: ${text}` : `Reply finished, ${plural(words, 'word')}.`;
+	return words <= 80 ? `Reply: ${text}` : `Reply finished, ${plural(words, ['word', 'words'])}.`;
 }
 
 export const [getReplies, setReplies] = createContext<Replies>();

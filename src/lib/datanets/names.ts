@@ -1,4 +1,6 @@
-const languages = new Intl.DisplayNames('en', { type: 'language', fallback: 'code' });
+import { locale } from '../i18n/locale.ts';
+
+const languages = new Intl.DisplayNames(locale, { type: 'language', fallback: 'code' });
 
 /** `de` → German; `not stated` where there is none. */
 export function languageName(code: string): string {

@@ -28,8 +28,8 @@ export async function bringDatanet(file: Blob): Promise<void> {
 	);
 	toasts.say(
 		here
-			? `“${info.name}”: ${plural(report.added, 'row')} came in, ${plural(report.removed, 'row')} went out.`
-			: `“${info.name}” is here, with ${plural(report.added, 'row')}.`
+			? `“${info.name}”: ${plural(report.added, ['row', 'rows'])} came in, ${plural(report.removed, ['row', 'rows'])} went out.`
+			: `“${info.name}” is here, with ${plural(report.added, ['row', 'rows'])}.`
 	);
 	await goto(resolve('/datanets/[id]', { id: datanet }));
 }

@@ -1,5 +1,6 @@
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { Hyperparameters } from '#workers/train/hyperparameters.ts';
+import { locale } from '../i18n/locale.ts';
 
 export type NumberSetting = {
 	[K in keyof Hyperparameters]: Hyperparameters[K] extends number ? K : never;
@@ -104,5 +105,5 @@ export function settingValue(value: unknown): string {
 	if (typeof value === 'boolean') return value ? 'yes' : 'no';
 	if (Array.isArray(value)) return value.map((each) => String(each).replace(/_proj$/, '')).join(', ');
 	if (typeof value !== 'number') return String(value);
-	return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : value.toLocaleString('en');
+	return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : value.toLocaleString(locale);
 }

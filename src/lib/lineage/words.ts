@@ -1,4 +1,5 @@
 import { WHOLE } from '#workers/attribution/shares.ts';
+import { locale } from '../i18n/locale.ts';
 import { percent, withoutMarks } from '../attribution/words.ts';
 import { exactly, openAmount, shorten } from '../chain/amounts.ts';
 import { plural } from '../ui/format.ts';
@@ -67,7 +68,7 @@ const cut = (text: string, most = 160) =>
 	text.length > most ? `${text.slice(0, most - 1).toWellFormed()}…` : text;
 const hash = (id: string) => (/^(0x)?[0-9a-f]{40,64}$/.test(id) ? shorten(id) : cut(id, 40));
 const day = (time: number) =>
-	new Date(time).toLocaleDateString('en', { day: 'numeric', month: 'short', year: 'numeric' });
+	new Date(time).toLocaleDateString(locale, { day: 'numeric', month: 'short', year: 'numeric' });
 
 /** What a thing is called. */
 export function titleOf(node: Node): string {
@@ -99,7 +100,9 @@ export function detailOf(node: Node): string {
 				? `by ${titleOf({ kind: 'contributor', id: '', facts: node.facts.contributor })}`
 				: 'Its words are not on this device';
 		case 'datanet':
-			return node.facts.note || (node.facts.rows === undefined ? '' : plural(node.facts.rows, 'row'));
+			return (
+				node.facts.note || (node.facts.rows === undefined ? '' : plural(node.facts.rows, ['row', 'rows']))
+			);
 		case 'base':
 			return hash(node.id);
 		case 'adapter':
@@ -153,7 +156,7 @@ export function factsOf(node: Node): Fact[] {
 			id('Row');
 			break;
 		case 'datanet':
-			say('Rows', node.facts.rows?.toLocaleString('en'));
+			say('Rows', node.facts.rows?.toLocaleString(locale));
 			say('Version', node.facts.note);
 			say('Frozen', node.facts.note !== undefined && node.facts.time ? day(node.facts.time) : undefined);
 			if (node.id.startsWith('0x')) id('Hash');
@@ -168,18 +171,18 @@ export function factsOf(node: Node): Fact[] {
 			break;
 		case 'reply': {
 			const { parts, rows } = node.facts;
-			say('Written', day(node.facts.time), new Date(node.facts.time).toLocaleString('en'));
+			say('Written', day(node.facts.time), new Date(node.facts.time).toLocaleString(locale));
 			if (parts) {
 				say('From people’s rows', percent(parts.contributors, WHOLE));
 				say('The base model’s own', percent(parts.base, WHOLE));
 				say('Nobody’s in particular', percent(parts.unattributed, WHOLE));
-				say('Rows', rows.length.toLocaleString('en'));
+				say('Rows', rows.length.toLocaleString(locale));
 			}
 			break;
 		}
 		case 'receipt':
 			say('Adapter', cut(node.facts.adapter, 60));
-			say('Tokens', node.facts.tokens.toLocaleString('en'));
+			say('Tokens', node.facts.tokens.toLocaleString(locale));
 			say('Owed', node.facts.amount === undefined ? 'nothing by this one' : undefined);
 			open(node.facts.settlement ? 'Paid' : 'Owed', node.facts.amount);
 			id('Receipt');

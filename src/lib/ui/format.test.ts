@@ -26,11 +26,11 @@ test('time left never reads zero, and does not flicker by seconds when it is lon
 });
 
 test('counts agree with their noun', () => {
-	expect([plural(1, 'row'), plural(1234, 'row'), plural(2, 'reply', 'replies')]).toEqual([
-		'1 row',
-		'1,234 rows',
-		'2 replies'
-	]);
+	expect([
+		plural(1, ['row', 'rows']),
+		plural(1234, ['row', 'rows']),
+		plural(2, ['reply', 'replies'])
+	]).toEqual(['1 row', '1,234 rows', '2 replies']);
 });
 
 test('parameters change unit where the name of the model does', () => {

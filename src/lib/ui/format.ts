@@ -1,3 +1,5 @@
+import { locale } from '../i18n/locale.ts';
+
 /** Bytes as a person reads them on a disk: decimal units, two or three digits. */
 export function bytes(count: number): string {
 	if (count < 1000) return `${count} B`;
@@ -8,7 +10,7 @@ export function bytes(count: number): string {
 		value /= 1000;
 		unit++;
 	} while (value >= 999.5 && unit < units.length - 1);
-	return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+	return `${value < 9.95 ? decimal(value, 1) : Math.round(value)} ${units[unit]}`;
 }
 
 /** Seconds left, rounded so that the number does not flicker: "12 s", "3 min", "1 h 20 min". */
@@ -19,14 +21,26 @@ export function timeLeft(seconds: number): string {
 	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** A count with its noun: `plural(1, 'row')`. */
-export function plural(count: number, one: string, many = `${one}s`): string {
-	return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+/** A number with as many places as told. */
+export function decimal(value: number, places: number): string {
+	return value.toLocaleString(locale, { minimumFractionDigits: places, maximumFractionDigits: places });
+}
+
+/**
+ * A count with its noun: `plural(1, ['row', 'rows'])`. The forms stand in the call, so that they are found and translated
+ * together; with a language's own forms comes what says which of them a count takes.
+ */
+export function plural(
+	count: number,
+	forms: readonly string[],
+	formOf = (n: number) => Number(n !== 1)
+): string {
+	return `${count.toLocaleString(locale)} ${forms[formOf(count)] ?? forms.at(-1)}`;
 }
 
 /** Parameters of a model: "7 M", "1.2 B". */
 export function parameters(count: number): string {
-	return count >= 995e6 ? `${(count / 1e9).toFixed(1)} B` : `${Math.round(count / 1e6)} M`;
+	return count >= 995e6 ? `${decimal(count / 1e9, 1)} B` : `${Math.round(count / 1e6)} M`;
 }
 
 /** When something happened, relative to now, coarsely. */
@@ -35,12 +49,12 @@ export function ago(time: number, now = Date.now()): string {
 	if (days <= 0) {
 		const minutes = Math.floor((now - time) / 60_000);
 		if (minutes < 1) return 'just now';
-		if (minutes < 60) return `${plural(minutes, 'minute')} ago`;
+		if (minutes < 60) return `${plural(minutes, ['minute', 'minutes'])} ago`;
 		return 'today';
 	}
 	if (days === 1) return 'yesterday';
 	if (days < 30) return `${days} days ago`;
-	return new Date(time).toLocaleDateString('en', { year: 'numeric', month: 'short', day: 'numeric' });
+	return new Date(time).toLocaleDateString(locale, { year: 'numeric', month: 'short', day: 'numeric' });
 }
 
 function startOfDay(time: number): number {

@@ -1,4 +1,5 @@
 import type { ReviewedRow } from '#workers/attribution/api.ts';
+import { decimal } from '../../ui/format.ts';
 
 /** What one may look for in rows that a model has learnt. */
 export type Look = 'fit' | 'harm' | 'use';
@@ -25,14 +26,14 @@ export const LOOKS: Record<Look, { name: string; means: string; why: (row: Revie
 		means:
 			'Leaving the row out should make the other rows easier to learn: it says something else than they do.',
 		why: ({ others }) =>
-			`pulls ${Math.abs(others ?? 0).toFixed(1)} times as hard against the rest as for itself`
+			`pulls ${decimal(Math.abs(others ?? 0), 1)} times as hard against the rest as for itself`
 	},
 	use: {
 		name: 'Teaches little',
 		means:
 			'The base model knew these words already, or another row says the same. They cost training and earn nothing.',
 		why: ({ self, baseLoss }) =>
-			self === 0 ? 'says what an earlier row says' : `known before: ${baseLoss.toFixed(2)} nats a token`
+			self === 0 ? 'says what an earlier row says' : `known before: ${decimal(baseLoss, 2)} nats a token`
 	}
 };
 

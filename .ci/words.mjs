@@ -1,0 +1,216 @@
+import { relative } from 'node:path';
+import { adapter as svelteAdapter } from '@wuchale/svelte';
+import PO from 'pofile';
+import { IndexTracker } from 'wuchale';
+import { adapter as scriptAdapter } from 'wuchale/adapter-vanilla';
+import { compileTranslation } from 'wuchale/compiler';
+
+/**
+ * The words of the pages: wuchale finds them in the source, `src/locales/*.po` says them in other languages
+ * (docs/decisions/i18n.md). English stays beside the code that says it, so it costs a page nothing to fetch; a
+ * translation is one file, fetched before the first page when it is the language chosen.
+ *
+ * @typedef {import('wuchale').CompiledElement | import('wuchale').CompiledElement[]} Compiled
+ */
+
+export const source = 'en';
+
+/** Languages beside English: those with a catalogue in `src/locales`. */
+export const locales = ['de'];
+
+/** Names of keys, events, errors, headers and functions begin with a capital too. */
+const names =
+	/^(?:[A-Z]+[a-z]*[A-Z]\w*|(?:[A-Z]\w*-)+[A-Z]\w*|\w*Error|Escape|Enter|Tab|Space|Backspace|Home|End|M#.*)$/;
+/** What these are called with is for the machine. */
+const deaf =
+	/closest$|querySelector(All)?$|^(matchMedia|exclusively|once|topic|topicOf|decodeEventLog|readCollected|encodeFunctionData|createConnector|fetch|resolve|stopped)$|stores$|^api\.|^console\.|\.request$|^defineChain$/;
+/** A word alone is hardly ever text in a script: these are. */
+const single = new Map([
+	['src/lib/ui/format.ts', ['today', 'yesterday']],
+	['src/lib/lineage/words.ts', ['free']],
+	['src/lib/datanets/rows/RowsTable.svelte', ['empty']],
+	['src/lib/settings/DeviceSection.svelte', ['yes', 'no']],
+	['src/lib/factory/settings.ts', ['yes', 'no']],
+	['src/lib/factory/run-words.ts', ['higher', 'lower']],
+	['src/lib/ledger/RootsSection.svelte', ['is', 'are']],
+	['src/lib/attribution/RowInfluence.svelte', ['it', 'them']]
+]);
+/** What is no text although it looks like it: keys of records, another program's words, tables, values of a property. */
+const records = /^src\/lib\/(ledger\/(audits|roots|stakes|earned)|lineage\/stored)\.ts$/;
+const others =
+	/\t|^(max|min)-width|^https?:|^all but first$|^User disconnected|^Invalid .* request$|^no account of an/;
+/** Attributes that a person reads or hears, whatever they begin with. */
+const spoken =
+	/^(aria-label|aria-description|alt|title|label|hint|intro|note|text|placeholder|place|from|to)$/;
+
+/** @type {import('wuchale').HeuristicFunc} */
+function isText({ msgStr, details }) {
+	const text = msgStr.join('\n');
+	const { scope, element, attribute, call, file } = details;
+	if (
+		!/\p{L}/u.test(text) ||
+		others.test(text) ||
+		['script', 'style', 'path', 'code', 'pre'].includes(element ?? '')
+	)
+		return false;
+	if (scope === 'markup') return 'message';
+	if (scope === 'attribute')
+		return spoken.test(attribute ?? '') || /^\p{Lu}\S*\p{Ll}/u.test(text) ? 'message' : false;
+	if (single.get(file)?.includes(text)) return 'message';
+	if ((call && deaf.test(call)) || (records.test(file) && /^[a-z]+ #/.test(text))) return false;
+	if (details.declaring === 'expression' && details.funcName == null) return false;
+	if (names.test(text) || !/\p{Ll}/u.test(text)) return false;
+	// A sentence or the piece of one, or a word with a capital.
+	return /\p{L}{2}.*\s|\s.*\p{L}{2}|^[^\w{}]*\p{Lu}\p{L}*\p{Ll}/su.test(text) ? 'message' : false;
+}
+
+/** Nothing is made ready in a file: `spell` puts the words where they are read. */
+const runtime = {
+	initReactive: () => null,
+	useReactive: false,
+	plain: { wrapInit: identity, wrapUse: identity },
+	reactive: { wrapInit: identity, wrapUse: identity }
+};
+const adapters = {
+	svelte: svelteAdapter({ heuristic: isText, runtime }),
+	ts: scriptAdapter({ heuristic: isText, runtime })
+};
+
+/** @param {string} expression */
+function identity(expression) {
+	return expression;
+}
+
+/**
+ * True for the files whose words are translated. What also runs in the service worker has none.
+ * @param {string} file from the repository's root
+ */
+export const isSpoken = (file) =>
+	/^src\/(lib|routes)\/.*\.(svelte|ts)$/.test(file) &&
+	!/\.test\.ts$|\.d\.ts$|^src\/lib\/(i18n|api)\/|importing\/shared\.ts$/.test(file);
+
+/**
+ * The words in a file.
+ * @param {string} file from the repository's root
+ * @param {string} content
+ */
+export async function wordsOf(file, content) {
+	const index = new IndexTracker();
+	const { transform } = file.endsWith('.ts') ? adapters.ts : adapters.svelte;
+	const { msgs, output } = await transform({
+		content,
+		filename: file,
+		index,
+		expr: { plain: '', reactive: '' },
+		matchUrl: () => null
+	});
+	const messages = new Map(
+		msgs.filter(({ type }) => type === 'message').map((message) => [message.msgStr.join('\n'), message])
+	);
+	// Options inside a label are asked for alone too.
+	const forms = [...index.indices.keys()].map((key) => messages.get(key)?.msgStr ?? [key]);
+	return {
+		words: forms.map((one) => ({
+			forms: one,
+			placeholders: messages.get(one.join('\n'))?.placeholders ?? []
+		})),
+		/** The file with calls of `say` (src/lib/i18n/words.ts) in the place of its words, which stay where they are read. */
+		spell() {
+			const english = forms.map(keyOf);
+			const { code = '' } = output(`import { say as _w_runtime_ } from '#lib/i18n/words.ts'`);
+			// wuchale reads such elements as one text, and would write all of it into each.
+			for (const [, inside = ''] of code.matchAll(merged))
+				if (inside.split('_w_runtime_.x(_w_ctx_)').length > 2)
+					throw new Error(`${file}: put the choices of a select inside a sentence into an {#each}:${inside}`);
+			return code
+				.replace(read, (_, way = '', place) => `_w_runtime_${way}(${english[place]}`)
+				.replace(plain, '{_w_runtime_($1, $2)}');
+		}
+	};
+}
+
+/** How wuchale's output asks for a word. */
+const read = /_w_runtime_(?:mod_)?(\.[cp])?\((\d+)(?=[,)])/g;
+const merged = /\{#snippet _w_snippet_\d+\(_w_ctx_\)\}((?:(?!\{#snippet)[\s\S])*?)\{\/snippet\}/g;
+/** Text without markup in it needs no component. */
+const plain =
+	/\n<W_tx_ x=\{_w_runtime_\.c\(((?:"(?:[^"\\]|\\.)*"|[\d[\],])+)\)\} a=\{(\[[\s\S]*?\])\} \/>\n/g;
+
+/**
+ * One message as the page reads it: a string; with placeholders a list of pieces; a plural as the list of its forms.
+ * @param {string[]} forms
+ * @returns {Compiled}
+ */
+export function compiled(forms) {
+	return forms.length > 1 ? forms : compileTranslation(forms[0] ?? '', '');
+}
+
+/**
+ * What a translation is found by, the same here and in the page (src/lib/i18n/words.ts).
+ * @param {string[]} forms
+ */
+export const keyOf = (forms) => JSON.stringify(compiled(forms));
+
+/**
+ * All words of the pages, each once, in the order of the files that say them.
+ * @param {string[]} files from the repository's root
+ * @param {(file: string) => string} read
+ */
+export async function findWords(files, read) {
+	/** @type {Map<string, { forms: string[], files: string[], placeholders: string[] }>} */
+	const found = new Map();
+	for (const file of files.filter(isSpoken).sort()) {
+		for (const { forms, placeholders } of (await wordsOf(file, read(file))).words) {
+			const entry = found.get(keyOf(forms)) ?? { forms, files: [], placeholders: [] };
+			if (!entry.files.includes(file)) entry.files.push(file);
+			if (!entry.placeholders.length)
+				entry.placeholders = placeholders.map(([i, code]) => `{${i}}: ${code.replace(/\s+/g, ' ')}`);
+			found.set(keyOf(forms), entry);
+		}
+	}
+	return [...found.values()];
+}
+
+/**
+ * A catalogue as a module: `words` by key, and which form of a plural a count takes.
+ * @param {string} text of a .po file
+ */
+export function catalogueModule(text) {
+	const { items, headers } = PO.parse(text);
+	const entries = items
+		.filter(({ obsolete, msgstr }) => !obsolete && msgstr.every(Boolean))
+		.map(({ msgid, msgid_plural, msgstr }) => [
+			keyOf(msgid_plural ? [msgid, msgid_plural] : [msgid]),
+			compiled(msgstr)
+		]);
+	const plural = /plural=([^;]+)/.exec(headers['Plural-Forms'] ?? '')?.[1] ?? 'n != 1';
+	return [
+		`export const words = ${JSON.stringify(Object.fromEntries(entries))};`,
+		`export const plural = (n) => Number(${plural});`
+	].join('\n');
+}
+
+/** Vite: pages say their words in the chosen language, and catalogues are modules. */
+export function words() {
+	let root = '';
+	return {
+		name: 'words',
+		/** @param {{ root: string }} config */
+		configResolved(config) {
+			root = config.root;
+		},
+		transform: {
+			order: /** @type {const} */ ('pre'),
+			/**
+			 * @param {string} content
+			 * @param {string} id
+			 */
+			async handler(content, id) {
+				const file = relative(root, id).replaceAll('\\', '/');
+				if (/^src\/locales\/\w+\.po$/.test(file)) return { code: catalogueModule(content), map: null };
+				const found = isSpoken(file) && (await wordsOf(file, content));
+				return found && found.words.length ? { code: found.spell(), map: null } : undefined;
+			}
+		}
+	};
+}

@@ -1,0 +1,81 @@
+import { globSync, readdirSync, readFileSync } from 'node:fs';
+import PO from 'pofile';
+import { expect, test } from 'vitest';
+import { findWords, isSpoken, wordsOf } from '../../../.ci/words.mjs';
+import { languages } from './locale.ts';
+import { say } from './words.ts';
+
+const folder = 'src/locales';
+const read = (file: string) => readFileSync(file, 'utf8');
+
+test('each language but English has a catalogue, and each catalogue a language', () => {
+	expect(readdirSync(folder).sort()).toEqual(
+		Object.keys(languages)
+			.filter((language) => language !== 'en')
+			.map((language) => `${language}.po`)
+			.sort()
+	);
+});
+
+test('every word of the pages stands in every catalogue', async () => {
+	const found = await findWords(globSync('src/**/*.{svelte,ts}'), read);
+	const wanted = found.map(({ forms }) => forms.join(' | ')).sort();
+	expect(wanted.length).toBeGreaterThan(1500);
+	for (const name of readdirSync(folder)) {
+		const items = PO.parse(read(`${folder}/${name}`)).items;
+		const there = items.map(({ msgid, msgid_plural }) => [msgid, msgid_plural].filter(Boolean).join(' | '));
+		expect(there.sort(), `npm run words brings ${name} up to date`).toEqual(wanted);
+	}
+});
+
+test.each(readdirSync(folder))('%s says the same as the English: what is put in, and the markup', (name) => {
+	const marks = (text: string) => [...text.matchAll(/\{\d+\}|<\/?\d+\/?>/g)].map(String).sort();
+	const { items } = PO.parse(read(`${folder}/${name}`));
+	for (const { msgid, msgstr } of items.filter(({ msgstr }) => msgstr.every(Boolean)))
+		for (const text of msgstr) expect([msgid, marks(text)]).toEqual([msgid, marks(msgid)]);
+});
+
+test('words of a page are found and asked for where they stand; keys and events are not words', async () => {
+	const { words, spell } = await wordsOf(
+		'src/lib/x.svelte',
+		`<script lang="ts">
+	const rows = $derived(plural(n, ['row', 'rows']));
+	const onkey = (event: KeyboardEvent) => event.key === 'Enter' && say(\`\${n} were left out.\`);
+</script>
+<p title="What you owe">Ask {who}, or <a href="/x">look around</a>.</p>
+<h1>Ask {who}</h1>`
+	);
+	expect(words.map(({ forms }) => forms)).toEqual([
+		['row', 'rows'],
+		['{0} were left out.'],
+		['What you owe'],
+		['Ask {0}, or <0>look around</0>.'],
+		['Ask {0}']
+	]);
+	const code = spell();
+	expect(code).toContain(`plural(n, _w_runtime_.p(["row","rows"]), _w_runtime_._.p)`);
+	expect(code).toContain(`event.key === 'Enter'`);
+	expect(code).toContain(`title={_w_runtime_("What you owe")}`);
+	expect(code).toContain(`<h1>{_w_runtime_(["Ask ",0], [who])}</h1>`);
+});
+
+test('choices in the middle of a sentence would be mixed up, and stop the build', async () => {
+	const { spell } = await wordsOf(
+		'src/lib/x.svelte',
+		'<label>Take <select><option>this</option><option>that</option></select></label>'
+	);
+	expect(spell).toThrow(/put the choices/);
+});
+
+test('what runs in the service worker has no words', () => {
+	expect(isSpoken('src/lib/chat/Composer.svelte')).toBe(true);
+	expect(isSpoken('src/service-worker/index.ts')).toBe(false);
+	expect(isSpoken('src/lib/datanets/importing/shared.ts')).toBe(false);
+});
+
+test('English needs no catalogue', () => {
+	expect(say('What you owe')).toBe('What you owe');
+	expect(say([0, ' of ', 1], [3, 7])).toBe('3 of 7');
+	expect(say.p(['row', 'rows'])).toEqual(['row', 'rows']);
+	expect(say.x([2, 'look ', 0], ['here'])).toBe('look here');
+});

@@ -1,0 +1,52 @@
+import type { CompiledElement } from 'wuchale';
+import { locale } from './locale.ts';
+
+/** A sentence: its text, or pieces of it with the places of what is put in; of a plural all forms. */
+type Word = CompiledElement | CompiledElement[];
+
+interface Catalogue {
+	/** Translations by their English in JSON, as `.ci/words.mjs` writes them. */
+	words: Record<string, Word>;
+	/** Which form of a plural a count takes. */
+	plural: (count: number) => number;
+}
+
+let catalogue: Catalogue | undefined;
+
+/**
+ * Fetches the chosen language's words. To be awaited before the first module that has words is loaded. English has
+ * nothing to fetch, and stands in for what cannot be fetched.
+ */
+export async function loadWords(): Promise<void> {
+	const { documentElement } = document;
+	documentElement.lang = locale;
+	const load = import.meta.glob<Catalogue>('../../locales/*.po')[`../../locales/${locale}.po`];
+	try {
+		catalogue = await load?.();
+		if (catalogue) say._.p = catalogue.plural;
+	} catch {
+		documentElement.lang = 'en';
+	}
+}
+
+const inLanguage = (word: Word) => catalogue?.words[JSON.stringify(word)] ?? word;
+const pieces = (word: Word) => [inLanguage(word)].flat() as CompiledElement[];
+const joined = (parts: CompiledElement[], values: unknown[] = [], start = 1) =>
+	parts
+		.slice(start)
+		.map((part) => (typeof part === 'string' ? part : values[part as number]))
+		.join('');
+
+/**
+ * A sentence in the chosen language. Nobody calls it by hand: the build puts it, in the way wuchale's runtime is called,
+ * in the place of the English that stands in the code.
+ */
+export const say = Object.assign((word: Word, values?: unknown[]) => joined(pieces(word), values, 0), {
+	/** The pieces, for text with markup in it. */
+	c: pieces,
+	/** Pieces inside such markup, after the number of the tag. */
+	x: joined,
+	/** The forms of a plural. */
+	p: inLanguage,
+	_: {} as { p?: Catalogue['plural'] }
+});
