@@ -33,7 +33,8 @@ const single = new Map([
 	['src/lib/factory/settings.ts', ['yes', 'no']],
 	['src/lib/factory/run-words.ts', ['higher', 'lower']],
 	['src/lib/ledger/RootsSection.svelte', ['is', 'are']],
-	['src/lib/attribution/RowInfluence.svelte', ['it', 'them']]
+	['src/lib/attribution/RowInfluence.svelte', ['it', 'them']],
+	['src/lib/attribution/PayLine.svelte', ['costs', 'gave', 'give']]
 ]);
 /** What is no text although it looks like it: keys of records, another program's words, tables, values of a property. */
 const records = /^src\/lib\/(ledger\/(audits|roots|stakes|earned)|lineage\/stored)\.ts$/;
