@@ -20,6 +20,7 @@ let catalogue: Catalogue | undefined;
 export async function loadWords(): Promise<void> {
 	const { documentElement } = document;
 	documentElement.lang = locale;
+	documentElement.dir = /^(ar|fa|he|ur)/.test(locale) ? 'rtl' : 'ltr';
 	const load = import.meta.glob<Catalogue>('../../locales/*.po')[`../../locales/${locale}.po`];
 	try {
 		catalogue = await load?.();
