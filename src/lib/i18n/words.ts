@@ -1,8 +1,10 @@
-import type { CompiledElement } from 'wuchale';
 import { locale } from './locale.ts';
 
-/** A sentence: its text, or pieces of it with the places of what is put in; of a plural all forms. */
-type Word = CompiledElement | CompiledElement[];
+/** Of a sentence: text, the place of what is put in, or markup by its number with the pieces in it. */
+type Piece = string | number | Piece[];
+
+/** A sentence; of a plural all forms. */
+type Word = string | Piece[];
 
 interface Catalogue {
 	/** Translations by their English in JSON, as `.ci/words.mjs` writes them. */
@@ -31,8 +33,11 @@ export async function loadWords(): Promise<void> {
 }
 
 const inLanguage = (word: Word) => catalogue?.words[JSON.stringify(word)] ?? word;
-const pieces = (word: Word) => [inLanguage(word)].flat() as CompiledElement[];
-const joined = (parts: CompiledElement[], values: unknown[] = [], start = 1) =>
+const pieces = (word: Word): Piece[] => {
+	const found = inLanguage(word);
+	return typeof found === 'string' ? [found] : found;
+};
+const joined = (parts: Piece[], values: unknown[] = [], start = 1) =>
 	parts
 		.slice(start)
 		.map((part) => (typeof part === 'string' ? part : values[part as number]))
