@@ -35,6 +35,21 @@ describe('candidates of a row of logits', () => {
 		expect(row).toEqual(before);
 	});
 
+	test('the sum of exponentials is that of Math.exp, whatever the logits and the temperature', () => {
+		for (let seed = 1; seed <= 40; seed++) {
+			const random = seededRandom(seed);
+			const [spread, temperature] = [random() * 100, 0.1 + 2 * random()];
+			const row = Float32Array.from({ length: 500 }, () => (random() - 0.5) * spread);
+			if (seed % 2) row[3] = -Infinity;
+			const largest = Math.max(...row);
+			const sum = row.reduce((total, logit) => total + Math.exp((logit - largest) / temperature), 0);
+			const plain = largest / temperature + Math.log(sum);
+			expect(Math.abs(logSumExp(row, temperature) - plain), `seed ${seed}`).toBeLessThan(1e-9);
+		}
+		expect(logSumExp(Float32Array.of(1, NaN, 2), 1)).toBeNaN();
+		expect(logSumExp(Float32Array.of(-Infinity, -Infinity), 1)).toBe(-Infinity);
+	});
+
 	test('the sum of exponentials does not overflow', () => {
 		expect(logSumExp(Float32Array.of(1e4, 1e4), 1)).toBeCloseTo(1e4 + Math.LN2, 6);
 	});
