@@ -63,11 +63,11 @@ const POWERS = Float64Array.from({ length: REACH * STEPS }, (_, i) => Math.exp(-
  */
 export function logSumExp(row: Float32Array, temperature: number): number {
 	let largest = -Infinity;
-	for (let i = 0; i < row.length; i++) if ((row[i] as number) > largest) largest = row[i] as number;
+	for (const logit of row) if (logit > largest) largest = logit;
 	if (!Number.isFinite(largest)) return largest;
 	let sum = 0;
-	for (let i = 0; i < row.length; i++) {
-		const u = (largest - (row[i] as number)) / temperature;
+	for (const logit of row) {
+		const u = (largest - logit) / temperature;
 		if (u >= REACH) continue;
 		const step = (u * STEPS) | 0;
 		const d = step / STEPS - u;
