@@ -19,6 +19,8 @@ export interface DeviceReport {
 	isolated: boolean;
 	/** `navigator.deviceMemory` in bytes, where told. */
 	memoryBytes?: number;
+	/** A phone or tablet. */
+	handheld?: boolean;
 }
 
 export interface ModelEntry {

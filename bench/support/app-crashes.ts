@@ -7,6 +7,9 @@ const SEED = Number(process.env['SEED'] ?? 1);
 /** Milliseconds from a question to the kill, at most: from before the model reads it until after the reply. */
 const LATEST = 2_500;
 
+/** Milliseconds for a reply to come to its end, on a machine that is busy. */
+const LIMIT = 240_000;
+
 /** A message as the chat's database has it. */
 interface Stored {
 	role: 'user' | 'assistant';
@@ -14,6 +17,7 @@ interface Stored {
 	parent: string | null;
 	id: string;
 	status?: string;
+	createdAt: number;
 }
 
 /**
@@ -34,7 +38,7 @@ export async function crashDrill() {
 				})
 			);
 			const page = await context.newPage();
-			page.setDefaultTimeout(60_000);
+			page.setDefaultTimeout(300_000);
 			await page.goto(url);
 			await page.getByRole('heading', { name: /^Ask/ }).waitFor();
 			const asked: string[] = [];
@@ -78,19 +82,11 @@ const words = ['cell', 'bone', 'market', 'tendon', 'tax', 'comet', 'loan', 'nerv
 /** Brings the last reply to its end, as a person would. False when it does not come to one. */
 async function finish(page: Page): Promise<boolean> {
 	const again = page.getByRole('button', { name: /^(Continue|Try again)$/ }).last();
-	const send = page.getByRole('button', { name: 'Send' });
-	try {
-		for (let presses = 0; presses < 5; presses++) {
-			await send.or(again).first().waitFor();
-			await send.waitFor();
-			// What failed says so a moment after the reply has ended.
-			await page.waitForTimeout(400);
-			if (!(await again.isVisible())) return (await lastReply(page)) !== '';
-			await again.click();
-			await page.waitForTimeout(200);
-		}
-	} catch (error) {
-		console.error(error);
+	for (const patience = Date.now() + LIMIT; Date.now() < patience; await page.waitForTimeout(200)) {
+		const { status } = (await messages(page)).findLast(({ role }) => role === 'assistant') ?? {};
+		if (status === 'done') return true;
+		if ((status === 'interrupted' || status === 'failed') && (await again.isVisible()))
+			await again.click().catch(() => undefined);
 	}
 	return false;
 }
@@ -120,7 +116,10 @@ function messages(page: Page): Promise<Stored[]> {
 				opening.onerror = () => reject(opening.error);
 				opening.onsuccess = () => {
 					const reading = opening.result.transaction('messages').objectStore('messages').getAll();
-					reading.onsuccess = () => resolve(reading.result as Stored[]);
+					reading.onsuccess = () => {
+						opening.result.close();
+						resolve((reading.result as Stored[]).sort((a, b) => a.createdAt - b.createdAt));
+					};
 				};
 			})
 	);

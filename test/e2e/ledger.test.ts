@@ -361,6 +361,9 @@ test('a wallet on a phone: paired by the code, pays, refuses, outlasts a reload,
 	await page.keyboard.press('Escape');
 	await page.getByText('Your account').waitFor({ timeout: 60_000 });
 
+	// The key to talk with it is a secret.
+	expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toMatch(/"key\\*"|topic/);
+
 	const deposit = async () => {
 		await button('Deposit').first().click();
 		await page.getByLabel('Amount in OPEN').fill('3');

@@ -67,16 +67,16 @@ export class Engine implements EngineApi {
 	}
 
 	async probe(): Promise<DeviceReport> {
-		const { gpu, isolated, memoryBytes, ...machine } = await probeDevice();
+		const { gpu, isolated, memoryBytes, handheld, ...machine } = await probeDevice();
 		const { provider, reason } = chooseProvider({ gpu, isolated, ...machine }, TYPICAL_MODEL);
 		const { threads } = chooseProvider({ isolated, ...machine }, TYPICAL_MODEL, 'wasm');
 		const webgpu = gpu ? { adapter: gpu.name, software: gpu.software, shaderF16: gpu.shaderF16 } : null;
-		return { provider, reason, webgpu, threads, isolated, memoryBytes };
+		return { provider, reason, webgpu, threads, isolated, memoryBytes, handheld };
 	}
 
 	async #device(): Promise<DeviceFacts> {
-		const { provider, webgpu, memoryBytes } = await this.probe();
-		return { provider, shaderF16: webgpu?.shaderF16 ?? false, memoryBytes };
+		const { provider, webgpu, memoryBytes, handheld } = await this.probe();
+		return { provider, shaderF16: webgpu?.shaderF16 ?? false, memoryBytes, handheld };
 	}
 
 	async models(): Promise<ModelEntry[]> {

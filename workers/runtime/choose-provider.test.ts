@@ -75,6 +75,12 @@ describe('the probe', () => {
 		const gpu = { requestAdapter: () => Promise.reject(new Error('blocklisted')) } as unknown as GPU;
 		const probe = await probeDevice({ gpu, hardwareConcurrency: 4, deviceMemory: 8 }, false);
 		expect(probe).toMatchObject({ isolated: false, cores: 4, memoryBytes: 8 * 2 ** 30 });
+		expect(probe).not.toHaveProperty('handheld');
+		const phone = 'Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X)';
+		expect(await probeDevice({ userAgent: phone })).toMatchObject({ handheld: true });
+		const mac = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)';
+		expect(await probeDevice({ userAgent: mac, maxTouchPoints: 5 })).toMatchObject({ handheld: true });
+		expect(await probeDevice({ userAgent: mac, maxTouchPoints: 0 })).not.toHaveProperty('handheld');
 		expect(probe.gpu).toBeUndefined();
 	});
 });

@@ -22,6 +22,8 @@ export interface DeviceProbe {
 	cores: number;
 	/** `navigator.deviceMemory` in bytes: rounded down by the browser, at most 8 GiB in most, and told by Chromium only. */
 	memoryBytes?: number;
+	/** A phone or tablet: its system ends a page that takes more than its part, without a word. */
+	handheld?: boolean;
 }
 
 interface HostNavigator {
@@ -29,7 +31,12 @@ interface HostNavigator {
 	hardwareConcurrency?: number;
 	/** GiB. */
 	deviceMemory?: number;
+	userAgent?: string;
+	maxTouchPoints?: number;
 }
+
+/** Browsers of phones and tablets; an iPad says that it is a Mac, and no Mac has a touch screen. */
+const HANDHELD = /Android|iPhone|iPad|Mobile/;
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software/i;
 
@@ -44,8 +51,13 @@ export async function probeDevice(
 		isolated,
 		jspi: 'Suspending' in WebAssembly,
 		cores: host.hardwareConcurrency ?? 1,
+		...(isHandheld(host) && { handheld: true }),
 		...(host.deviceMemory && { memoryBytes: host.deviceMemory * 2 ** 30 })
 	};
+}
+
+function isHandheld({ userAgent = '', maxTouchPoints = 0 }: HostNavigator): boolean {
+	return HANDHELD.test(userAgent) || (userAgent.includes('Macintosh') && maxTouchPoints > 1);
 }
 
 export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter | undefined> {

@@ -29,6 +29,7 @@ import type { Network } from './network.ts';
 import { sandboxConnector } from './sandbox-connector.ts';
 import { sandboxRequest } from './sandbox.ts';
 import { storedAgreement } from './walletconnect/agreement.ts';
+import { drawer } from './walletconnect/drawer.ts';
 import { WALLETCONNECT, walletConnectConnector, type Pairing } from './walletconnect/connector.ts';
 import { storedRelay } from './walletconnect/settings.ts';
 
@@ -137,7 +138,7 @@ export class Wallets {
 		if (!connector || !address || chainId === undefined) return this.connect('sandbox');
 		const { id, icon } = connector;
 		// Its own name, where it is on another device.
-		const name = (id === WALLETCONNECT && storedAgreement(localStorage)?.wallet) || connector.name;
+		const name = (id === WALLETCONNECT && storedAgreement(drawer)?.wallet) || connector.name;
 		return {
 			wallet: { id, name, icon: safeIcon(icon) },
 			account: address,

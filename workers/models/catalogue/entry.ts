@@ -9,6 +9,8 @@ export interface DeviceFacts {
 	shaderF16: boolean;
 	/** `navigator.deviceMemory` in bytes, where told. */
 	memoryBytes?: number;
+	/** A phone or tablet: a page that takes more than its part of the memory is ended without a word. */
+	handheld?: boolean;
 }
 
 /** A model in one precision, as far as it is known. */
@@ -71,8 +73,10 @@ export function modelEntry(
 function warning(
 	memory: number | undefined,
 	features: ModelEntry['features'],
-	{ provider, shaderF16, memoryBytes }: DeviceFacts
+	device: DeviceFacts
 ): string | undefined {
+	const { provider, shaderF16 } = device;
+	const memoryBytes = memoryOf(device);
 	if (features.length > 0 && provider === 'webgpu' && !shaderF16)
 		return 'This device’s graphics card cannot compute with 16-bit numbers; choose the q4 file.';
 	if (features.length > 0 && provider === 'wasm')
@@ -86,6 +90,14 @@ function warning(
 	return memory > memoryBytes ? `${needs}; ${has}.` : `${needs}; ${has}, of which a page gets about half.`;
 }
 
+/** Bytes of the device's memory: as told, else what phones have at least; nothing is assumed of a desktop, which can use its disk. */
+function memoryOf({
+	memoryBytes,
+	handheld
+}: Pick<DeviceFacts, 'memoryBytes' | 'handheld'>): number | undefined {
+	return memoryBytes ?? (handheld ? USUAL_MEMORY : undefined);
+}
+
 /** Whether models of these estimates can be in memory at once: within what a page gets of the device, and one wasm heap. */
 export function fitTogether(
 	estimates: readonly (number | undefined)[],
@@ -96,15 +108,21 @@ export function fitTogether(
 }
 
 /**
- * Refuses what cannot run here before a byte is fetched: more than the device has, or than a wasm heap can hold.
+ * Refuses what cannot run here before a byte is fetched: more than the device has, than a wasm heap can hold or, on a phone, than a page
+ * gets. Desktops have room on the disk for the rest; on a phone the page would be gone in the middle of a reply.
  * @throws OpenLedgerError `device/out-of-memory`
  */
 export function requireMemory(
 	{ name, memoryBytes: needed }: ModelEntry,
-	{ provider, memoryBytes }: Omit<DeviceFacts, 'shaderF16'>
+	device: Omit<DeviceFacts, 'shaderF16'>
 ): void {
 	if (needed === undefined) return;
-	const limit = Math.min(provider === 'wasm' ? wasmLimit : Infinity, memoryBytes ?? Infinity);
+	const { provider, handheld } = device;
+	const memoryBytes = memoryOf(device) ?? Infinity;
+	const limit = Math.min(
+		provider === 'wasm' ? wasmLimit : Infinity,
+		handheld ? memoryBytes / 2 : memoryBytes
+	);
 	if (needed <= limit) return;
 	throw new OpenLedgerError(
 		'device/out-of-memory',

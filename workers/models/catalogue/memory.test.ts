@@ -105,6 +105,10 @@ test('what cannot run at all is refused before a byte is fetched', () => {
 	require({ memoryBytes: undefined }, 640);
 	expect(() => require({ memoryBytes: 1e9 })).toThrow(/^Llama needs about \d\.\d GB of memory; .* 1 GB\.$/);
 	expect(() => require({ provider: 'wasm' }, 64)).toThrow(/3\.8 GB/);
+	// A phone's page gets half; of a phone that does not tell, four GiB are assumed.
+	require({ memoryBytes: 3.5e9 });
+	expect(() => require({ memoryBytes: 3.5e9, handheld: true }, 40)).toThrow(/1\.8 GB/);
+	expect(() => require({ memoryBytes: undefined, handheld: true }, 64)).toThrow(/2\.1 GB/);
 	expect(() => require({ memoryBytes: 1e9 })).toThrow(
 		expect.objectContaining({ code: 'device/out-of-memory' })
 	);

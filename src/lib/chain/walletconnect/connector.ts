@@ -2,8 +2,9 @@ import { createConnector } from '@wagmi/core';
 import { numberToHex, type Address, type EIP1193Provider } from 'viem';
 import type { RpcRequest } from '#workers/ledger/rpc.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
-import { AGREEMENT, storedAgreement } from './agreement.ts';
+import { storedAgreement } from './agreement.ts';
 import type { WalletConnection } from './connection.ts';
+import { drawer } from './drawer.ts';
 import { relayAddress, storedRelay } from './settings.ts';
 
 export const WALLETCONNECT = 'walletconnect';
@@ -41,7 +42,7 @@ export function walletConnectConnector({ chains, read, show }: Options) {
 					url: location.origin,
 					icons: [`${location.origin}/icons/icon-192.png`]
 				},
-				drawer: localStorage,
+				drawer,
 				read,
 				onchange: () => {
 					if (connection)
@@ -60,7 +61,9 @@ export function walletConnectConnector({ chains, read, show }: Options) {
 			});
 		};
 		async function restored(): Promise<WalletConnection | undefined> {
-			if (!storedRelay().projectId || !storedAgreement(localStorage)) return undefined;
+			if (!storedRelay().projectId) return undefined;
+			await drawer.open();
+			if (!storedAgreement(drawer)) return undefined;
 			const { WalletConnection } = await import('./connection.ts');
 			return (connection ??= WalletConnection.restore(circumstances()));
 		}
@@ -79,10 +82,9 @@ export function walletConnectConnector({ chains, read, show }: Options) {
 				show();
 			}
 		}
-		window.addEventListener('storage', ({ key }) => {
+		drawer.watch(() => {
 			// Let go of in another tab.
-			if (key !== AGREEMENT || !connection || storedAgreement(localStorage)?.topic === connection.topic)
-				return;
+			if (!connection || storedAgreement(drawer)?.topic === connection.topic) return;
 			connection.close();
 			connection = undefined;
 			emitter.emit('disconnect');
