@@ -36,7 +36,7 @@ export type Job = 'chat' | 'work';
 
 /**
  * Threads of the wasm kernels. For chat onnxruntime's own rule, half the processors. Training and attribution use them all, but for one
- * where there are three or more: on two processors two threads are 1.4 to 1.6 times as fast as one (docs/decisions/training.md). What they
+ * where there are three or more: on two processors two threads are 1.4 to 1.6 times as fast as one (docs/attribution.md). What they
  * compute is the same bit by bit.
  */
 function threadsFor({ isolated, cores }: Pick<DeviceProbe, 'isolated' | 'cores'>, job: Job): number {
