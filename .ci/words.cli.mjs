@@ -8,7 +8,9 @@ import { findWords } from './words.mjs';
  * translation, words that are gone go out, translations stay. A new language begins as an empty file.
  */
 const folder = 'src/locales';
-const found = await findWords(globSync('src/**/*.{svelte,ts}'), (file) => readFileSync(file, 'utf8'));
+const found = await findWords(globSync('{src,workers}/**/*.{svelte,ts}'), (file) =>
+	readFileSync(file, 'utf8')
+);
 
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.po'))) {
 	const path = join(folder, name);

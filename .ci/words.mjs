@@ -59,10 +59,30 @@ function isText({ msgStr, details }) {
 		return spoken.test(attribute ?? '') || /^\p{Lu}\S*\p{Ll}/u.test(text) ? 'message' : false;
 	if (single.get(file)?.includes(text)) return 'message';
 	if ((call && deaf.test(call)) || (records.test(file) && /^[a-z]+ #/.test(text))) return false;
+	// Events of the contracts.
+	if (file === 'src/lib/ledger/account.ts' && /^\w+$/.test(text)) return false;
 	if (details.declaring === 'expression' && details.funcName == null) return false;
 	if (names.test(text) || !/\p{Ll}/u.test(text)) return false;
 	// A sentence or the piece of one, or a word with a capital.
 	return /\p{L}{2}.*\s|\s.*\p{L}{2}|^[^\w{}]*\p{Lu}\p{L}*\p{Ll}/su.test(text) ? 'message' : false;
+}
+
+/** Rooms of the computing half whose sentences reach a person. What is signed, what a model is asked and files for others stay as they are. */
+const computing =
+	/^workers\/(adapters|attribution|chain|datanets|engine|formats|ledger|models|runtime|train)\/(?!.*(\.test|scenarios|\.cli|\.worker|wgsl|reword|build-model|identity\.ts|batch\.ts|export\/|exporting|gpu-adapter))[^.]*\.ts$/;
+/** There also what is no whole sentence: names of checks and changes, and the reasons that sentences are made with. */
+const pieces =
+	/(checks\/quality|service\/(service|bulk|story)|bundle\/(review|records|read)|store\/versions|choose-provider|chain\/people|lora-config|datanets\/parse|import\/(mapping|messages)|formats\/(csv|json)|models\/catalogue\/entry|download\/request)\.ts$/;
+const asked =
+	/^(Rewrite this|Give me three|Explain gravity|Write a polite|Plan a week|Compare renting|Draft a complaint|Define opp|openledger )/;
+
+/** @type {import('wuchale').HeuristicFunc} */
+function isHeard({ msgStr, details: { file, call } }) {
+	const text = msgStr.join('\n');
+	if (asked.test(text) || text.includes('\n') || (call && deaf.test(call))) return false;
+	const sentence = /^[^a-z].*\p{Ll}.* .*\.$/u.test(text);
+	const piece = pieces.test(file) && /\p{Ll}.* .*\p{L}|^\p{Lu}\p{Ll}{3,}$/u.test(text);
+	return sentence || piece ? 'message' : false;
 }
 
 /** Nothing is made ready in a file: `spell` puts the words where they are read. */
@@ -74,7 +94,8 @@ const runtime = {
 };
 const adapters = {
 	svelte: svelteAdapter({ heuristic: isText, runtime }),
-	ts: scriptAdapter({ heuristic: isText, runtime })
+	ts: scriptAdapter({ heuristic: isText, runtime }),
+	heard: scriptAdapter({ heuristic: isHeard, runtime })
 };
 
 /** @param {string} expression */
@@ -97,7 +118,7 @@ export const isSpoken = (file) =>
  */
 export async function wordsOf(file, content) {
 	const index = new IndexTracker();
-	const { transform } = file.endsWith('.ts') ? adapters.ts : adapters.svelte;
+	const { transform } = adapters[computing.test(file) ? 'heard' : file.endsWith('.ts') ? 'ts' : 'svelte'];
 	const { msgs, output } = await transform({
 		content,
 		filename: file,
@@ -153,14 +174,14 @@ export function compiled(forms) {
 export const keyOf = (forms) => JSON.stringify(compiled(forms));
 
 /**
- * All words of the pages, each once, in the order of the files that say them.
+ * All words of the pages and of what the workers tell them, each once, in the order of the files that say them.
  * @param {string[]} files from the repository's root
  * @param {(file: string) => string} read
  */
 export async function findWords(files, read) {
 	/** @type {Map<string, { forms: string[], files: string[], placeholders: string[] }>} */
 	const found = new Map();
-	for (const file of files.filter(isSpoken).sort()) {
+	for (const file of files.filter((file) => isSpoken(file) || computing.test(file)).sort()) {
 		for (const { forms, placeholders } of (await wordsOf(file, read(file))).words) {
 			const entry = found.get(keyOf(forms)) ?? { forms, files: [], placeholders: [] };
 			if (!entry.files.includes(file)) entry.files.push(file);
@@ -185,8 +206,15 @@ export function catalogueModule(text) {
 			compiled(msgstr)
 		]);
 	const plural = /plural=([^;]+)/.exec(headers['Plural-Forms'] ?? '')?.[1] ?? 'n != 1';
+	// What comes from a worker is put together there, and known by its English alone.
+	const heard = items
+		.filter((item) => !item.msgid_plural && item.references.some((file) => file.startsWith('workers/')))
+		.map(({ msgid, msgstr }) => [compiled([msgid]), compiled(msgstr)])
+		.filter(([english]) => Array.isArray(english))
+		.sort(([a], [b]) => JSON.stringify(b).length - JSON.stringify(a).length);
 	return [
 		`export const words = ${JSON.stringify(Object.fromEntries(entries))};`,
+		`export const heard = ${JSON.stringify(heard)};`,
 		`export const plural = (n) => Number(${plural});`
 	].join('\n');
 }

@@ -1,6 +1,7 @@
 import { createContext } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import type { GenerateRequest } from '#workers/protocol.ts';
+import { heard } from '../i18n/words.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
 import { Account } from '../attribution/account.ts';
 import { measurer } from '../attribution/measurer.ts';
@@ -83,7 +84,7 @@ function outcome({ text, completion, error, trimmed, model }: Generation): Parti
 }
 
 function spoken({ text, completion, error }: Generation): string {
-	if (error) return `The reply failed. ${error.message}`;
+	if (error) return `The reply failed. ${heard(error.message)}`;
 	if (completion?.finish === 'cancelled' || !completion) return 'Stopped.';
 	const words = text.split(/\s+/).length;
 	return words <= 80 ? `Reply: ${text}` : `Reply finished, ${plural(words, ['word', 'words'])}.`;

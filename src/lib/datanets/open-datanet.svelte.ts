@@ -3,6 +3,7 @@ import type { OpenLedgerError } from '#workers/errors.ts';
 import type { DatanetRecord } from '#workers/datanets/store/schema.ts';
 import { allOf } from '#workers/datanets/store/db.ts';
 import { nextSteps } from '#workers/datanets/store/journal.ts';
+import { heard } from '../i18n/words.ts';
 import { Live } from '../live.svelte.ts';
 import { toasts } from '../ui/toasts.svelte.ts';
 import { datanets, proxy } from './connection.ts';
@@ -99,7 +100,7 @@ export class OpenDatanet {
 	async #step(said: string, work: () => Promise<string | undefined>): Promise<void> {
 		try {
 			const label = await work();
-			if (label) toasts.say(`${said}: ${label}`);
+			if (label) toasts.say(`${said}: ${heard(label)}`);
 		} catch (thrown) {
 			toasts.say(asError(thrown).message);
 		}

@@ -1,9 +1,9 @@
 import { globSync, readdirSync, readFileSync } from 'node:fs';
 import PO from 'pofile';
 import { expect, test } from 'vitest';
-import { findWords, isSpoken, wordsOf } from '../../../.ci/words.mjs';
+import { catalogueModule, findWords, isSpoken, wordsOf } from '../../../.ci/words.mjs';
 import { languages } from './locale.ts';
-import { say } from './words.ts';
+import { heard, say } from './words.ts';
 
 const folder = 'src/locales';
 const read = (file: string) => readFileSync(file, 'utf8');
@@ -18,7 +18,7 @@ test('each language but English has a catalogue, and each catalogue a language',
 });
 
 test('every word of the pages is said in every language', async () => {
-	const found = await findWords(globSync('src/**/*.{svelte,ts}'), read);
+	const found = await findWords(globSync('{src,workers}/**/*.{svelte,ts}'), read);
 	const wanted = found.map(({ forms }) => forms.join(' | ')).sort();
 	expect(wanted.length).toBeGreaterThan(1500);
 	for (const name of readdirSync(folder)) {
@@ -80,4 +80,24 @@ test('English needs no catalogue', () => {
 	expect(say([0, ' of ', 1], [3, 7])).toBe('3 of 7');
 	expect(say.p(['row', 'rows'])).toEqual(['row', 'rows']);
 	expect(say.x([2, 'look ', 0], ['here'])).toBe('look here');
+});
+
+test('what a worker said is known by its English, with what was put in, however deep', async () => {
+	const item = (id: string, text: string) =>
+		`#: workers/x.ts\nmsgid ${JSON.stringify(id)}\nmsgstr ${JSON.stringify(text)}\n`;
+	const code = catalogueModule(
+		[
+			'msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=2; plural=(n != 1);\\n"\n',
+			item('This file cannot be used: {0}.', 'Nicht brauchbar: {0}.'),
+			item('its {0} is longer than {1} characters', '{1} Zeichen sind zu viel für {0}'),
+			item('No model is loaded.', 'Kein Modell ist geladen.')
+		].join('\n')
+	);
+	const german = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+	expect(heard('No model is loaded.', german)).toBe('Kein Modell ist geladen.');
+	expect(heard('This file cannot be used: its name is longer than 9 characters.', german)).toBe(
+		'Nicht brauchbar: 9 Zeichen sind zu viel für name.'
+	);
+	expect(heard('Nobody has said this.', german)).toBe('Nobody has said this.');
+	expect([0, 1, 2].map(german.plural)).toEqual([1, 0, 1]);
 });

@@ -9,6 +9,8 @@ type Word = string | Piece[];
 interface Catalogue {
 	/** Translations by their English in JSON, as `.ci/words.mjs` writes them. */
 	words: Record<string, Word>;
+	/** What workers put together: pieces of the English, and of its translation. */
+	heard: [english: Piece[], translated: Word][];
 	/** Which form of a plural a count takes. */
 	plural: (count: number) => number;
 }
@@ -56,3 +58,24 @@ export const say = Object.assign((word: Word, values?: unknown[]) => joined(piec
 	p: inLanguage,
 	_: {} as { p?: Catalogue['plural'] }
 });
+
+/** A sentence that a worker said in English, in the chosen language as far as that knows it. */
+export function heard(
+	text: string,
+	{ words, heard: made }: Pick<Catalogue, 'words' | 'heard'> = catalogue ?? { words: {}, heard: [] }
+): string {
+	const whole = words[JSON.stringify(text)];
+	if (typeof whole === 'string') return whole;
+	for (const [english, translated] of made) {
+		const pattern = english.map((piece) =>
+			typeof piece === 'string' ? piece.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') : '(.+)'
+		);
+		const found = new RegExp(`^${pattern.join('')}$`, 's').exec(text);
+		if (!found) continue;
+		const values: string[] = [];
+		for (const [i, place] of english.filter((piece) => typeof piece === 'number').entries())
+			values[place] = heard(found[i + 1] ?? '', { words, heard: made });
+		return joined([translated].flat(), values, 0);
+	}
+	return text;
+}

@@ -2,6 +2,7 @@ import { FLAG_NAMES, FLAGS, flagsIn, type Flag } from '#workers/datanets/checks/
 import type { Kind } from '#workers/datanets/contribution.ts';
 import type { Hex } from '#workers/datanets/hash.ts';
 import type { Query } from '#workers/datanets/search/select.ts';
+import { heard } from '../../i18n/words.ts';
 import { nameOf } from '../identity/me.svelte.ts';
 import { languageName, licenceName } from '../names.ts';
 import { KIND_NAMES } from './fields.ts';
@@ -66,7 +67,7 @@ export class Filter {
 			}))
 		);
 		const flags = flagsIn(this.flags).map((flag) => ({
-			label: FLAG_NAMES[flag],
+			label: heard(FLAG_NAMES[flag]),
 			remove: () => this.toggleFlag(flag)
 		}));
 		return [...facets, ...flags];
