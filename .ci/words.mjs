@@ -23,13 +23,14 @@ const names =
 	/^(?:[A-Z]+[a-z]*[A-Z]\w*|(?:[A-Z]\w*-)+[A-Z]\w*|\w*Error|Escape|Enter|Tab|Space|Backspace|Home|End|M#.*)$/;
 /** What these are called with is for the machine. */
 const deaf =
-	/closest$|querySelector(All)?$|^(matchMedia|exclusively|once|topic|topicOf|decodeEventLog|readCollected|encodeFunctionData|createConnector|fetch|resolve|stopped)$|stores$|^api\.|^console\.|\.request$|^defineChain$/;
+	/closest$|(starts|ends)With$|querySelector(All)?$|^(matchMedia|exclusively|once|topic|topicOf|decodeEventLog|readCollected|encodeFunctionData|createConnector|fetch|resolve|stopped)$|stores$|^api\.|^console\.|\.request$|^defineChain$/;
 /** A word alone is hardly ever text in a script: these are. */
 const single = new Map([
 	['src/lib/ui/format.ts', ['today', 'yesterday']],
 	['src/lib/lineage/words.ts', ['free']],
 	['src/lib/datanets/rows/RowsTable.svelte', ['empty']],
 	['src/lib/settings/DeviceSection.svelte', ['yes', 'no']],
+	['src/lib/settings/StorageSection.svelte', ['damaged']],
 	['src/lib/factory/settings.ts', ['yes', 'no']],
 	['src/lib/factory/run-words.ts', ['higher', 'lower']],
 	['src/lib/ledger/RootsSection.svelte', ['is', 'are']],
@@ -59,8 +60,6 @@ function isText({ msgStr, details }) {
 		return spoken.test(attribute ?? '') || /^\p{Lu}\S*\p{Ll}/u.test(text) ? 'message' : false;
 	if (single.get(file)?.includes(text)) return 'message';
 	if ((call && deaf.test(call)) || (records.test(file) && /^[a-z]+ #/.test(text))) return false;
-	// Events of the contracts.
-	if (file === 'src/lib/ledger/account.ts' && /^\w+$/.test(text)) return false;
 	if (details.declaring === 'expression' && details.funcName == null) return false;
 	if (names.test(text) || !/\p{Ll}/u.test(text)) return false;
 	// A sentence or the piece of one, or a word with a capital.
@@ -104,12 +103,13 @@ function identity(expression) {
 }
 
 /**
- * True for the files whose words are translated. What also runs in the service worker has none.
+ * True for the files whose words are translated. What also runs in the service worker has none, nor what names the
+ * contracts' events.
  * @param {string} file from the repository's root
  */
 export const isSpoken = (file) =>
 	/^src\/(lib|routes)\/.*\.(svelte|ts)$/.test(file) &&
-	!/\.test\.ts$|\.d\.ts$|^src\/lib\/(i18n|api)\/|importing\/shared\.ts$/.test(file);
+	!/\.test\.ts$|\.d\.ts$|^src\/lib\/(i18n|api)\/|(importing\/shared|ledger\/account)\.ts$/.test(file);
 
 /**
  * The words in a file.
@@ -131,15 +131,18 @@ export async function wordsOf(file, content) {
 	);
 	// Options inside a label are asked for alone too.
 	const forms = [...index.indices.keys()].map((key) => messages.get(key)?.msgStr ?? [key]);
+	const code = (output(`import { say as _w_runtime_ } from '#lib/i18n/words.ts'`).code ?? '').replaceAll(
+		key,
+		(all, ...places) => all.replace(/_w_runtime_\((\d+)\)/, (_, place) => JSON.stringify(forms[place]?.[0]))
+	);
+	const asked = new Set(Array.from(code.matchAll(read), ([, , place]) => Number(place)));
 	return {
-		words: forms.map((one) => ({
-			forms: one,
-			placeholders: messages.get(one.join('\n'))?.placeholders ?? []
-		})),
+		words: forms
+			.filter((_, place) => asked.has(place))
+			.map((one) => ({ forms: one, placeholders: messages.get(one.join('\n'))?.placeholders ?? [] })),
 		/** The file with calls of `say` (src/lib/i18n/words.ts) in the place of its words, which stay where they are read. */
 		spell() {
 			const english = forms.map(keyOf);
-			const { code = '' } = output(`import { say as _w_runtime_ } from '#lib/i18n/words.ts'`);
 			// wuchale reads such elements as one text, and would write all of it into each.
 			for (const [, inside = ''] of code.matchAll(merged))
 				if (inside.split('_w_runtime_.x(_w_ctx_)').length > 2)
@@ -151,6 +154,9 @@ export async function wordsOf(file, content) {
 	};
 }
 
+/** What is compared, or names a property, is a key, whatever it looks like. */
+const key =
+	/(?:case |[!=]==? )_w_runtime_\((\d+)\)|_w_runtime_\((\d+)\)(?= [!=]==? )|\[_w_runtime_\((\d+)\)\](?=:)/g;
 /** How wuchale's output asks for a word. */
 const read = /_w_runtime_(?:mod_)?(\.[cp])?\((\d+)(?=[,)])/g;
 const merged = /\{#snippet _w_snippet_\d+\(_w_ctx_\)\}((?:(?!\{#snippet)[\s\S])*?)\{\/snippet\}/g;

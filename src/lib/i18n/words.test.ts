@@ -61,6 +61,24 @@ test('words of a page are found and asked for where they stand; keys and events 
 	expect(code).toContain(`<h1>{_w_runtime_(["Ask ",0], [who])}</h1>`);
 });
 
+test('what is compared or names a property is a key and stays as it is, whatever it looks like', async () => {
+	const { words, spell } = await wordsOf(
+		'src/lib/x.ts',
+		`export function tell(kind: string): string | undefined {
+	const words: Record<string, string> = { 'bond back': 'A bond came back.' };
+	if (kind === 'cannot check' || 'Not there' !== kind) return words[kind];
+	switch (kind) {
+		case 'Claimed':
+			return 'It was claimed.';
+	}
+}`
+	);
+	expect(words.map(({ forms }) => forms)).toEqual([['A bond came back.'], ['It was claimed.']]);
+	const code = spell();
+	for (const kept of ['["bond back"]:', 'kind === "cannot check"', '"Not there" !== kind', 'case "Claimed":'])
+		expect(code).toContain(kept);
+});
+
 test('choices in the middle of a sentence would be mixed up, and stop the build', async () => {
 	const { spell } = await wordsOf(
 		'src/lib/x.svelte',
@@ -69,10 +87,11 @@ test('choices in the middle of a sentence would be mixed up, and stop the build'
 	expect(spell).toThrow(/put the choices/);
 });
 
-test('what runs in the service worker has no words', () => {
+test('what runs in the service worker, or names events, has no words', () => {
 	expect(isSpoken('src/lib/chat/Composer.svelte')).toBe(true);
 	expect(isSpoken('src/service-worker/index.ts')).toBe(false);
 	expect(isSpoken('src/lib/datanets/importing/shared.ts')).toBe(false);
+	expect(isSpoken('src/lib/ledger/account.ts')).toBe(false);
 });
 
 test('English needs no catalogue', () => {

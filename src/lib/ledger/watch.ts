@@ -81,7 +81,8 @@ class Watch {
 			const calls = await callsFor(duty, network, person, now);
 			if (calls.length === 0) return;
 			await network.send(calls);
-			if (calls.some(({ title }) => title !== 'Announce a refutation')) toasts.say(done[duty.kind]);
+			// A refutation that is only announced is not done yet.
+			if (calls.some(({ id }) => !id?.startsWith('commit '))) toasts.say(done[duty.kind]);
 		} catch (error) {
 			if (!(error instanceof OpenLedgerError)) throw error;
 			if (error.code === 'wallet/rejected') this.#settled.add(name);
