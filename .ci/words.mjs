@@ -133,7 +133,7 @@ export async function wordsOf(file, content) {
 	const forms = [...index.indices.keys()].map((key) => messages.get(key)?.msgStr ?? [key]);
 	const code = (output(`import { say as _w_runtime_ } from '#lib/i18n/words.ts'`).code ?? '').replaceAll(
 		key,
-		(all, ...places) => all.replace(/_w_runtime_\((\d+)\)/, (_, place) => JSON.stringify(forms[place]?.[0]))
+		(all) => all.replace(/_w_runtime_\((\d+)\)/, (_, place) => JSON.stringify(forms[place]?.[0]))
 	);
 	const asked = new Set(Array.from(code.matchAll(read), ([, , place]) => Number(place)));
 	return {
@@ -156,7 +156,7 @@ export async function wordsOf(file, content) {
 
 /** What is compared, or names a property, is a key, whatever it looks like. */
 const key =
-	/(?:case |[!=]==? )_w_runtime_\((\d+)\)|_w_runtime_\((\d+)\)(?= [!=]==? )|\[_w_runtime_\((\d+)\)\](?=:)/g;
+	/(?:case |[!=]==? )_w_runtime_\(\d+\)|_w_runtime_\(\d+\)(?= [!=]==? )|\[_w_runtime_\(\d+\)\](?=:)/g;
 /** How wuchale's output asks for a word. */
 const read = /_w_runtime_(?:mod_)?(\.[cp])?\((\d+)(?=[,)])/g;
 const merged = /\{#snippet _w_snippet_\d+\(_w_ctx_\)\}((?:(?!\{#snippet)[\s\S])*?)\{\/snippet\}/g;
