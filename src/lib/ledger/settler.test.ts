@@ -31,6 +31,12 @@ beforeEach(() => {
 
 const direct: RpcRequest = ({ method, params }) => chain.publicClient.request({ method, params } as never);
 
+/** Sends; anvil answers before the block is made, so that is waited for. */
+async function sent(call: Parameters<RpcRequest>[0]): Promise<void> {
+	const hash = (await direct(call)) as Hex;
+	await chain.publicClient.waitForTransactionReceipt({ hash });
+}
+
 /** A payer over anvil; `wallet` may misbehave. */
 function payer(wallet: RpcRequest = direct, request: RpcRequest = direct, depth = 0): Payer {
 	return payerOver({ id: 31337, addresses: chain.addresses, fromBlock: 0, depth }, address, request, wallet);
@@ -151,7 +157,7 @@ test('a wallet that sent and then lost the connection is not asked to pay twice'
 	const before = await paid();
 	await owe(1000n);
 	const sentThenLost: RpcRequest = async (call) => {
-		await direct(call);
+		await sent(call);
 		throw new Error('connection lost');
 	};
 	await expect(settle(db, payer(sentThenLost), 'private')).rejects.toThrow('connection lost');
@@ -192,9 +198,7 @@ test('one that was given up and lands all the same counts, and its receipts are 
 	const second = await owe(500n);
 	// The second settlement takes both receipts; while the wallet shows it, the first one is sent.
 	const late: RpcRequest = async () => {
-		// anvil answers before the block is made.
-		const hash = held && ((await direct(held)) as Hex);
-		if (hash) await chain.publicClient.waitForTransactionReceipt({ hash });
+		if (held) await sent(held);
 		throw new Error('no answer');
 	};
 	await expect(settle(db, payer(late), 'private')).rejects.toThrow('no answer');
@@ -269,7 +273,7 @@ test('offline nothing is lost, and an RPC that hides the payment is not believed
 	await expect(settle(db, payer(offline, offline), 'private')).rejects.toThrow('offline');
 	expect((await db.owed(31337)).length).toBe(1);
 	const lost: RpcRequest = async (call) => {
-		await direct(call);
+		await sent(call);
 		throw new Error('lost');
 	};
 	await expect(settle(db, payer(lost), 'private')).rejects.toThrow('lost');
