@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { licenceFile, licences } from './licences.mjs';
 
 /** The bundled model's weights rest in OPFS, hash-named, once they have been fetched. */
 const heavy = /^models\/.*\.onnx$/;
@@ -19,6 +20,7 @@ const text = /^(_app\/.+\.(js|css)|[^/]+\.(html|js|svg|webmanifest))$/;
  * @param {string} directory the built site
  */
 export function writePrecache(directory) {
+	writeFileSync(join(directory, 'licences.txt'), licenceFile(licences(process.cwd())));
 	const files = readdirSync(directory, { recursive: true, withFileTypes: true })
 		.filter((entry) => entry.isFile())
 		.map((entry) =>

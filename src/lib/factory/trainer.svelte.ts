@@ -4,6 +4,7 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import type { RunSummary, TrainApi, TrainEvent, TrainingPlan } from '#workers/train/api.ts';
 import { asError } from '../engine/engine.svelte.ts';
 import { preferences } from '../preferences.svelte.ts';
+import { trainingEnded } from '../shell/badge.ts';
 import type { Connection } from '../worker-connection.ts';
 import { connectTrainer } from './connection.ts';
 import { LiveRun } from './live-run.svelte.ts';
@@ -97,6 +98,7 @@ class Trainer {
 			})
 			.finally(() => {
 				live.ended = true;
+				if (!live.leaving) trainingEnded();
 				this.#watch();
 				void this.refresh();
 			});

@@ -15,6 +15,7 @@ import { readHandovers, type Handover } from './handovers.ts';
 import { read, type Network, type TitledCall } from './network.ts';
 import { payerOver } from './payer.ts';
 import { announcedAt } from './roots.ts';
+import { showBadge } from '../shell/badge.ts';
 import { collectCall, readCollected, readStakes, type Stake } from './stakes.ts';
 import { reconcile } from './settler.ts';
 
@@ -122,6 +123,7 @@ export class LedgerRoom {
 			const view = await look(network, summary, now);
 			if (account) await reconcile(db, payerOver(chain, account, network.request, network.wallet));
 			this.view = view;
+			showBadge('rewards', this.claimCalls().length > 0 ? 1 : 0);
 			// What chat goes by was older.
 			await db.registry.delete(chain.id);
 			this.#shown = key;
