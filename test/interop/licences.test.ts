@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { licenceFile, licences } from '../../.ci/licences.mjs';
 
 const root = new URL('../../', import.meta.url).pathname;
-const read = (file: string) => JSON.parse(readFileSync(root + file, 'utf8')) as Record<string, never>;
+const read = <T>(file: string) => JSON.parse(readFileSync(root + file, 'utf8')) as T;
 
 /** Licences that let everybody use, change and pass on the app as it is. A file under the MPL stays under it, unchanged as here. */
 const allowed =
@@ -35,12 +35,15 @@ describe('what the app is made of', () => {
 	});
 
 	test('every dependency is one exact version, from the registry, with its hash', () => {
-		const { dependencies, devDependencies, optionalDependencies } = read('package.json');
-		const asked: Record<string, string> = { ...(dependencies as object), ...(devDependencies as object) };
-		Object.assign(asked, optionalDependencies);
-		const loose = Object.entries(asked).filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version));
+		type Versions = Record<string, string>;
+		const asked =
+			read<Record<'dependencies' | 'devDependencies' | 'optionalDependencies', Versions>>('package.json');
+		const versions = { ...asked.dependencies, ...asked.devDependencies, ...asked.optionalDependencies };
+		const loose = Object.entries(versions).filter(
+			([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)
+		);
 		expect(loose).toEqual([]);
-		const { packages } = read('package-lock.json') as { packages: Record<string, LockEntry> };
+		const { packages } = read<{ packages: Record<string, LockEntry> }>('package-lock.json');
 		// The lock file leaves out the address where it is the registry's.
 		const registry = 'https://registry.npmjs.org/';
 		const unsure = Object.entries(packages).filter(
