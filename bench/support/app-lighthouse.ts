@@ -6,7 +6,7 @@ import { openApp } from './app-in-browser.ts';
 
 /** A score below this is measured again, since other work on the machine can only lower it. */
 const GOOD = 0.95;
-const TRIES = 3;
+const TRIES = Number(process.env['TRIES'] ?? 3);
 
 const CATEGORIES = ['performance', 'accessibility', 'best-practices'] as const;
 type Scores = Record<(typeof CATEGORIES)[number], number>;
