@@ -1,6 +1,14 @@
 import { DotProducts } from '#workers/attribution/dot-products.ts';
-import type { AttributionIndex } from '#workers/attribution/attribution-index.ts';
-import { replySample, SampleGradients, STRENGTH, wasmRunner } from '#workers/attribution/gradients.ts';
+import { INDEX_FORMAT, type AttributionIndex } from '#workers/attribution/attribution-index.ts';
+import { LENGTHS } from '#workers/attribution/build-index.ts';
+import {
+	ATTENTION,
+	DIRECTIONS,
+	replySample,
+	SampleGradients,
+	STRENGTH,
+	wasmRunner
+} from '#workers/attribution/gradients.ts';
 import { writeIndex } from '#workers/attribution/index-file.ts';
 import { unpackedGraph } from '#workers/engine/serve-graph.ts';
 import { AttributionQuery } from '#workers/attribution/query.ts';
@@ -104,17 +112,20 @@ function madeUpIndex({ features, rank }: SampleGradients): AttributionIndex {
 	const zero = `0x${'0'.repeat(64)}` as const;
 	return {
 		description: {
-			format: 'openledger-attribution/1',
+			format: INDEX_FORMAT,
 			base: '',
 			adapter: { config: '', weights: '' },
 			features,
 			rank,
+			directions: DIRECTIONS,
+			attention: ATTENTION,
 			strength: STRENGTH,
 			seed: 1,
 			width,
 			dims,
 			landmarks: dims,
 			credited: CONTRIBUTIONS,
+			lengths: LENGTHS,
 			damping: 1,
 			contributions: zero
 		},

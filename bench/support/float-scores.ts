@@ -6,13 +6,13 @@ import { Sketch } from '#workers/attribution/sketch.ts';
 
 /**
  * The index's scores without int8, written another way: with Φ the rows' scaled sketches of length 1 and φ the query's,
- * φᵀ(ΦᵀΦ + λ)⁻¹Φᵀ = (Φφ)ᵀ(ΦΦᵀ + λ)⁻¹. For at most as many rows as span the basis. [query][row]
+ * φᵀ(ΦᵀΦ + λ)⁻¹Φᵀ = (Φφ)ᵀ(ΦΦᵀ + λ)⁻¹, each row's times a power of its length. For at most as many rows as span the basis. [query][row]
  */
 export async function floatScores(
 	gradients: SampleGradients,
 	rows: readonly Sample[],
 	queries: readonly Sample[],
-	{ width, seed, damping }: Pick<IndexDescription, 'width' | 'seed' | 'damping'>
+	{ width, seed, damping, lengths: power }: Pick<IndexDescription, 'width' | 'seed' | 'damping' | 'lengths'>
 ): Promise<Float32Array[]> {
 	const sketcher = new Sketch(gradients.size, width, seed);
 	const sketches = async (samples: readonly Sample[]) => {
@@ -31,7 +31,10 @@ export async function floatScores(
 	for (const sketch of learnt) sketch.forEach((value, i) => (scales[i] = (scales[i] ?? 0) + value ** 2));
 	const scale = (sketch: Float32Array) =>
 		sketch.map((value, i) => (scales[i] ? value / ((scales[i] ?? 0) / learnt.length) ** 0.25 : 0));
-	const phi = learnt.map((sketch) => normalise(scale(sketch)));
+	const scaled = learnt.map(scale);
+	const lengths = scaled.map((sketch) => Math.sqrt(dot(sketch, sketch)));
+	const median = lengths.toSorted((a, b) => a - b)[lengths.length >> 1] ?? 1;
+	const phi = scaled.map(normalise);
 	const n = phi.length;
 	const kernel = new Float64Array(n * n);
 	phi.forEach((a, i) => phi.forEach((b, j) => (kernel[i * n + j] = dot(a, b) + (i === j ? damping : 0))));
@@ -51,6 +54,6 @@ export async function floatScores(
 		for (let k = 0; k < n; k++)
 			for (let j = 0; j <= k; j++)
 				scores[j] = (scores[j] ?? 0) + (inverse[k * n + j] ?? 0) * (whitened[k] ?? 0);
-		return scores;
+		return scores.map((score, j) => score * ((lengths[j] ?? 0) / median) ** power);
 	});
 }

@@ -1,7 +1,7 @@
 import type { Hex } from '#workers/datanets/hash.ts';
 import type { Projection } from './projection.ts';
 
-export const INDEX_FORMAT = 'openledger-attribution/1';
+export const INDEX_FORMAT = 'openledger-attribution/2';
 
 /** Everything that was chosen when an index was made, so that it can be made again. Its hash stands in receipts. */
 export interface IndexDescription {
@@ -9,9 +9,15 @@ export interface IndexDescription {
 	/** SHA-256 (hex) of the base's model file, and of the adapter's two files. */
 	base: string;
 	adapter: { config: string; weights: string };
-	/** Shape of a gradient: output features of all adapted modules, times rank; B alone. */
+	/**
+	 * Shape of a gradient: output features of all adapted modules, times the directions that their inputs are looked at through: the adapter's
+	 * rank and `directions` random ones.
+	 */
 	features: number;
 	rank: number;
+	directions: number;
+	/** Factor of attention's modules. */
+	attention: number;
 	/** Part of the adapter at which gradients were taken. */
 	strength: number;
 	/** Count sketch. */
@@ -24,6 +30,8 @@ export interface IndexDescription {
 	/** Rows that span the basis, and rows that have credit. */
 	landmarks: number;
 	credited: number;
+	/** Power of a row's length, over the median row's, that its scores grow by. */
+	lengths: number;
 	/** λ in (C + λ·1)⁻¹, where C is the sum over rows of unit length. */
 	damping: number;
 	/**

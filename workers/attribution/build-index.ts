@@ -2,7 +2,14 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '@noble/hashes/utils.js';
 import { fromHex, toHex, type Hex } from '#workers/datanets/hash.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
-import { countTargets, STRENGTH, type Sample, type SampleGradients } from './gradients.ts';
+import {
+	ATTENTION,
+	countTargets,
+	DIRECTIONS,
+	STRENGTH,
+	type Sample,
+	type SampleGradients
+} from './gradients.ts';
 import { groupCredit } from './group-credit.ts';
 import { cholesky, dot, solveLower } from './linear-algebra.ts';
 import { IndexTree } from './merkle.ts';
@@ -27,6 +34,12 @@ const POWER_STEPS = 2;
 
 /** λ over the mean eigenvalue of the rows' second moment, each weighted by itself. */
 const DAMPING = 1.5;
+
+/**
+ * Power of a row's length, over the median row's, that its scores grow by. Rows of length 1 foretell retraining almost as well, those of their
+ * own length worse: long and badly learnt ones then win by size (docs/attribution.md).
+ */
+export const LENGTHS = 0.25;
 
 /** One contribution as the model learnt it. */
 export interface IndexRow {
@@ -61,7 +74,7 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 /**
  * Makes an adapter's attribution index. The estimator: gradients of B at the base; count-sketched; each bucket divided by the
  * square root of its RMS (half of Adam's correction); of unit length; preconditioned by the inverse of their damped second
- * moment, half of it on the rows' side and half on the reply's; both int8. Why each of these: docs/attribution.md.
+ * moment, half of it on the rows' side and half on the reply's; the rows' side times the fourth root of their lengths; both int8. Why each of these: docs/attribution.md.
  */
 export async function buildIndex(
 	gradients: SampleGradients,
@@ -105,10 +118,14 @@ export async function buildIndex(
 	const scales = bucketScales(sketches.values(), width);
 	// Squared length of a row's sketch after scaling over before.
 	const gains = new Map<number, number>();
+	// Of a row's sketch after scaling.
+	const lengths = new Map<number, number>();
 	const prepare = (row: number, sketch: Float32Array) => {
 		const before = dot(sketch, sketch);
 		multiply(sketch, scales);
-		gains.set(row, before > 0 ? dot(sketch, sketch) / before : 0);
+		const after = dot(sketch, sketch);
+		gains.set(row, before > 0 ? after / before : 0);
+		lengths.set(row, Math.sqrt(after));
 		return normalise(sketch);
 	};
 	for (const [row, sketch] of sketches) prepare(row, sketch);
@@ -188,15 +205,17 @@ export async function buildIndex(
 		width
 	);
 
+	const weights = rowWeights(credited, lengths, credit);
+	for (let k = 0; k < rank; k++) multiply(coordinates.subarray(k * count, (k + 1) * count), weights);
 	const unit = largest(coordinates) / 127;
 	const table = new Int8Array(rows.length * dims);
 	const column = new Float32Array(dims);
 	credited.forEach((row, i) => {
-		const part = credit?.get(row) ?? 1;
-		for (let k = 0; k < rank; k++) column[k] = part * (coordinates[k * count + i] as number);
+		for (let k = 0; k < rank; k++) column[k] = coordinates[k * count + i] as number;
 		table.set(quantise(column, unit).codes, row * dims);
 	});
-	const support = meanSupport(table, dims, unit, credited, gains);
+	const asReplies = credited.map((row, i) => ({ row, gain: gains.get(row) ?? 0, weight: weights[i] ?? 1 }));
+	const support = meanSupport(table, dims, unit, asReplies);
 	const contributors = Uint32Array.from(rows, ({ contributor }) => contributor);
 	onProgress?.({ phase: 'root', done: 0, total: rows.length });
 	const { root } = await IndexTree.build(table, contributors, (done) => {
@@ -211,6 +230,8 @@ export async function buildIndex(
 			adapter,
 			features: gradients.features,
 			rank: gradients.rank,
+			directions: DIRECTIONS,
+			attention: ATTENTION,
 			strength: STRENGTH,
 			seed,
 			width,
@@ -218,6 +239,7 @@ export async function buildIndex(
 			...(basisBits && { basisBits }),
 			landmarks: landmarks.length,
 			credited: count,
+			lengths: LENGTHS,
 			damping,
 			// A basis of signs shortens what replies have in it, not what its rows have: the two cannot be held against each other.
 			...(support > 0 && basisBits !== 1 && { support: Number(support.toPrecision(3)) }),
@@ -300,6 +322,20 @@ function* guarded(
 		signal?.throwIfAborted();
 		yield row;
 	}
+}
+
+/** What each row's vector is multiplied by, in the order of `credited`: by its length, and for copies by what they keep of their credit. */
+function rowWeights(
+	credited: readonly number[],
+	lengths: ReadonlyMap<number, number>,
+	credit: ReadonlyMap<number, number> | undefined
+): Float32Array {
+	const of = (row: number) => lengths.get(row) ?? 0;
+	const sorted = Float64Array.from(credited, of).sort();
+	const median = sorted[sorted.length >> 1] ?? 0;
+	return Float32Array.from(credited, (row) =>
+		median > 0 ? (credit?.get(row) ?? 1) * (of(row) / median) ** LENGTHS : 1
+	);
 }
 
 /** Coordinate by coordinate, in place. */

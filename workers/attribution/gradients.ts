@@ -8,6 +8,8 @@ import { writeModel } from '#workers/onnx/write.ts';
 import { OrtSession, type OrtModel } from '#workers/runtime/ort-session.ts';
 import type { Ort } from '#workers/runtime/ort.ts';
 import { segmentSource } from '#workers/runtime/segment-source.ts';
+import { fillUniform } from '#workers/train/rows/random.ts';
+import { dot } from './linear-algebra.ts';
 import { Products } from './products.ts';
 
 /** A token sequence whose loss is taken. */
@@ -45,10 +47,22 @@ export type StartRunner = (graph: Pick<LossGraph, 'model'>) => Promise<GraphRunn
 export const STRENGTH = 0;
 
 /**
+ * Random directions through which each module's input is looked at, beside the adapter's own A, together with twice its energy: with them
+ * LDS rises by 0.01. The adapter's alone see what it turned to, random ones alone what any adapter might (docs/attribution.md).
+ */
+export const DIRECTIONS = 16;
+const DIRECTIONS_SEED = 1;
+
+/** Factor of attention's modules, which tell less of what a row teaches than the others and are many. */
+export const ATTENTION = 0.5;
+const ATTENTION_MODULE = /attn|attention/;
+
+/**
  * Gradients of single samples with respect to all B of an adapter, at STRENGTH. B alone: on nano A's gradients add 0.002 to
  * the LDS (docs/attribution.md).
  */
 export class SampleGradients {
+	/** Directions that each module's input is looked at through: the adapter's rank and DIRECTIONS more. */
 	readonly rank: number;
 	/** Output features of all adapted modules together, in the graph's order. */
 	readonly features: number;
@@ -57,7 +71,7 @@ export class SampleGradients {
 	readonly #adapter: LoraAdapter;
 	readonly #settings: Settings;
 	readonly #runner: GraphRunner;
-	/** All A. */
+	/** All A, and the random directions. */
 	readonly #parameters: Feed;
 	/** The forward pass alone and what it is fed of the adapter, made when it is first needed. */
 	#forward: Promise<{ runner: GraphRunner; parameters: Feed }> | undefined;
@@ -73,9 +87,9 @@ export class SampleGradients {
 		this.#adapter = adapter;
 		this.#settings = settings;
 		this.#runner = runner;
-		this.#parameters = parameterVector(adapter, layout, settings);
-		this.rank = settings.rank;
-		this.features = rowWidth / settings.rank;
+		this.#parameters = viewVector(adapter, layout, settings);
+		this.rank = settings.rank + DIRECTIONS;
+		this.features = rowWidth / this.rank;
 	}
 
 	/** Numbers in one gradient. */
@@ -87,7 +101,7 @@ export class SampleGradients {
 	static async create(read: ReadGraph, adapter: LoraAdapter, start: StartRunner): Promise<SampleGradients> {
 		const settings = settingsOf(adapter);
 		const { rank, modules, layers } = settings;
-		const lora = { rank, modules, layers };
+		const lora = { rank: rank + DIRECTIONS, modules, layers };
 		const graph = trainGraph(read.model, { lora, gradient: 'rows', learntOnly: true });
 		return new SampleGradients({ read, start, adapter }, settings, graph, await start(graph));
 	}
@@ -274,6 +288,24 @@ function parameterVector({ modules }: LoraAdapter, layout: ParameterLayout, sett
 	const foreign = [...modules.keys()].find((path) => !fitting.has(path));
 	if (foreign !== undefined) throw unsupported(`it does not fit the base at ${foreign}`);
 	return { type: 'float32', data: vector, dims: [vector.length] };
+}
+
+/** All A with DIRECTIONS random rows below each, drawn from a seed; what attention reads counts ATTENTION times as much. */
+function viewVector(adapter: LoraAdapter, layout: ParameterLayout, settings: Settings): Feed {
+	const feed = parameterVector(adapter, layout, settings);
+	const vector = feed.data as Float32Array;
+	for (const [number, { name, offset, shape }] of layout.slices.entries()) {
+		const [, columns = 0] = shape;
+		const own = vector.subarray(offset, offset + settings.rank * columns);
+		const more = vector.subarray(offset + own.length, offset + own.length + DIRECTIONS * columns);
+		// Uniform in ±√3σ, so that the variance is σ².
+		const bound = Math.sqrt((3 * 2 * dot(own, own)) / (DIRECTIONS * columns));
+		fillUniform(more, DIRECTIONS_SEED + number);
+		const factor = ATTENTION_MODULE.test(name) ? ATTENTION : 1;
+		for (let i = 0; i < more.length; i++) more[i] = factor * bound * (2 * (more[i] as number) - 1);
+		for (let i = 0; i < own.length; i++) own[i] = factor * (own[i] as number);
+	}
+	return feed;
 }
 
 function unsupported(reason: string): OpenLedgerError {

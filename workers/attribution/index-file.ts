@@ -10,8 +10,8 @@ import {
 } from '#workers/formats/safetensors.ts';
 import { isJsonObject, parseStrictJson } from '#workers/formats/strict-json.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
-import { hashIds } from './build-index.ts';
-import { STRENGTH } from './gradients.ts';
+import { hashIds, LENGTHS } from './build-index.ts';
+import { ATTENTION, DIRECTIONS, STRENGTH } from './gradients.ts';
 import { IndexTree } from './merkle.ts';
 import type { Projection } from './projection.ts';
 
@@ -139,20 +139,23 @@ function parse(source: ByteSource): AttributionIndex {
 
 function parseDescription(json: string): IndexDescription {
 	const value = parseStrictJson(json, { maxDepth: 3 });
+	if (isJsonObject(value) && value.format === 'openledger-attribution/1')
+		throw new Error('it is of an earlier format, which measured influence in another way');
 	if (!isJsonObject(value) || value.format !== INDEX_FORMAT)
 		throw new Error(`its format is not ${INDEX_FORMAT}`);
 	const counts = ['features', 'rank', 'width', 'dims', 'landmarks', 'credited', 'seed'];
 	for (const field of counts)
 		if (!Number.isSafeInteger(value[field]) || (value[field] as number) < 0)
 			throw new Error(`its ${field} is no count`);
-	const { dims, width, basisBits, features, rank, strength, adapter, damping, support } =
+	const { dims, width, basisBits, features, rank, adapter, damping, support } =
 		value as unknown as IndexDescription;
 	if (dims === 0 || dims % 32 !== 0) throw new Error('its rows are no multiple of 32 bytes');
 	if (basisBits !== undefined && (basisBits !== 1 || width % 8 !== 0))
 		throw new Error('its basis is of no known kind');
 	if (dims * width > MAX_SIZE || features * rank > MAX_SIZE) throw new Error('it is too large');
-	if (strength !== STRENGTH)
-		throw new Error(`its gradients were taken at ${strength} of the adapter, not at ${STRENGTH}`);
+	const choices = { strength: STRENGTH, directions: DIRECTIONS, attention: ATTENTION, lengths: LENGTHS };
+	for (const [name, choice] of Object.entries(choices))
+		if (value[name] !== choice) throw new Error(`its ${name} is not ${choice}`);
 	if (support !== undefined && !(support > 0 && support < Infinity))
 		throw new Error('its support is no positive number');
 	if (!(damping > 0) || !isJsonObject(adapter) || !isHash(value.contributions))

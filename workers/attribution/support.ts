@@ -32,25 +32,27 @@ export function supportOf(
  * (Sherman and Morrison), so that its scores with the others are those of the index over 1 − h, h its score with itself.
  *
  * @param table int8 rows of the index: [rows, dims]; @param unit of them
- * @param credited numbers of those that are not zero
- * @param gains for each of them the squared length of its scaled sketch over that of its sketch
+ * @param credited those that are not zero; `gain`: the squared length of its scaled sketch over that of its sketch; `weight`: what its
+ * vector is multiplied by
  */
 export function meanSupport(
 	table: Int8Array,
 	dims: number,
 	unit: number,
-	credited: readonly number[],
-	gains: ReadonlyMap<number, number>
+	credited: readonly { row: number; gain: number; weight: number }[]
 ): number {
 	const asked = Math.min(ASKED, credited.length);
 	let sum = 0;
 	for (let k = 0; k < asked; k++) {
-		const row = credited[Math.floor((k * credited.length) / asked)] as number;
+		const { row, gain, weight } = credited[Math.floor((k * credited.length) / asked)] as (typeof credited)[0];
+		if (!(weight > 0)) continue;
+		// Asked as a reply is, without its weight.
+		const scale = (unit / weight) ** 2;
 		let squares = 0;
-		for (const other of credited)
+		for (const { row: other } of credited)
 			if (other !== row) squares += dotOf(table, row * dims, other * dims, dims) ** 2;
-		const own = dotOf(table, row * dims, row * dims, dims) * unit * unit;
-		sum += (squares * unit * unit * (gains.get(row) ?? 0)) / (1 - Math.min(own, 0.999)) ** 2;
+		const own = dotOf(table, row * dims, row * dims, dims) * scale;
+		sum += (squares * scale * gain) / (1 - Math.min(own, 0.999)) ** 2;
 	}
 	return asked > 0 ? sum / asked : 0;
 }
