@@ -16,7 +16,7 @@ import { IndexTree } from './merkle.ts';
 import { largest, normalise, quantise } from './projection.ts';
 import { Sketch } from './sketch.ts';
 import { coordinatesOf, powerStep, spanOf, type Numbered } from './span.ts';
-import { meanSupport } from './support.ts';
+import { askedRows, meanSupport } from './support.ts';
 
 /** Bytes of a row at most unless told, and of the basis. */
 const MAX_DIMS = 1024;
@@ -97,7 +97,14 @@ export async function buildIndex(
 		.map((_, i) => i)
 		.filter((i) => groups === undefined || (groups[i] ?? -1) < 0 || groups[i] === i);
 	const credit = groups ? await groupCredit(gradients, rows, groups, signal) : undefined;
-	const landmarks = spread(credited, maxDims);
+	// Rows that are asked about as replies are. A basis of signs keeps less of what it does not know than of what it was made of, so it must
+	// not know them.
+	const asked = new Map<number, Float32Array | undefined>(askedRows(credited).map((row) => [row, undefined]));
+	const held = (row: number) => basisBits === 1 && asked.has(row);
+	const landmarks = spread(
+		credited.filter((row) => !held(row)),
+		maxDims
+	);
 	const dims = Math.max(32, Math.ceil(Math.min(landmarks.length, keep) / 32) * 32);
 	const width = buckets ?? Math.min(Math.floor(MAX_BASIS / dims), gradients.size);
 
@@ -116,16 +123,12 @@ export async function buildIndex(
 	const sketches = new Map<number, Float32Array>();
 	await each(landmarks, (row, sketch) => void sketches.set(row, sketch));
 	const scales = bucketScales(sketches.values(), width);
-	// Squared length of a row's sketch after scaling over before.
-	const gains = new Map<number, number>();
 	// Of a row's sketch after scaling.
 	const lengths = new Map<number, number>();
 	const prepare = (row: number, sketch: Float32Array) => {
-		const before = dot(sketch, sketch);
+		if (asked.has(row)) asked.set(row, sketch.slice());
 		multiply(sketch, scales);
-		const after = dot(sketch, sketch);
-		gains.set(row, before > 0 ? after / before : 0);
-		lengths.set(row, Math.sqrt(after));
+		lengths.set(row, Math.sqrt(dot(sketch, sketch)));
 		return normalise(sketch);
 	};
 	for (const [row, sketch] of sketches) prepare(row, sketch);
@@ -133,7 +136,10 @@ export async function buildIndex(
 	// More rows than directions: each direction begins as the sum of its share of them. A span of single rows would know little of the
 	// others. No signs: rows that are alike would cancel.
 	const rest = credited.filter((row) => !sketches.has(row));
-	const summed = spread(rest, Math.max(0, Math.floor(MAX_KEPT / width) - landmarks.length));
+	const summed = spread(
+		rest.filter((row) => !held(row)),
+		Math.max(0, Math.floor(MAX_KEPT / width) - landmarks.length)
+	);
 	const kept = new Map<number, { codes: Int8Array; scale: number }>();
 	const sums = new Float32Array(landmarks.length * width);
 	landmarks.forEach((row, k) => sums.set(sketches.get(row) as Float32Array, k * width));
@@ -161,6 +167,7 @@ export async function buildIndex(
 	let rank: number;
 	let damping: number;
 	const count = credited.length;
+	const place = new Map(credited.map((row, i) => [row, i]));
 	try {
 		let found = await spanOf(products, sums, width, powerSteps > 0 ? landmarks.length : dims);
 		for (let step = 1; step <= powerSteps; step++) {
@@ -172,11 +179,10 @@ export async function buildIndex(
 		({ basis, rank } = found);
 		// Of every row in the span: [rank, credited].
 		coordinates = new Float32Array(rank * count);
-		const place = new Map(credited.map((row, i) => [row, i]));
 		const put = (row: number, values: Float32Array) =>
 			values.forEach((value, k) => (coordinates[k * count + (place.get(row) as number)] = value));
 		await coordinatesOf(products, found, guarded(known(), signal), width, put);
-		const others = rest.filter((row) => kept.size > 0 && !kept.has(row));
+		const others = rest.filter((row) => !kept.has(row));
 		sketches.clear();
 		kept.clear();
 		await each(others, (row, sketch) =>
@@ -214,8 +220,12 @@ export async function buildIndex(
 		for (let k = 0; k < rank; k++) column[k] = coordinates[k * count + i] as number;
 		table.set(quantise(column, unit).codes, row * dims);
 	});
-	const asReplies = credited.map((row, i) => ({ row, gain: gains.get(row) ?? 0, weight: weights[i] ?? 1 }));
-	const support = meanSupport(table, dims, unit, asReplies);
+	const projection = { seed, width, basis: codes, basisScales, dims };
+	const replies = [...asked].flatMap(([row, sketch]) => {
+		const weight = weights[place.get(row) ?? -1] ?? 0;
+		return sketch && weight > 0 ? [{ row, sketch, weight }] : [];
+	});
+	const support = meanSupport(projection, table, unit, replies);
 	const contributors = Uint32Array.from(rows, ({ contributor }) => contributor);
 	onProgress?.({ phase: 'root', done: 0, total: rows.length });
 	const { root } = await IndexTree.build(table, contributors, (done) => {
@@ -241,11 +251,10 @@ export async function buildIndex(
 			credited: count,
 			lengths: LENGTHS,
 			damping,
-			// A basis of signs shortens what replies have in it, not what its rows have: the two cannot be held against each other.
-			...(support > 0 && basisBits !== 1 && { support: Number(support.toPrecision(3)) }),
+			...(support > 0 && { support: Number(support.toPrecision(3)) }),
 			contributions: hashIds(ids)
 		},
-		projection: { seed, width, basis: codes, basisScales, dims },
+		projection,
 		rows: table,
 		contributors,
 		ids,

@@ -13,6 +13,7 @@ const nano = new URL('../../static/models/nano/', import.meta.url);
 const json = (name: string) => JSON.parse(readFileSync(new URL(name, nano), 'utf8')) as object;
 const tokenizer = new Tokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
 const encode = (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids;
+const decode = (ids: readonly number[]) => tokenizer.decode([...ids], { skip_special_tokens: true });
 const pair = (question: string, reply: string): Sample =>
 	replySample(
 		encode(`<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`),
@@ -55,7 +56,8 @@ describe('a second look at rows', () => {
 		);
 		const found = await reviewRows(
 			gradients,
-			rows.map((sample) => ({ samples: [sample] }))
+			rows.map((sample) => ({ samples: [sample] })),
+			{ decode }
 		);
 		expect(
 			found
@@ -64,15 +66,9 @@ describe('a second look at rows', () => {
 				.sort()
 		).toEqual(SWAPPED);
 		expect(found.map(({ row }) => row).sort((x, y) => x - y)).toEqual(rows.map((_, i) => i));
-		// Doubt is both signs together, each in its own standard deviations.
-		const column = (of: 'mismatch' | 'association') => found.map((row) => row[of] ?? NaN);
-		const average = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-		const standard = (values: number[]) => {
-			const deviation = Math.sqrt(average(values.map((value) => (value - average(values)) ** 2)));
-			return values.map((value) => (value - average(values)) / deviation);
-		};
-		const [unfit, kin] = [standard(column('mismatch')), standard(column('association'))];
-		found.forEach(({ doubt }, i) => expect(doubt).toBeCloseTo((unfit[i] ?? 0) - (kin[i] ?? 0), 6));
+		const doubts = found.map(({ doubt }) => doubt ?? NaN);
+		expect(doubts.reduce((sum, doubt) => sum + doubt, 0)).toBeCloseTo(0, 6);
+		expect(doubts.reduce((sum, doubt) => sum + doubt ** 2, 0) / doubts.length).toBeCloseTo(1, 6);
 		for (const { mismatch, baseLoss, gain } of found) {
 			expect(mismatch).toBeGreaterThan(-8);
 			expect(baseLoss).toBeGreaterThan(0);
@@ -84,10 +80,12 @@ describe('a second look at rows', () => {
 		const passage = (text: string): Sample => replySample(encode(text).slice(0, 1), encode(text).slice(1));
 		const samples = [passage('The sun gives light.'), ...PAIRS.slice(0, 4).map((one) => pair(...one))];
 		const rows = samples.map((sample) => ({ samples: [sample] }));
-		const found = await reviewRows(gradients, rows);
+		const found = await reviewRows(gradients, rows, { decode });
 		expect(found.at(-1)).toMatchObject({ row: 0, mismatch: null });
 		expect(found.slice(0, -1).every(({ mismatch }) => mismatch !== null)).toBe(true);
-		expect(await reviewRows(gradients, rows.slice(1, 2))).toMatchObject([{ row: 0, mismatch: null }]);
+		expect(await reviewRows(gradients, rows.slice(1, 2), { decode })).toMatchObject([
+			{ row: 0, mismatch: null }
+		]);
 	});
 
 	test('tells how far it is, and stops when it is told to', async () => {
@@ -98,7 +96,7 @@ describe('a second look at rows', () => {
 			seen.push(done / total);
 			if (done === 2) abort.abort();
 		};
-		await expect(reviewRows(gradients, rows, { onProgress, signal: abort.signal })).rejects.toThrow();
+		await expect(reviewRows(gradients, rows, { decode, onProgress, signal: abort.signal })).rejects.toThrow();
 		expect(seen).toEqual([1 / 3, 2 / 3]);
 	});
 });

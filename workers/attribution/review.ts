@@ -1,12 +1,15 @@
-import { associations, type Answered } from './association.ts';
+import { lossFit, matchDoubts, wordFits, type Answered } from './answer-fit.ts';
 import type { IndexRow } from './build-index.ts';
 import { countTargets, replySample, type Sample, type SampleGradients } from './gradients.ts';
 
-/** Half way from the base to the adapter, where what was learnt by heart weighs less. */
-const HALF = 0.5;
-
 /** Questions of other rows that each reply is held against. */
-const CONTRASTS = 4;
+const CONTRASTS = 10;
+
+/** Samples whose losses are taken at once. */
+const BATCH = 6;
+
+/** Rows that are matched with each other: time grows with the cube of them. */
+const MATCHED = 512;
 
 /** What speaks for looking at a row again. Losses are means over the reply's tokens, in nats. */
 export interface RowReview {
@@ -18,11 +21,14 @@ export interface RowReview {
 	 */
 	mismatch: number | null;
 	/**
-	 * How much more the reply resembles those to questions like its own than any (association.ts): below 0 it is of another kind. Null for
-	 * passages.
+	 * How much more the reply resembles those to questions like its own than to others, in standard deviations over all questions and
+	 * replies: below 0 it is of another kind. Null for passages.
 	 */
 	association: number | null;
-	/** Both together, in standard deviations over the rows: `mismatch` less `association`, 0 for an ordinary row. Null for passages. */
+	/**
+	 * −ln of the chance that the reply is its question's and no other row's (answer-fit.ts), in standard deviations over the rows: 0 for an
+	 * ordinary row. Null for passages.
+	 */
 	doubt: number | null;
 	/** Loss of the reply under the base alone: near 0, the base knew the row already and it teaches little. */
 	baseLoss: number;
@@ -31,99 +37,121 @@ export interface RowReview {
 }
 
 export interface ReviewOptions {
+	/** Text of tokens. */
+	decode: (ids: readonly number[]) => string;
 	/** In rows. */
 	onProgress?: (progress: { done: number; total: number }) => void;
 	signal?: AbortSignal;
 }
 
+/** A row that answers something, in tokens. */
+interface Pair {
+	row: number;
+	question: readonly number[];
+	reply: readonly number[];
+}
+
 /**
  * Looks at every row of an adapter's Datanet once more, and orders them: likely mislabelled ones (most doubt) first, passages last.
- * Forward passes alone, 11 a row, of each row's first sample. What is measured is the pointwise mutual information of question and
- * reply, under the base and half way to the adapter: a reply that is no likelier after its own question than after others' does not
- * belong to it. Beside it the words that such questions are answered with. How many swapped answers both find, and what else was tried:
- * docs/attribution.md.
+ * Forward passes alone, 12 a row, of each row's first sample. Three things are put together: how likely the base finds the reply after its
+ * own question and after others'; what the other rows teach of how such questions are answered; the words that question and reply share. How
+ * many swapped answers they find, and what else was tried: docs/attribution.md.
  */
 export async function reviewRows(
 	gradients: Pick<SampleGradients, 'losses'>,
 	rows: readonly Pick<IndexRow, 'samples'>[],
-	{ onProgress, signal }: ReviewOptions = {}
+	{ decode, onProgress, signal }: ReviewOptions
 ): Promise<RowReview[]> {
-	const answers = rows.map(({ samples }) => answerOf(samples[0]));
-	const reviews: Omit<RowReview, 'association' | 'doubt'>[] = [];
+	const reviews = rows.map((_, row): RowReview => ({
+		row,
+		mismatch: null,
+		association: null,
+		doubt: null,
+		baseLoss: NaN,
+		gain: NaN
+	}));
+	const blocks = blocksOf(rows.flatMap(({ samples }, row) => pairOf(samples[0], row) ?? []));
+	const places = new Map(
+		blocks.flatMap((block) => block.map(({ row }, at) => [row, { block, at }] as const))
+	);
+	const losses = new Map(blocks.map((block) => [block, new Float64Array(block.length ** 2).fill(NaN)]));
 	for (const [row, { samples }] of rows.entries()) {
 		// Kernels never let go by themselves: without this nobody's cancelling would be heard.
 		await new Promise((resolve) => setTimeout(resolve));
 		signal?.throwIfAborted();
 		const [sample] = samples;
-		if (!sample) throw new RangeError(`row ${row} has no samples`);
-		const reply = answers[row]?.reply ?? [];
-		const others = otherQuestions(answers, row);
-		const asked = [sample, ...others.map((question) => replySample(question, reply))];
-		const base = await meanLosses(gradients, asked, 0);
-		const half = await meanLosses(gradients, asked, HALF);
+		const review = reviews[row];
+		if (!sample || !review) throw new RangeError(`row ${row} has no samples`);
+		const { block = [], at = 0 } = places.get(row) ?? {};
+		const reply = block[at]?.reply ?? [];
+		const others = contrastsOf(block, at);
+		const asked = [sample, ...others.map((other) => replySample(block[other]?.question ?? [], reply))];
+		const [own = NaN, ...contrasts] = await meanLosses(gradients, asked, 0);
 		const [adapted = NaN] = await meanLosses(gradients, [sample], 1);
-		reviews.push({
-			row,
-			mismatch: others.length > 0 ? (excess(base) + excess(half)) / 2 : null,
-			baseLoss: base[0] ?? NaN,
-			gain: (base[0] ?? NaN) - adapted
+		review.baseLoss = own;
+		review.gain = own - adapted;
+		if (others.length > 0) review.mismatch = own - average(contrasts);
+		[at, ...others].forEach((question, i) => {
+			const found = losses.get(block);
+			if (found) found[question * block.length + at] = i === 0 ? own : (contrasts[i - 1] ?? NaN);
 		});
 		onProgress?.({ done: row + 1, total: rows.length });
 	}
-	const kinds = associationsOf(answers);
-	const [unfit, kin] = [standard(reviews.map(({ mismatch }) => mismatch)), standard(kinds)];
-	return reviews
-		.map((review, row): RowReview => {
-			const [a, b] = [unfit[row] ?? null, kin[row] ?? null];
-			const doubt = a === null || b === null ? null : a - b;
-			return { ...review, association: kinds[row] ?? null, doubt };
-		})
-		.sort((a, b) => (b.doubt ?? -Infinity) - (a.doubt ?? -Infinity) || a.row - b.row);
+	for (const [block, found] of losses) {
+		if (block.length < 2) continue;
+		const texts = block.map(({ question, reply }): Answered => ({
+			question: decode(question),
+			reply: decode(reply)
+		}));
+		const n = block.length;
+		const [learnt, shared] = wordFits(texts);
+		const doubts = matchDoubts(texts, [lossFit(found, n), learnt, shared]);
+		const usual = average(doubts);
+		const deviation = Math.sqrt(average(doubts.map((doubt) => (doubt - usual) ** 2)));
+		block.forEach(({ row }, at) => {
+			const review = reviews[row];
+			if (!review) return;
+			review.association = learnt.values[at * n + at] ?? 0;
+			review.doubt = deviation > 0 ? ((doubts[at] ?? 0) - usual) / deviation : 0;
+		});
+	}
+	return reviews.sort((a, b) => (b.doubt ?? -Infinity) - (a.doubt ?? -Infinity) || a.row - b.row);
 }
 
-/** Of those rows that answer something. */
-function associationsOf(answers: readonly (Answered | undefined)[]): (number | null)[] {
-	const found = associations(answers.filter((answer) => answer !== undefined));
-	let at = 0;
-	return answers.map((answer) => (answer ? (found[at++] ?? null) : null));
+/** As few parts as may be matched, of like size, each spread over all. */
+function blocksOf(pairs: readonly Pair[]): Pair[][] {
+	const count = Math.ceil(pairs.length / MATCHED);
+	return Array.from({ length: count }, (_, part) => pairs.filter((_, i) => i % count === part));
 }
 
-/** In standard deviations from the mean; 0 where all are the same. */
-function standard(values: readonly (number | null)[]): (number | null)[] {
-	const known = values.filter((value) => value !== null);
-	const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-	const deviation = Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / known.length);
-	return values.map((value) => (value === null ? null : deviation > 0 ? (value - mean) / deviation : 0));
-}
-
-/** What comes before the first tokens that count, and those; undefined for a passage, which has no question. */
-function answerOf(sample: Sample | undefined): Answered | undefined {
+/** What comes before the first tokens that count, and those; nothing for a passage, which has no question. */
+function pairOf(sample: Sample | undefined, row: number): Pair | undefined {
 	const targets = Array.from(sample?.targets ?? []);
 	const from = targets.findIndex((target) => target >= 0);
 	if (!sample || from < 1) return undefined;
 	const to = targets.findIndex((target, at) => at > from && target < 0);
 	return {
+		row,
 		question: Array.from(sample.ids).slice(0, from + 1),
 		reply: targets.slice(from, to < 0 ? targets.length : to)
 	};
 }
 
-/** Questions of rows spread over the whole Datanet that say neither the same question nor the same reply. */
-function otherQuestions(answers: readonly (Answered | undefined)[], row: number): (readonly number[])[] {
-	const own = answers[row];
-	if (!own) return [];
-	const found: (readonly number[])[] = [];
-	for (let k = 1; k <= CONTRASTS; k++) {
-		const other = answers[(row + Math.floor((k * answers.length) / (CONTRASTS + 1))) % answers.length];
-		if (other && String(other.question) !== String(own.question) && String(other.reply) !== String(own.reply))
-			found.push(other.question);
-	}
-	return found;
-}
-
-/** By how much the first is above the mean of the others. */
-function excess([own = NaN, ...others]: readonly number[]): number {
-	return own - others.reduce((sum, loss) => sum + loss, 0) / others.length;
+/**
+ * Rows spread over all that say neither the same question nor the same reply. The same steps on from every row, so that each question is
+ * asked with as many replies.
+ */
+function contrastsOf(block: readonly Pair[], at: number): number[] {
+	const n = block.length;
+	if (n < 2) return [];
+	const steps = Array.from({ length: CONTRASTS }, (_, k) => Math.round(((k + 1) * n) / (CONTRASTS + 1)) % n);
+	const own = block[at];
+	return [...new Set(steps)]
+		.map((step) => (at + step) % n)
+		.filter((other) => {
+			const { question = [], reply = [] } = block[other] ?? {};
+			return String(question) !== String(own?.question) && String(reply) !== String(own?.reply);
+		});
 }
 
 async function meanLosses(
@@ -131,6 +159,15 @@ async function meanLosses(
 	samples: readonly Sample[],
 	strength: number
 ): Promise<number[]> {
-	const sums = await gradients.losses(samples, strength);
-	return samples.map((sample, i) => (sums[i] ?? NaN) / Math.max(1, countTargets(sample)));
+	const means: number[] = [];
+	for (let at = 0; at < samples.length; at += BATCH) {
+		const some = samples.slice(at, at + BATCH);
+		const sums = await gradients.losses(some, strength);
+		some.forEach((sample, i) => means.push((sums[i] ?? NaN) / Math.max(1, countTargets(sample))));
+	}
+	return means;
+}
+
+function average(values: readonly number[]): number {
+	return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

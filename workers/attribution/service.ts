@@ -204,7 +204,8 @@ export class AttributionService implements AttributionApi {
 				if (!stored.rows) throw missing();
 				const { open, gradients } = await this.#open(model, adapter);
 				const { taken } = indexRows(stored.rows, open);
-				const reviews = await reviewRows(gradients, taken, { signal, onProgress });
+				const decode = (ids: readonly number[]) => open.tokenizer.decode(ids);
+				const reviews = await reviewRows(gradients, taken, { decode, signal, onProgress });
 				const effects = rowEffects(stored.index);
 				return reviews.map(({ row, ...review }) => ({
 					...describeRow(row, stored),

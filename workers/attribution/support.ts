@@ -1,8 +1,10 @@
+import { DotProducts } from './dot-products.ts';
 import { dot } from './linear-algebra.ts';
+import { Projector, quantise, type Projection } from './projection.ts';
 import { MAX_SUPPORT } from './shares.ts';
 
 /** Rows of which the mean support is taken. */
-const ASKED = 128;
+const ASKED = 64;
 
 /**
  * How strongly an index speaks for a reply: the squares of all rows' scores, over the squared length of the reply's gradient. Large
@@ -27,38 +29,49 @@ export function supportOf(
 	return Math.min(MAX_SUPPORT, Math.round(((squares * scale * scale) / length / typical) * 1e6));
 }
 
+/** A row that is asked about: its sketch as a reply's would be, and what its vector in the index is multiplied by. */
+interface AskedRow {
+	row: number;
+	sketch: Float32Array;
+	weight: number;
+}
+
+/** Which of the rows that have credit are asked, evenly spread. */
+export function askedRows(credited: readonly number[]): number[] {
+	const asked = Math.min(ASKED, credited.length);
+	return Array.from(
+		{ length: asked },
+		(_, k) => credited[Math.floor((k * credited.length) / asked)] as number
+	);
+}
+
 /**
  * Mean over rows of the support that all other rows give them. A row that is left out changes the damped inverse by one dimension
  * (Sherman and Morrison), so that its scores with the others are those of the index over 1 − h, h its score with itself.
  *
  * @param table int8 rows of the index: [rows, dims]; @param unit of them
- * @param credited those that are not zero; `gain`: the squared length of its scaled sketch over that of its sketch; `weight`: what its
- * vector is multiplied by
  */
 export function meanSupport(
+	projection: Projection,
 	table: Int8Array,
-	dims: number,
 	unit: number,
-	credited: readonly { row: number; gain: number; weight: number }[]
+	asked: readonly AskedRow[]
 ): number {
-	const asked = Math.min(ASKED, credited.length);
+	const { dims } = projection;
+	const projector = new Projector(projection);
+	const rows = new DotProducts(table.length / dims, dims);
+	rows.rows.set(table);
 	let sum = 0;
-	for (let k = 0; k < asked; k++) {
-		const { row, gain, weight } = credited[Math.floor((k * credited.length) / asked)] as (typeof credited)[0];
-		if (!(weight > 0)) continue;
-		// Asked as a reply is, without its weight.
-		const scale = (unit / weight) ** 2;
+	for (const { row, sketch, weight } of asked) {
+		const { codes, scale } = quantise(projector.coordinates(sketch));
+		const vector = table.subarray(row * dims, (row + 1) * dims);
+		let own = 0;
+		for (const code of vector) own += code * code;
+		const left = 1 - Math.min((own * unit * unit) / weight ** 2, 0.999);
 		let squares = 0;
-		for (const { row: other } of credited)
-			if (other !== row) squares += dotOf(table, row * dims, other * dims, dims) ** 2;
-		const own = dotOf(table, row * dims, row * dims, dims) * scale;
-		sum += (squares * scale * gain) / (1 - Math.min(own, 0.999)) ** 2;
+		rows.score(codes).forEach((score, other) => (squares += other === row ? 0 : score * score));
+		const length = dot(sketch, sketch);
+		if (length > 0) sum += (squares * scale * scale) / length / left ** 2;
 	}
-	return asked > 0 ? sum / asked : 0;
-}
-
-function dotOf(table: Int8Array, a: number, b: number, dims: number): number {
-	let sum = 0;
-	for (let k = 0; k < dims; k++) sum += (table[a + k] as number) * (table[b + k] as number);
-	return sum;
+	return asked.length > 0 ? sum / asked.length : 0;
 }
