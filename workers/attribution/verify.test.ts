@@ -247,11 +247,15 @@ describe('an index file', () => {
 		const cut = bytes.subarray(0, bytes.length - 40);
 		const short = writeIndex({ ...index, ids: [...index.ids].reverse() });
 		const odd = writeIndex({ ...index, description: { ...index.description, dims: 40 } });
-		for (const wrong of [cut, short, odd, new Uint8Array(), text.encode('no index at all')])
+		const other = writeIndex({ ...index, description: { ...index.description, directions: 0 } });
+		for (const wrong of [cut, short, odd, other, new Uint8Array(), text.encode('no index at all')])
 			expect(
 				await fails(() => readIndex(wrong), 'index/malformed').catch(() => null),
 				String(wrong.length)
 			).not.toBeNull();
+		const format = 'openledger-attribution/1' as typeof index.description.format;
+		const earlier = writeIndex({ ...index, description: { ...index.description, format } });
+		await expect(readIndex(earlier)).rejects.toThrow('of an earlier format');
 		const rows = index.rows.slice();
 		rows[5] = (rows[5] ?? 0) + 1;
 		const contributors = index.contributors.with(3, 99);
