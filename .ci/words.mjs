@@ -4,6 +4,7 @@ import PO from 'pofile';
 import { IndexTracker } from 'wuchale';
 import { adapter as scriptAdapter } from 'wuchale/adapter-vanilla';
 import { compileTranslation } from 'wuchale/compiler';
+import { keyOf } from '../src/lib/i18n/key.ts';
 
 /**
  * The words of the pages: wuchale finds them in the source, `src/locales/*.po` says them in other languages
@@ -24,13 +25,13 @@ const names =
 /** What these are called with is for the machine. */
 const deaf =
 	/closest$|(starts|ends)With$|querySelector(All)?$|^(matchMedia|exclusively|once|topic|topicOf|decodeEventLog|readCollected|encodeFunctionData|createConnector|fetch|resolve|stopped)$|stores$|^api\.|^console\.|\.request$|^defineChain$/;
-/** A word alone is hardly ever text in a script: these are. */
+/** A word alone is hardly ever text in a script: these are, and nothing in their file is compared with them. */
 const single = new Map([
 	['src/lib/ui/format.ts', ['today', 'yesterday']],
 	['src/lib/lineage/words.ts', ['free']],
 	['src/lib/datanets/rows/RowsTable.svelte', ['empty']],
 	['src/lib/settings/DeviceSection.svelte', ['yes', 'no']],
-	['src/lib/settings/StorageSection.svelte', ['damaged']],
+	['src/lib/settings/StorageSection.svelte', ['model', 'adapter', 'damaged']],
 	['src/lib/factory/settings.ts', ['yes', 'no']],
 	['src/lib/factory/run-words.ts', ['higher', 'lower']],
 	['src/lib/ledger/RootsSection.svelte', ['is', 'are']],
@@ -142,7 +143,7 @@ export async function wordsOf(file, content) {
 			.map((one) => ({ forms: one, placeholders: messages.get(one.join('\n'))?.placeholders ?? [] })),
 		/** The file with calls of `say` (src/lib/i18n/words.ts) in the place of its words, which stay where they are read. */
 		spell() {
-			const english = forms.map(keyOf);
+			const english = forms.map(spelled);
 			// wuchale reads such elements as one text, and would write all of it into each.
 			for (const [, inside = ''] of code.matchAll(merged))
 				if (inside.split('_w_runtime_.x(_w_ctx_)').length > 2)
@@ -174,10 +175,10 @@ export function compiled(forms) {
 }
 
 /**
- * What a translation is found by, the same here and in the page (src/lib/i18n/words.ts).
+ * The same for the same English.
  * @param {string[]} forms
  */
-export const keyOf = (forms) => JSON.stringify(compiled(forms));
+const spelled = (forms) => JSON.stringify(compiled(forms));
 
 /**
  * All words of the pages and of what the workers tell them, each once, in the order of the files that say them.
@@ -189,11 +190,11 @@ export async function findWords(files, read) {
 	const found = new Map();
 	for (const file of files.filter((file) => isSpoken(file) || computing.test(file)).sort()) {
 		for (const { forms, placeholders } of (await wordsOf(file, read(file))).words) {
-			const entry = found.get(keyOf(forms)) ?? { forms, files: [], placeholders: [] };
+			const entry = found.get(spelled(forms)) ?? { forms, files: [], placeholders: [] };
 			if (!entry.files.includes(file)) entry.files.push(file);
 			if (!entry.placeholders.length)
 				entry.placeholders = placeholders.map(([i, code]) => `{${i}}: ${code.replace(/\s+/g, ' ')}`);
-			found.set(keyOf(forms), entry);
+			found.set(spelled(forms), entry);
 		}
 	}
 	return [...found.values()];
@@ -208,10 +209,12 @@ export function catalogueModule(text) {
 	const entries = items
 		.filter(({ obsolete, msgstr }) => !obsolete && msgstr.every(Boolean))
 		.map(({ msgid, msgid_plural, msgstr }) => [
-			keyOf(msgid_plural ? [msgid, msgid_plural] : [msgid]),
+			keyOf(spelled(msgid_plural ? [msgid, msgid_plural] : [msgid])),
 			compiled(msgstr)
 		]);
 	const plural = /plural=([^;]+)/.exec(headers['Plural-Forms'] ?? '')?.[1] ?? 'n != 1';
+	if (new Set(entries.map(([key]) => key)).size < entries.length)
+		throw new Error('Two texts of the catalogue have the same key: change a word of one.');
 	// What comes from a worker is put together there, and known by its English alone.
 	const heard = items
 		.filter((item) => !item.msgid_plural && item.references.some((file) => file.startsWith('workers/')))

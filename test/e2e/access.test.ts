@@ -108,3 +108,54 @@ test('the dark theme is there before the first paint, and the choice is kept', a
 	await app.page.waitForFunction(() => document.documentElement.dataset.theme);
 	expect(await app.page.evaluate(() => document.documentElement.dataset.theme)).toBe('light');
 });
+
+/** English that no German sentence has. What a person or a model wrote says so with its own `lang`. */
+const english = /\b(the|of|and|your|with|this|are|you|which|nothing|rows|yet|from)\b/i;
+
+test('in German, on a phone, no page says an English sentence or is wider than the screen', async () => {
+	const { page } = await App.open({ phone: true, preferences: { language: 'de' } });
+	await page.getByRole('heading', { name: 'Frag Nano' }).waitFor();
+	const found: Record<string, unknown> = {};
+	for (const [path, heading] of [
+		['/', 'Frag Nano'],
+		['/datanets', 'Datanets'],
+		['/factory', 'Werkstatt'],
+		['/ledger', 'Abrechnung'],
+		['/lineage', 'Herkunft'],
+		['/govern', 'Abstimmen'],
+		['/settings', 'Gerät & Speicher']
+	] as const) {
+		await page.goto(new URL(path, page.url()).href);
+		await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
+		// The books of the sandbox are read.
+		if (path === '/ledger') await page.getByRole('heading', { name: 'Was du schuldest' }).waitFor();
+		if (path === '/govern') await page.getByRole('heading', { name: 'Geltende Regeln' }).waitFor();
+		const said = await page.evaluate(() => {
+			const texts = [document.title];
+			const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+			for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+				const element = node instanceof Element ? node : node.parentElement;
+				if (element?.closest('script, style, noscript, [lang=en]')) continue;
+				if (node instanceof Element)
+					texts.push(...['aria-label', 'title', 'placeholder'].map((name) => node.getAttribute(name) ?? ''));
+				else texts.push(node.textContent ?? '');
+			}
+			return texts;
+		});
+		found[path] = {
+			language: await page.evaluate(() => document.documentElement.lang),
+			english: said.filter((text) => english.test(text)),
+			width: await page.evaluate(() => document.documentElement.scrollWidth)
+		};
+		expect(said.length).toBeGreaterThan(20);
+	}
+	expect(found).toEqual(
+		Object.fromEntries(Object.keys(found).map((path) => [path, { language: 'de', english: [], width: 390 }]))
+	);
+
+	// Back to English: offered here, done when the page is loaded again.
+	await page.getByRole('radio', { name: 'English' }).click();
+	await page.getByRole('button', { name: 'Neu laden' }).click();
+	await page.getByRole('heading', { name: 'Device & storage', level: 1 }).waitFor();
+	expect(await page.evaluate(() => document.documentElement.lang)).toBe('en');
+});

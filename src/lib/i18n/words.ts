@@ -1,3 +1,4 @@
+import { keyOf } from './key.ts';
 import { locale } from './locale.ts';
 
 /** Of a sentence: text, the place of what is put in, or markup by its number with the pieces in it. */
@@ -7,7 +8,7 @@ type Piece = string | number | Piece[];
 type Word = string | Piece[];
 
 interface Catalogue {
-	/** Translations by their English in JSON, as `.ci/words.mjs` writes them. */
+	/** Translations by the key of their English in JSON, as `.ci/words.mjs` writes them. */
 	words: Record<string, Word>;
 	/** What workers put together: pieces of the English, and of its translation. */
 	heard: [english: Piece[], translated: Word][];
@@ -34,7 +35,7 @@ export async function loadWords(): Promise<void> {
 	}
 }
 
-const inLanguage = (word: Word) => catalogue?.words[JSON.stringify(word)] ?? word;
+const inLanguage = (word: Word) => catalogue?.words[keyOf(JSON.stringify(word))] ?? word;
 const pieces = (word: Word): Piece[] => {
 	const found = inLanguage(word);
 	return typeof found === 'string' ? [found] : found;
@@ -64,7 +65,7 @@ export function heard(
 	text: string,
 	{ words, heard: made }: Pick<Catalogue, 'words' | 'heard'> = catalogue ?? { words: {}, heard: [] }
 ): string {
-	const whole = words[JSON.stringify(text)];
+	const whole = words[keyOf(JSON.stringify(text))];
 	if (typeof whole === 'string') return whole;
 	for (const [english, translated] of made) {
 		const pattern = english.map((piece) =>
