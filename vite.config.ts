@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import adapter from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { chromiumArguments, findChromium } from './.ci/chromium.mjs';
+import { writeClient } from './.ci/client.mjs';
 import { isolationHeaders } from './.ci/headers.mjs';
 import { writePrecache } from './.ci/precache.mjs';
 import { words } from './.ci/words.mjs';
@@ -14,6 +16,7 @@ const site: typeof pages = {
 	async adapt(builder) {
 		await pages.adapt(builder);
 		writePrecache('build');
+		writeClient('build');
 	}
 };
 
@@ -44,6 +47,24 @@ const csp = {
 /** Found too late by vite, in a worker: it would reload the page for them. */
 const ethereum = ['block', 'common', 'tx', 'util', 'vm'].map((part) => `@ethereumjs/${part}`);
 
+let firstPage: Set<string> | undefined;
+
+/** What the first page imports and others do too comes in one file: many small ones compress worse, and each is a request. */
+function ofFirstPage(
+	id: string,
+	modules: { getModuleInfo(id: string): { importedIds: readonly string[] } | null }
+): string | null {
+	if (!firstPage) {
+		firstPage = new Set(
+			['src/routes/+layout.svelte', 'src/routes/+page.svelte'].map((path) => join(import.meta.dirname, path))
+		);
+		// A set goes on to what is added while it is walked.
+		for (const module of firstPage)
+			for (const imported of modules.getModuleInfo(module)?.importedIds ?? []) firstPage.add(imported);
+	}
+	return firstPage.has(id) ? 'shared' : null;
+}
+
 /** Node tests stand beside the file they test; `*.browser.test.ts` runs in Chromium; `test/e2e` drives the built app. */
 export default defineConfig({
 	plugins: [
@@ -65,7 +86,7 @@ export default defineConfig({
 		client: {
 			build: {
 				rolldownOptions: {
-					output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 18 }] } }
+					output: { codeSplitting: { groups: [{ name: ofFirstPage, minShareCount: 4 }] } }
 				}
 			}
 		}

@@ -1,5 +1,19 @@
 // Runs before everything else. Kept a file: the page allows no inline script.
 
+// Storage may be blocked, as in frames of other sites: then choices last as long as the page, and who needs more can tell.
+try {
+	void localStorage.length;
+} catch {
+	const kept = new Map();
+	const storage = {
+		getItem: (key) => kept.get(key) ?? null,
+		setItem: (key, value) => void kept.set(key, String(value)),
+		removeItem: (key) => void kept.delete(key)
+	};
+	Object.defineProperty(window, 'localStorage', { value: storage });
+	document.documentElement.dataset.storage = 'blocked';
+}
+
 // A dark page never flashes light.
 (() => {
 	let theme = 'system';

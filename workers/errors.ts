@@ -19,6 +19,10 @@ export type ErrorCode =
 	| 'adapter/bundled'
 	| 'adapter/mismatch'
 	| 'link/malformed'
+	| 'ipfs/no-gateway'
+	| 'ipfs/wrong-block'
+	| 'ipfs/malformed'
+	| 'ipfs/unsupported'
 	// Datanets
 	| 'datanet/malformed'
 	| 'datanet/bad-signature'

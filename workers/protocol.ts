@@ -66,6 +66,8 @@ export interface LoadedModel {
 	name: string;
 	/** SHA-256 of the ONNX file, hex: the identity adapters and receipts refer to. */
 	sha256: string;
+	/** SHA-256 (hex) of all its files of weights: that one, and those that it was built from where it says so. */
+	hashes?: readonly string[];
 	dtype: string;
 	provider: Provider;
 	contextLength: number;
@@ -254,8 +256,10 @@ export interface EngineApi {
 	adapters(): Promise<AdapterEntry[]>;
 	/** A PEFT folder: adapter_config.json, adapter_model.safetensors, optionally openledger.json. Throws `adapter/*`. */
 	importAdapter(files: File[], name?: string, origin?: AdapterSource): Promise<AdapterEntry>;
-	/** The PEFT files of an adapter, as they were imported. */
+	/** The files of an adapter: PEFT's as they were imported, the manifest, and the attribution index where there is one. */
 	exportAdapter(id: string): Promise<File[]>;
+	/** Notes where others can fetch an adapter. */
+	publishAdapter(id: string, origin: AdapterSource): Promise<void>;
 	generate(request: GenerateRequest, onEvent: Listener<GenerateEvent>): Promise<Completion>;
 	cancel(id: string): Promise<void>;
 	storage(): Promise<StorageReport>;

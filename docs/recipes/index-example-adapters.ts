@@ -14,7 +14,8 @@ import { formatManifest, parseManifest } from '#workers/adapters/manifest.ts';
 import { readAdapter } from '#workers/adapters/read-adapter.ts';
 import { buildIndex } from '#workers/attribution/build-index.ts';
 import { SampleGradients } from '#workers/attribution/gradients.ts';
-import { INDEX_FILE, writeIndex } from '#workers/attribution/index-file.ts';
+import { INDEX_FILE } from '#workers/adapters/lora-adapter.ts';
+import { writeIndex } from '#workers/attribution/index-file.ts';
 import { indexRows } from '#workers/attribution/index-rows.ts';
 import {
 	readRows,

@@ -33,8 +33,12 @@ interface Values {
 	model?: string;
 	provider: Provider | 'auto';
 	hubUrl: string;
+	/** Address of the IPFS gateway that links go through; empty: none. */
+	gateway: string;
 	adapters: { id: string; weight: number }[];
 	reply: ReplySettings;
+	/** Whose instructions go before what its adapter is asked; `adapter`: id. */
+	agent?: { adapter: string; name: string; instructions: string };
 	/** Unset until the ledger was looked at for the first time. */
 	roots?: RootWatching;
 	/** Places on the provenance scale, given in order of first sight so that a colour never changes hands. */
@@ -48,6 +52,7 @@ function read(): Values {
 		theme: 'system',
 		provider: 'auto',
 		hubUrl: '',
+		gateway: '',
 		adapters: [],
 		reply: { ...defaultReplySettings },
 		inks: {}

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright';
 import { expect, inject, test } from 'vitest';
 import { readRepo, type HubServer, type RepoFiles } from '#test/support/hub-server.ts';
 import { App } from './app.ts';
@@ -6,15 +7,24 @@ import { startHub } from './hub.ts';
 
 const weights = 'adapter_model.safetensors';
 
-/** The example adapter with another alpha, so that it is one this device does not have; without a manifest, as PEFT writes it. */
+/** The example adapter with another alpha and one bit changed, so that neither this device nor a chain has it; without a manifest, as PEFT writes it. */
 function stranger(): RepoFiles {
 	const { 'adapter_config.json': config, [weights]: matrices } = readRepo('static/adapters/anatomy');
 	const text = String(Buffer.from(config ?? [])).replace(/"lora_alpha": \d+/, '"lora_alpha": 24');
-	return { 'adapter_config.json': Buffer.from(text), [weights]: matrices ?? new Uint8Array() };
+	const changed = Buffer.from(matrices ?? []);
+	changed.writeUInt8(changed.readUInt8(changed.length - 2) ^ 1, changed.length - 2);
+	return { 'adapter_config.json': Buffer.from(text), [weights]: changed };
 }
 
 async function open(fragment: string, hub?: HubServer): Promise<App> {
 	return App.open({ path: `/a#${fragment}`, ...(hub && { preferences: { hubUrl: hub.url } }) });
+}
+
+/** What the page says of the chain, in one line. */
+async function registered(page: Page): Promise<string> {
+	const line = page.getByText('Registered on').first();
+	await line.waitFor();
+	return (await line.innerText()).replace(/\s+/g, ' ');
 }
 
 test('a link made here opens elsewhere on the same adapter: shown first, fetched when asked for, ready to be asked', async () => {
@@ -22,14 +32,16 @@ test('a link made here opens elsewhere on the same adapter: shown first, fetched
 	const { page } = await open('ada/heart', hub);
 	await page.getByRole('heading', { name: 'heart' }).waitFor();
 	await page.getByText('The link does not say which adapter this must be').waitFor();
+	await page.getByText('Not registered on').waitFor();
 	expect(hub.requests.some(({ path }) => path.endsWith(weights))).toBe(false);
 	await page.getByRole('button', { name: /^Add it, 1\.\d MB/ }).click();
 	await page.getByRole('button', { name: 'Ask it something' }).waitFor();
+	await page.getByText('Not registered on').waitFor();
 
 	await page.goto(new URL('/adapters', page.url()).href);
 	await page.getByRole('button', { name: 'More about heart' }).click();
 	await page.getByRole('menuitem', { name: 'Share a link' }).click();
-	const link = await page.getByRole('dialog').locator('code').innerText();
+	const link = await page.getByRole('dialog').locator('code').first().innerText();
 	expect(link).toMatch(/\/a#from=ada%2Fheart%40[0-9a-f]{40}&id=[0-9a-f]{64}$/);
 
 	const other = await open(link.slice(link.indexOf('#') + 1), hub);
@@ -47,13 +59,35 @@ test('an example adapter is shared from where the app is served, and is known ag
 	const { page } = await App.open({ path: '/adapters' });
 	await page.getByRole('button', { name: 'More about Anatomy' }).click();
 	await page.getByRole('menuitem', { name: 'Share a link' }).click();
-	const link = await page.getByRole('dialog').locator('code').innerText();
+	const link = await page.getByRole('dialog').locator('code').first().innerText();
 	await page.getByRole('dialog').getByRole('img', { name: 'The link as a QR code' }).waitFor();
 	expect(decodeURIComponent(link)).toContain(`${inject('appUrl')}/adapters/anatomy/`);
 	const { page: other } = await open(link.slice(link.indexOf('#') + 1));
 	await other.getByRole('heading', { name: 'Anatomy', exact: true }).waitFor();
 	await other.getByText('openledger/nano, the one that is loaded').waitFor();
+	// Asked of the EVM in the tab; no wallet was connected.
+	expect(await registered(other)).toMatch(/by 0x[0-9a-f]{4}…[0-9a-f]{4}, model 3\. 0\.4 OPEN/i);
 	await other.getByRole('button', { name: 'Ask it something' }).waitFor();
+
+	// As an agent: with instructions, and bound to the Datanet that it was made of.
+	await page.keyboard.press('Escape');
+	await page.getByRole('button', { name: 'More about Anatomy' }).click();
+	await page.getByRole('menuitem', { name: 'Make an agent' }).click();
+	const dialog = page.getByRole('dialog');
+	await dialog.getByLabel('Name', { exact: true }).fill('Dr. Bone');
+	await dialog.getByLabel('Instructions').fill('Say <b>hello</b> first.');
+	const agent = await dialog.locator('code').innerText();
+	await other.goto(agent);
+	await other.getByRole('heading', { name: 'Dr. Bone' }).waitFor();
+	await other.getByText('Say <b>hello</b> first.').waitFor();
+	await other.getByText('May stand on Anatomy and Physiology 2e, definitions alone').waitFor();
+	await other.getByRole('button', { name: 'Ask it something' }).click();
+	await other.getByRole('heading', { name: 'Ask Dr. Bone' }).waitFor();
+	await other.getByRole('button', { name: 'Leave them out' }).click();
+	await other.getByRole('heading', { name: /^Ask .*Anatomy/ }).waitFor();
+	// On an adapter that was made of something else it is refused.
+	await other.goto(agent.replace('anatomy', 'finance').replace(/&id=\w+/, ''));
+	await other.getByText('which the agent does not allow').waitFor();
 });
 
 test('what does not match is refused and not kept; a link that is none says what would be one', async () => {
@@ -78,4 +112,104 @@ test('what does not match is refused and not kept; a link that is none says what
 	await third.page.getByRole('textbox', { name: 'Link, repository or folder' }).fill('ada/heart');
 	await third.page.getByRole('button', { name: 'Look at it' }).click();
 	await third.page.getByRole('heading', { name: 'heart' }).waitFor();
+
+	// As the browser hands over an address of the app's own scheme (manifest.webmanifest).
+	const { protocol_handlers: handlers } = JSON.parse(readFileSync('static/manifest.webmanifest', 'utf8')) as {
+		protocol_handlers: { protocol: string; url: string }[];
+	};
+	expect(handlers).toEqual([{ protocol: 'web+openledger', url: 'a#%s' }]);
+	const handed = handlers[0]?.url.replace('%s', encodeURIComponent('web+openledger:ada/anatomy')) ?? '';
+	await third.page.goto(new URL(handed, third.page.url()).href);
+	await third.page.getByRole('heading', { name: 'Anatomy', exact: true }).waitFor();
+});
+
+test('an adapter is published on the Hub, registered in the sandbox, and its link says by whom; another description does not match', async () => {
+	const hub = await startHub({ 'ada/heart': stranger() });
+	hub.token = 'hf_secret';
+	const { page } = await open('', hub);
+	await page.goto(new URL('/adapters', page.url()).href);
+	await page.getByRole('button', { name: 'More about Finance' }).click();
+	await page.getByRole('menuitem', { name: 'Publish or register' }).click();
+	const dialog = page.getByRole('dialog');
+	await dialog.getByRole('textbox', { name: 'Repository' }).fill('ada/finance');
+	await dialog.getByLabel('Access token').fill('wrong');
+	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+	await dialog.getByText('This is no access token of the Hub').waitFor();
+	await dialog.getByLabel('Access token').fill('hf_wrong');
+	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+	await dialog.getByText('The Hub does not let you use').waitFor();
+	await dialog.getByLabel('Access token').fill('hf_secret');
+	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+	await dialog.getByText(/#from=ada%2Ffinance%40[0-9a-f]{40}/).waitFor();
+	const published = hub.files('ada/finance');
+	expect(Object.keys(published).sort()).toEqual([
+		'README.md',
+		'adapter_config.json',
+		'adapter_model.safetensors',
+		'attribution.safetensors',
+		'openledger.json'
+	]);
+	for (const file of ['adapter_config.json', weights, 'openledger.json'])
+		expect(Buffer.from(published[file] ?? []).equals(readFileSync(`static/adapters/finance/${file}`))).toBe(
+			true
+		);
+	// The token lies nowhere.
+	const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+	expect(kept).not.toContain('hf_secret');
+	await page.keyboard.press('Escape');
+
+	// A stranger's weights, without a manifest: registered, then found again by who opens a link.
+	hub.token = undefined;
+	await page.goto(new URL('/a#ada/heart', page.url()).href);
+	await page.getByRole('button', { name: /^Add it/ }).click();
+	await page.getByRole('button', { name: 'Ask it something' }).waitFor();
+	await page.goto(new URL('/adapters', page.url()).href);
+	await page.getByRole('button', { name: 'More about heart' }).click();
+	await page.getByRole('menuitem', { name: 'Publish or register' }).click();
+	await dialog.getByRole('radio', { name: 'IPFS' }).click();
+	const [saved] = await Promise.all([
+		page.waitForEvent('download'),
+		dialog.getByRole('button', { name: 'Save the archive' }).click()
+	]);
+	const archive = await saved.path();
+	await dialog.getByText(/bafybei\w+/).waitFor();
+	await dialog.getByRole('radio', { name: 'Register' }).click();
+	await dialog.getByLabel('Price, OPEN for 1,000 tokens').fill('0.25');
+	await dialog.getByRole('button', { name: 'Register', exact: true }).click();
+	await dialog.getByText('as model 4.').waitFor();
+	await page.keyboard.press('Escape');
+
+	await page.goto(new URL('/a', page.url()).href);
+	await page.locator('input[type=file]').setInputFiles({
+		name: 'heart.car',
+		mimeType: 'application/vnd.ipld.car',
+		buffer: readFileSync(archive)
+	});
+	expect(await registered(page)).toMatch(/model 4\. 0\.25 OPEN for 1,000 tokens\./);
+	await page.getByText('a file that you opened').waitFor();
+
+	// The same weights as Anatomy's, under a description that its owner did not register.
+	const manifest = String(readFileSync('static/adapters/anatomy/openledger.json')).replace(
+		'"Anatomy"',
+		'"Better"'
+	);
+	hub.commit('eve/anatomy', {
+		...readRepo('static/adapters/anatomy'),
+		'openledger.json': Buffer.from(manifest)
+	});
+	await page.goto(new URL('/a#eve/anatomy', page.url()).href);
+	await page.getByText('This is not what is registered on').waitFor();
+	await page.getByText('these weights and another description').waitFor();
+	// It says to be model 2, and is not: seen beforehand where the source tells, else before anything is kept.
+	hub.commit('ada/liar', stranger());
+	const model = '87206178739010:2';
+	await page.goto(new URL(`/a#from=ada/liar&model=${model}`, page.url()).href);
+	await page.getByText('has other weights than these').waitFor();
+	expect(await page.getByRole('button', { name: /^Add it/ }).count()).toBe(0);
+	hub.commit('ada/liar', { ...stranger(), 'README.md': Buffer.from('again') });
+	const folder = encodeURIComponent(`${hub.url}/ada/liar/resolve/main/`);
+	await page.goto(new URL(`/a#from=${folder}&model=${model}`, page.url()).href);
+	await page.getByText('Can be looked up once it is fetched').waitFor();
+	await page.getByRole('button', { name: /^Add it/ }).click();
+	await page.getByText('What came is not the registered model').waitFor();
 });

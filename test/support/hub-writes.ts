@@ -29,9 +29,9 @@ export class HubWrites {
 		}
 		if (method !== 'POST') return undefined;
 		if (path === '/api/repos/create') return this.#create(body);
-		const batch = /^\/datasets\/([^/]+\/[^/]+)\.git\/info\/lfs\/objects\/batch$/.exec(path);
+		const batch = /^\/(?:datasets\/)?([^/]+\/[^/]+)\.git\/info\/lfs\/objects\/batch$/.exec(path);
 		if (batch) return { status: 200, body: this.#batch(origin, body) };
-		const write = /^\/api\/datasets\/([^/]+\/[^/]+)\/(preupload|commit)\/main$/.exec(path);
+		const write = /^\/api\/(?:datasets|models)\/([^/]+\/[^/]+)\/(preupload|commit)\/main$/.exec(path);
 		if (!write?.[1]) return undefined;
 		if (!this.#repos.has(write[1])) return { status: 404 };
 		return write[2] === 'preupload' ? preupload(body) : this.#take(write[1], body);
@@ -40,7 +40,7 @@ export class HubWrites {
 	#create(body: Buffer): Answer {
 		const { organization, name, type } = JSON.parse(body.toString()) as Record<string, string>;
 		const repo = `${organization}/${name}`;
-		if (type !== 'dataset') return { status: 400 };
+		if (type !== 'dataset' && type !== 'model') return { status: 400 };
 		if (this.#repos.has(repo)) return { status: 409, body: { error: 'You already created this repo' } };
 		this.#commit(repo, {});
 		return { status: 200, body: { url: repo, id: repo } };

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { formatAdapterLink, parseAdapterLink, type AdapterLink } from './link.ts';
 
 const id = 'ab'.repeat(32);
+const cid = 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi';
 const hub = (repo: string, revision = 'main', folder = '') => ({
 	kind: 'hub' as const,
 	repo,
@@ -13,10 +14,16 @@ test.each<AdapterLink>([
 	{ source: hub('ada/heart', 'v1.2', 'final/adapter'), id },
 	{ source: hub('ada/heart') },
 	{ source: { kind: 'web', folder: 'https://example.org/ad%20apters/heart/' }, id },
-	{ source: { kind: 'web', folder: 'http://127.0.0.1:8080/' } }
+	{ source: { kind: 'web', folder: 'http://127.0.0.1:8080/' } },
+	{ source: { kind: 'ipfs', cid, folder: '' }, id, model: { chain: 1612, id: 7 } },
+	{ source: { kind: 'ipfs', cid: 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG', folder: 'a/b' } }
 ])('a link says again what it was made of: $source.kind', (link) => {
 	expect(parseAdapterLink(formatAdapterLink(link))).toEqual(link);
 	expect(parseAdapterLink(`https://app.example/a#${formatAdapterLink(link)}`)).toEqual(link);
+	const address = `web+openledger:${formatAdapterLink(link)}`;
+	expect(parseAdapterLink(address)).toEqual(link);
+	// As a browser hands it to the page that has registered for it.
+	expect(parseAdapterLink(encodeURIComponent(address))).toEqual(link);
 });
 
 test.each([
@@ -25,6 +32,10 @@ test.each([
 	['ada/heart@v2/sub/folder', hub('ada/heart', 'v2', 'sub/folder')],
 	['https://huggingface.co/ada/heart', hub('ada/heart')],
 	['https://huggingface.co/ada/heart/tree/dev/sub', hub('ada/heart', 'dev', 'sub')],
+	['web+openledger:ada/heart', hub('ada/heart')],
+	['web+openledger://ada/heart@v2', hub('ada/heart', 'v2')],
+	[cid, { kind: 'ipfs', cid, folder: '' }],
+	[`ipfs://${cid}/sub/`, { kind: 'ipfs', cid, folder: 'sub' }],
 	['https://example.org/heart?x=1', { kind: 'web', folder: 'https://example.org/heart/' }]
 ])('people may paste %s', (text, source) => {
 	expect(parseAdapterLink(text)).toEqual({ source });
@@ -45,7 +56,13 @@ test.each([
 	'from=ada/heart&id=12',
 	`from=ada/heart&id=${'g'.repeat(64)}`,
 	'from=&id=',
-	`ada/${'x'.repeat(3000)}`
+	'from=ada/heart&model=1',
+	'from=ada/heart&model=0x1:2',
+	'ipfs://nothing',
+	`ipfs://${cid}/../x`,
+	'web+openledger:javascript://x',
+	'web%2Bopenledger%3A%E0%A4%A',
+	`ada/${'x'.repeat(20_000)}`
 ])('%s is refused with what to do', (text) => {
 	expect(() => parseAdapterLink(text)).toThrow(
 		expect.objectContaining({ code: 'link/malformed', remedy: expect.stringContaining('https') as string })

@@ -1,51 +1,99 @@
 import { OpenLedgerError } from '#workers/errors.ts';
 import { isSafePath } from '#workers/models/hub/safe-path.ts';
+import { decodeAgent, encodeAgent, type Agent } from './agent.ts';
 
 /** Where the files of an adapter are. */
 export type AdapterSource =
 	| { kind: 'hub'; repo: string; revision: string; folder: string }
 	/** A folder that any page may read (CORS), its address with a slash at the end. */
-	| { kind: 'web'; folder: string };
+	| { kind: 'web'; folder: string }
+	/** A folder of IPFS by its CID, and a path below it ('' for itself). */
+	| { kind: 'ipfs'; cid: string; folder: string };
+
+/** What apps register to open links (html.spec.whatwg.org/#custom-handlers): behind it stands what stands behind `#` elsewhere. */
+export const LINK_SCHEME = 'web+openledger';
 
 /** What a link to an adapter says. */
 export interface AdapterLink {
 	source: AdapterSource;
 	/** SHA-256 (hex) that the adapter must have (docs/decisions/adapters.md); absent: whatever is found is taken. */
 	id?: string;
+	/** The registered model that it must be: chain id, and the model's number there. */
+	model?: { chain: number; id: number };
+	/** What is put before its conversations. */
+	agent?: Agent;
 }
 
 const repository = /^[\w.-]{1,96}\/[\w.-]{1,96}$/;
-const maxLength = 2000;
+/** CIDv0, or v1 in base32; whether it is one is seen where it is used. */
+const contentId = /^(Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{20,150})$/;
+/** An agent's instructions take most of it. */
+const maxLength = 16_000;
 
 /**
- * Reads a link: the fragment of `…/a#from=…&id=…`, or what people paste: a whole link, `owner/name`, `owner/name@revision`,
- * the address of a repository's page or of a folder. Fragments are not sent to servers.
+ * Reads a link: the fragment of `…/a#from=…&id=…`, or what people paste: a whole link, also `web+openledger:…` (as it is, or
+ * encoded as browsers hand it over), `owner/name`, `owner/name@revision`, `ipfs://CID`, the address of a repository's page or of
+ * a folder. Fragments are not sent to servers.
  * @throws OpenLedgerError `link/malformed`
  */
 export function parseAdapterLink(text: string): AdapterLink {
-	const said = text.trim();
+	const said = withoutScheme(text.trim());
 	if (said.length > maxLength) throw malformed('it is too long');
 	const fragment = said.includes('#') ? said.slice(said.indexOf('#') + 1) : said;
 	if (!/(^|&)from=/.test(fragment)) return { source: parseSource(said) };
 	const fields = new URLSearchParams(fragment);
 	const id = fields.get('id')?.toLowerCase();
 	if (id !== undefined && !/^[0-9a-f]{64}$/.test(id)) throw malformed('its fingerprint is not one');
-	return { source: parseSource(fields.get('from') ?? ''), ...(id !== undefined && { id }) };
+	const model = parseModel(fields.get('model'));
+	const agent = fields.get('agent');
+	return {
+		source: parseSource(fields.get('from') ?? ''),
+		...(id !== undefined && { id }),
+		...(model && { model }),
+		...(agent !== null && { agent: decodeAgent(agent) })
+	};
+}
+
+/** What a `web+openledger:` address says; any other text as it is. */
+function withoutScheme(text: string): string {
+	if (!/^web(\+|%2B)openledger(:|%3A)/i.test(text)) return text;
+	try {
+		const plain = /^[^:]*%/.test(text) ? decodeURIComponent(text) : text;
+		return plain.slice(LINK_SCHEME.length + 1).replace(/^\/{0,2}(a\/?#)?/, '');
+	} catch {
+		throw malformed('its encoding is broken');
+	}
 }
 
 /** The fragment, without `#`. */
-export function formatAdapterLink({ source, id }: AdapterLink): string {
-	const fields = new URLSearchParams({ from: describeSource(source), ...(id !== undefined && { id }) });
+export function formatAdapterLink({ source, id, model, agent }: AdapterLink): string {
+	const fields = new URLSearchParams({
+		from: describeSource(source),
+		...(id !== undefined && { id }),
+		...(model && { model: `${model.chain}:${model.id}` }),
+		...(agent && { agent: encodeAgent(agent) })
+	});
 	return fields.toString();
 }
 
 /** `owner/name@revision/folder`, or an address: what `parseAdapterLink` takes. */
 export function describeSource(source: AdapterSource): string {
 	if (source.kind === 'web') return source.folder;
+	if (source.kind === 'ipfs') return `ipfs://${source.cid}${source.folder && `/${source.folder}`}`;
 	return `${source.repo}@${source.revision}${source.folder && `/${source.folder}`}`;
 }
 
+function parseModel(text: string | null): AdapterLink['model'] {
+	if (text === null) return undefined;
+	const [, chain, id] = /^(\d{1,15}):(\d{1,9})$/.exec(text) ?? [];
+	if (!chain || !id) throw malformed('the model that it names is none');
+	return { chain: Number(chain), id: Number(id) };
+}
+
 function parseSource(text: string): AdapterSource {
+	// Before URL has made it lower case.
+	if (/^ipfs:\/\//i.test(text)) return ipfsSource(text.slice('ipfs://'.length));
+	if (contentId.test(text)) return ipfsSource(text);
 	if (/^[a-z][\w+.-]*:\/\//i.test(text)) return parseAddress(text);
 	const [, repo = '', revision = 'main', folder = ''] = /^([^@]+?)(?:@([^/]+)(?:\/(.+))?)?$/.exec(text) ?? [];
 	return hubSource(repo, revision, folder);
@@ -71,6 +119,14 @@ function parseAddress(text: string): AdapterSource {
 	url.hash = url.search = '';
 	if (!url.pathname.endsWith('/')) url.pathname += '/';
 	return { kind: 'web', folder: url.href };
+}
+
+function ipfsSource(text: string): AdapterSource {
+	const [cid = '', ...path] = text.split('/');
+	if (!contentId.test(cid)) throw malformed('it names nothing on IPFS by its CID');
+	const folder = path.filter(Boolean).join('/');
+	if (folder && !isSafePath(folder)) throw malformed('its folder is not one');
+	return { kind: 'ipfs', cid, folder };
 }
 
 function hubSource(repo: string, revision: string, folder: string): AdapterSource {

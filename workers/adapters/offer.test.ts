@@ -1,9 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { openArchive } from '#workers/ipfs/archive.ts';
+import { parseCid } from '#workers/ipfs/blocks.ts';
+import { carOf } from '#workers/ipfs/car.ts';
 import { HubServer, readRepo, type RepoFiles } from '#test/support/hub-server.ts';
 import { adapterId } from './adapter-id.ts';
+import { parseAdapterLink } from './link.ts';
+import { inArchive } from './locate.ts';
 import { parseManifest } from './manifest.ts';
-import { fetchAdapter, lookUpAdapter } from './offer.ts';
+import { fetchAdapter, lookUpAdapter, offerOf } from './offer.ts';
 
 const policy = { attempts: 3, baseMs: 1, maxMs: 5, stallMs: 2000 };
 const folder = 'static/adapters/anatomy';
@@ -44,7 +51,6 @@ test('the files come whole, with progress, also over a connection that is cut', 
 	hub.fault({ path: weights, kind: 'cut', after: 1000 });
 	let done = 0;
 	const got = await fetchAdapter(offer, {
-		...options,
 		onProgress: ({ bytesDone = 0 }) => (done = Math.max(done, bytesDone))
 	});
 	expect(done).toBe(files[weights]?.length);
@@ -60,14 +66,14 @@ test('a folder on the web will do, without a manifest and without a fingerprint'
 	const offer = await lookUpAdapter({ source }, options);
 	expect(offer).toMatchObject({ vouched: false, name: 'main', bytes: files[weights]?.length });
 	expect(offer.id).toBeUndefined();
-	expect(await fetchAdapter(offer, { ...options, onProgress: () => undefined })).toHaveLength(2);
+	expect(await fetchAdapter(offer, { onProgress: () => undefined })).toHaveLength(2);
 });
 
 test('one changed byte of the weights is refused', async () => {
 	const { hub, source, options } = await start();
 	const offer = await lookUpAdapter({ source, id }, options);
 	hub.fault({ path: weights, kind: 'wrong-byte', at: 5000 });
-	await expect(fetchAdapter(offer, { ...options, onProgress: () => undefined })).rejects.toMatchObject({
+	await expect(fetchAdapter(offer, { onProgress: () => undefined })).rejects.toMatchObject({
 		code: 'adapter/mismatch'
 	});
 });
@@ -98,4 +104,44 @@ test('what is no adapter says so', async () => {
 test('more than a megabyte of configuration is not read', async () => {
 	const { source, options } = await start({ ...files, 'adapter_config.json': new Uint8Array(2 << 20) });
 	await expect(lookUpAdapter({ source }, options)).rejects.toMatchObject({ code: 'adapter/too-large' });
+});
+
+test('a folder of IPFS is looked up and fetched through a gateway, and the same as a file', async () => {
+	const content = ([path, bytes]: [string, Uint8Array]) => ({
+		path,
+		content: new Blob([new Uint8Array(bytes)])
+	});
+	const { car, cid } = await carOf(Object.entries(files).map(content));
+	const archive = await openArchive(new Uint8Array(await car.arrayBuffer()));
+	const asked: string[] = [];
+	const server = createServer((request, response) => {
+		const name = request.url?.match(/^\/ipfs\/(\w+)\?format=raw$/)?.[1] ?? '';
+		asked.push(name);
+		void archive.blocks(parseCid(name)).then((bytes) => response.end(bytes));
+	});
+	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+	onTestFinished(() => void server.close());
+	const gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const link = parseAdapterLink(`from=ipfs://${cid}&id=${id}`);
+
+	await expect(lookUpAdapter(link, { policy })).rejects.toMatchObject({ code: 'ipfs/no-gateway' });
+	const offer = await lookUpAdapter(link, { gateway, policy });
+	expect(offer).toMatchObject({
+		id,
+		vouched: true,
+		bytes: files[weights]?.length,
+		source: { kind: 'ipfs', cid }
+	});
+	// The folder, both small files, and the first block of the weights: the others are not touched.
+	expect(asked).toHaveLength(4);
+	const fetched = await fetchAdapter(offer, { onProgress: () => undefined });
+
+	const opened = await offerOf(await inArchive(new File([car], 'heart.car')), {});
+	expect(opened).toMatchObject({ id, vouched: false, name: 'Anatomy' });
+	expect(opened.source).toBeUndefined();
+	for (const got of [fetched, await fetchAdapter(opened, { onProgress: () => undefined })]) {
+		expect(got.map(({ name }) => name)).toContain('attribution.safetensors');
+		for (const file of got)
+			expect(Buffer.from(await file.arrayBuffer()).equals(Buffer.from(files[file.name] ?? []))).toBe(true);
+	}
 });

@@ -1,22 +1,19 @@
 import { OpenLedgerError } from '#workers/errors.ts';
-import { fetchBytes } from '#workers/models/download/fetch-bytes.ts';
 import { ProgressMeter } from '#workers/models/download/progress.ts';
-import type { Remote } from '#workers/models/download/request.ts';
-import type { RetryPolicy } from '#workers/models/download/retry.ts';
-import { Hub } from '#workers/models/hub/hub.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import type { LoadProgress } from '#workers/protocol.ts';
 import { adapterId } from './adapter-id.ts';
+import { locate, type Located, type SourceOptions } from './locate.ts';
 import type { AdapterLink, AdapterSource } from './link.ts';
-import { CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE } from './lora-adapter.ts';
+import { CONFIG_FILE, INDEX_FILE, MANIFEST_FILE, WEIGHTS_FILE } from './lora-adapter.ts';
 import { parseAdapterConfig } from './lora-config.ts';
 import { parseManifest, type AdapterManifest } from './manifest.ts';
 import { MAX_ADAPTER_BYTES } from './read-adapter.ts';
 
 /** What a link leads to, seen before anything large is fetched. */
 export interface AdapterOffer {
-	/** The source as it was found: a branch has become a commit. */
-	source: AdapterSource;
+	/** The source as it was found: a branch has become a commit. Absent for a file that a person has opened. */
+	source?: AdapterSource;
 	/** The fingerprint to come: the link's, else the manifest's; absent where neither states one. */
 	id?: string;
 	/** True when the link itself says what the adapter must be. */
@@ -29,15 +26,12 @@ export interface AdapterOffer {
 	licence?: string;
 	/** Bytes of the weights, where the source tells. */
 	bytes?: number;
+	/** SHA-256 (hex) of weights and manifest, where they are known before the weights are fetched. */
+	hashes: { weights?: string; manifest?: string };
 	/** The small files, as they are. */
 	files: Map<string, Uint8Array<ArrayBuffer>>;
-	weights: Remote;
-}
-
-export interface OfferOptions {
-	hubUrl?: string;
-	signal?: AbortSignal;
-	policy?: RetryPolicy;
+	/** Fetches the others. */
+	read: Located['read'];
 }
 
 /** PEFT's configurations have some hundred bytes, a manifest at most this. */
@@ -45,57 +39,76 @@ const MAX_SMALL_BYTES = 1 << 20;
 
 /**
  * Reads what a link leads to: configuration and manifest, at most 1 MiB each, and how large the weights are.
- * @throws OpenLedgerError `hub/*`, `adapter/*`, `aborted`
+ * @throws OpenLedgerError `hub/*`, `ipfs/*`, `adapter/*`, `aborted`
  */
-export async function lookUpAdapter(link: AdapterLink, options: OfferOptions = {}): Promise<AdapterOffer> {
-	const { source, remote, bytes, licence } = await locate(link.source, options);
+export async function lookUpAdapter(link: AdapterLink, options: SourceOptions = {}): Promise<AdapterOffer> {
+	return offerOf(await locate(link.source, options), options, link.id);
+}
+
+/**
+ * What a place offers.
+ * @param vouched the id that it must have
+ * @throws as `lookUpAdapter`
+ */
+export async function offerOf(
+	{ source, name, read, bytes, sha256, licence }: Located,
+	{ signal }: { signal?: AbortSignal },
+	vouched?: string
+): Promise<AdapterOffer> {
 	if (bytes !== undefined && bytes > MAX_ADAPTER_BYTES) throw tooLarge(bytes);
-	const config = await small(remote(CONFIG_FILE), options);
-	const manifestBytes = await small(remote(MANIFEST_FILE), options).catch((error: unknown) => {
-		// PEFT's own tools write none.
-		if (error instanceof OpenLedgerError && error.code === 'hub/not-found') return undefined;
-		throw error;
-	});
+	const small = (file: string) => read(file, { most: MAX_SMALL_BYTES, tooMany: tooLarge, signal });
+	const config = await small(CONFIG_FILE);
+	// PEFT's own tools write none.
+	const manifestBytes = await small(MANIFEST_FILE).catch(unlessMissing);
 	const { rank, baseModel } = parseAdapterConfig(config);
 	const manifest = manifestBytes && parseManifest(manifestBytes);
 	if (manifest && manifest.files[CONFIG_FILE] !== (await sha256Hex(config)))
 		throw mismatch('The configuration is not the one that the manifest names.');
 	const stated = manifest && (await adapterId(manifest.files));
-	if (link.id !== undefined && stated !== undefined && stated !== link.id)
+	if (vouched !== undefined && stated !== undefined && stated !== vouched)
 		throw mismatch('The source holds another adapter than the link names.');
-	const id = link.id ?? stated;
+	const id = vouched ?? stated;
+	const weights = manifest?.files[WEIGHTS_FILE] ?? sha256;
 	const files = new Map([[CONFIG_FILE, config]]);
 	if (manifestBytes) files.set(MANIFEST_FILE, manifestBytes);
 	return {
 		source,
 		...(id !== undefined && { id }),
-		vouched: link.id !== undefined,
-		name: manifest?.name ?? nameOf(source),
+		vouched: vouched !== undefined,
+		name: manifest?.name ?? name,
 		rank,
 		baseName: manifest?.base.id ?? baseModel,
 		manifest,
 		licence: manifest?.licence ?? licence,
 		bytes,
+		hashes: {
+			...(weights !== undefined && { weights }),
+			...(manifestBytes && { manifest: await sha256Hex(manifestBytes) })
+		},
 		files,
-		weights: remote(WEIGHTS_FILE)
+		read
 	};
 }
 
+function unlessMissing(error: unknown): undefined {
+	if (error instanceof OpenLedgerError && error.code === 'hub/not-found') return undefined;
+	throw error;
+}
+
 /**
- * Fetches the weights and checks every fingerprint before anything is kept.
+ * Fetches the weights, and the attribution index where the manifest names one, and checks every fingerprint before anything is
+ * kept. Whether the index is this adapter's, with the root that it states, is checked where it is read.
  * @returns all files, as `importAdapter` takes them
- * @throws OpenLedgerError `hub/*`, `adapter/too-large`, `adapter/mismatch`, `aborted`
+ * @throws OpenLedgerError `hub/*`, `ipfs/*`, `adapter/too-large`, `adapter/mismatch`, `aborted`
  */
 export async function fetchAdapter(
 	offer: AdapterOffer,
-	{ signal, policy, onProgress }: OfferOptions & { onProgress: (progress: LoadProgress) => void }
+	{ signal, onProgress }: { signal?: AbortSignal; onProgress: (progress: LoadProgress) => void }
 ): Promise<File[]> {
 	const meter = new ProgressMeter(onProgress);
-	const { bytes: weights } = await fetchBytes(offer.weights, {
-		most: MAX_ADAPTER_BYTES,
-		tooMany: tooLarge,
-		signal,
-		policy,
+	const large = { most: MAX_ADAPTER_BYTES, tooMany: tooLarge, signal };
+	const weights = await offer.read(WEIGHTS_FILE, {
+		...large,
 		onBytes: (done, received) =>
 			meter.update({ phase: 'download', bytesDone: done, bytesTotal: offer.bytes }, { received })
 	});
@@ -107,56 +120,10 @@ export async function fetchAdapter(
 	if (offer.id !== undefined && (await adapterId(hashes)) !== offer.id)
 		throw mismatch('What came is not the adapter that was offered.');
 	const all = new Map([...offer.files, [WEIGHTS_FILE, weights]]);
+	// It may be missing: then replies are not measured until one is made here.
+	const index = offer.manifest?.indexRoot && (await offer.read(INDEX_FILE, large).catch(unlessMissing));
+	if (index) all.set(INDEX_FILE, index);
 	return [...all].map(([name, bytes]) => new File([bytes], name));
-}
-
-interface Located {
-	source: AdapterSource;
-	remote: (file: string) => Remote;
-	bytes?: number;
-	licence?: string;
-}
-
-async function locate(source: AdapterSource, options: OfferOptions): Promise<Located> {
-	const { hubUrl, signal, policy } = options;
-	if (source.kind === 'web') {
-		const remote = (file: string): Remote => ({ url: new URL(file, source.folder).href });
-		return { source, remote, bytes: await sizeOf(remote(WEIGHTS_FILE), signal) };
-	}
-	const hub = new Hub({ url: hubUrl, policy });
-	const { repo, folder } = source;
-	const found = await hub.list(repo, source.revision, signal);
-	const path = (file: string) => (folder ? `${folder}/${file}` : file);
-	const weights = found.files.find((file) => file.path === path(WEIGHTS_FILE));
-	if (!weights)
-		throw new OpenLedgerError('hub/not-found', `${repo} holds no ${path(WEIGHTS_FILE)}.`, {
-			remedy:
-				'Adapters are folders with adapter_config.json and adapter_model.safetensors, as PEFT writes them.'
-		});
-	return {
-		source: { ...source, revision: found.commit },
-		remote: (file) => hub.remote(found, path(file)),
-		bytes: weights.size,
-		licence: found.licence
-	};
-}
-
-/** Not every server tells, or lets a page see it. */
-async function sizeOf({ url }: Remote, signal: AbortSignal | undefined): Promise<number | undefined> {
-	const response = await fetch(url, { method: 'HEAD', signal }).catch(() => undefined);
-	const length =
-		response?.ok && !response.headers.has('Content-Encoding') && response.headers.get('Content-Length');
-	return length ? Number(length) : undefined;
-}
-
-async function small(remote: Remote, { signal, policy }: OfferOptions): Promise<Uint8Array<ArrayBuffer>> {
-	const { bytes } = await fetchBytes(remote, { most: MAX_SMALL_BYTES, tooMany: tooLarge, signal, policy });
-	return bytes;
-}
-
-function nameOf(source: AdapterSource): string {
-	const path = source.kind === 'hub' ? source.folder || source.repo : new URL(source.folder).pathname;
-	return path.split('/').findLast(Boolean) ?? 'Adapter';
 }
 
 function mismatch(message: string): OpenLedgerError {

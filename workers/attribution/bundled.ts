@@ -2,7 +2,7 @@ import { CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora
 import { parseManifest } from '#workers/adapters/manifest.ts';
 import { ADAPTERS, fetchOwn } from '#workers/engine/bundled.ts';
 import type { AdapterEntry } from '#workers/protocol.ts';
-import { INDEX_FILE } from './index-file.ts';
+import { INDEX_FILE } from '#workers/adapters/lora-adapter.ts';
 import { ROWS_FILE } from './rows-file.ts';
 
 /**

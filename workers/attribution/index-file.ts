@@ -15,9 +15,6 @@ import { ATTENTION, DIRECTIONS, STRENGTH } from './gradients.ts';
 import { IndexTree } from './merkle.ts';
 import type { Projection } from './projection.ts';
 
-/** Name of the file beside an adapter's own. */
-export const INDEX_FILE = 'attribution.safetensors';
-
 const MAX_SIZE = 2 ** 31;
 
 /** Hash of all that was chosen when the index was made: stands in receipts beside its root. */

@@ -4,7 +4,8 @@ import type { FileStore } from '#workers/models/store/file-store.ts';
 import type { IndexFacts } from './api.ts';
 import type { AttributionIndex } from './attribution-index.ts';
 import { bundledIndex } from './bundled.ts';
-import { INDEX_FILE, readIndex, writeIndex } from './index-file.ts';
+import { INDEX_FILE } from '#workers/adapters/lora-adapter.ts';
+import { readIndex, writeIndex } from './index-file.ts';
 import { readRows, ROWS_FILE, writeRows, type LearntRows } from './rows-file.ts';
 
 /** What an item notes of an index, so that listing reads none. */

@@ -16,7 +16,8 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import { SampleGradients, wasmRunner } from './gradients.ts';
-import { INDEX_FILE, readIndex } from './index-file.ts';
+import { INDEX_FILE } from '#workers/adapters/lora-adapter.ts';
+import { readIndex } from './index-file.ts';
 import { parseReceipt } from './receipt-file.ts';
 import { verify, type Evidence } from './verify.ts';
 

@@ -1,5 +1,4 @@
-import { CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
-import { INDEX_FILE } from '#workers/attribution/index-file.ts';
+import { CONFIG_FILE, INDEX_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
 import { MAX_ADAPTER_BYTES } from '#workers/adapters/read-adapter.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 

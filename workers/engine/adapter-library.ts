@@ -115,6 +115,12 @@ export class AdapterLibrary {
 		}
 	}
 
+	/** Notes where others can fetch it from now on. */
+	async publish(id: string, origin: AdapterSource): Promise<void> {
+		const item = await this.#store.item(itemId(id));
+		if (item) await this.#store.note(item.id, { ...(item.about as About), origin });
+	}
+
 	async export(id: string): Promise<File[]> {
 		const open = await this.#store.openItem(itemId(id));
 		try {

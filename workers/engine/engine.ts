@@ -1,6 +1,7 @@
 import type { AdapterSource } from '#workers/adapters/link.ts';
-import { CONFIG_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
-import { checkIndexOf, INDEX_FILE, readIndex, writeIndex } from '#workers/attribution/index-file.ts';
+import { CONFIG_FILE, INDEX_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
+import { formatManifest, parseManifest } from '#workers/adapters/manifest.ts';
+import { checkIndexOf, readIndex, writeIndex } from '#workers/attribution/index-file.ts';
 import { indexItem, IndexStore } from '#workers/attribution/index-store.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
@@ -208,6 +209,9 @@ export class Engine implements EngineApi {
 		if (index) {
 			const adapter = { config: await hashOf(CONFIG_FILE), weights: await hashOf(WEIGHTS_FILE) };
 			checkIndexOf(index, { base: index.description.base, adapter });
+			const manifest = found.get(MANIFEST_FILE);
+			const stated = manifest && parseManifest(manifest).indexRoot;
+			if (stated !== undefined && stated !== index.root) throw otherIndex();
 		}
 		const id = await (await this.#library()).import(found, { name, origin });
 		const entry = (await this.adapters()).find((adapter) => adapter.id === id);
@@ -221,7 +225,16 @@ export class Engine implements EngineApi {
 		const entry = (await this.adapters()).find((adapter) => adapter.id === id);
 		// Without its index nobody else could check a receipt. The rows' texts stay here: they may be private.
 		const stored = entry && (await (await this.#indexes()).read(entry).catch(() => undefined));
-		return stored ? [...files, new File([writeIndex(stored.index)], INDEX_FILE)] : files;
+		if (!stored) return files;
+		const { index } = stored;
+		return [
+			...(await Promise.all(files.map((file) => withRoot(file, index.root)))),
+			new File([writeIndex(index)], INDEX_FILE)
+		];
+	}
+
+	async publishAdapter(id: string, origin: AdapterSource): Promise<void> {
+		await (await this.#library()).publish(id, origin);
 	}
 
 	async generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<Completion> {
@@ -319,4 +332,22 @@ export class Engine implements EngineApi {
 		});
 		return this.#bundled;
 	}
+}
+
+/** The manifest with the root of the index that goes along, other files as they are. */
+async function withRoot(file: File, indexRoot: string): Promise<File> {
+	if (file.name !== MANIFEST_FILE) return file;
+	const manifest = parseManifest(await file.text());
+	if (manifest.indexRoot === indexRoot) return file;
+	return new File([formatManifest({ ...manifest, indexRoot })], MANIFEST_FILE);
+}
+
+function otherIndex(): OpenLedgerError {
+	return new OpenLedgerError(
+		'index/wrong-root',
+		'The attribution index is not the one that the manifest names.',
+		{
+			remedy: 'Get the adapter again from its source, or import it without the index.'
+		}
+	);
 }

@@ -21,7 +21,17 @@ export async function startBase(
 		requireTokenizerFits(tokenizer, vocabSize);
 		return new Base({
 			...started,
-			info: { id: item.id, name: item.name, sha256, dtype, provider, contextLength, vocabSize, caution },
+			info: {
+				id: item.id,
+				name: item.name,
+				sha256,
+				hashes,
+				dtype,
+				provider,
+				contextLength,
+				vocabSize,
+				caution
+			},
 			open,
 			adapterBase: { name: item.name, hashes, slots },
 			library

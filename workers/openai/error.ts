@@ -32,7 +32,8 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 	'adapter/wrong-base': 400,
 	'engine/not-loaded': 503,
 	'ledger/deposit-needed': 402,
-	'ledger/limit': 402
+	'ledger/limit': 402,
+	'ledger/refused': 402
 };
 
 /** Whatever was thrown, as a refusal that says what to do. */

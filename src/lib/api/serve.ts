@@ -45,7 +45,8 @@ async function reply(api: ApiEngine, request: ApiRequest, port: MessagePort, cal
 	port.close();
 }
 
-function apiEngine(engine: Engine): ApiEngine {
+/** @param mayOwe whether what is asked may cost the person something: not where a page of another address asks */
+export function apiEngine(engine: Engine, mayOwe = true): ApiEngine {
 	return {
 		loaded: () => engine.models.ready(),
 		adapters: () => engine.call((api) => api.adapters()),
@@ -58,7 +59,12 @@ function apiEngine(engine: Engine): ApiEngine {
 					...used,
 					name: engine.adapters.find(used.id)?.name ?? used.id
 				}));
-				const account = await Account.open(engine, { id, conversation: '', adapters: named }, request);
+				const account = await Account.open(
+					engine,
+					{ id, conversation: '', adapters: named },
+					request,
+					mayOwe
+				);
 				if (account.refusal) throw account.refusal;
 				const completion = await engine.call((api) => api.generate(request, proxy(onEvent)));
 				await account.keep(completion);

@@ -33,7 +33,8 @@ export class Account {
 	static async open(
 		engine: Engine,
 		reply: Written,
-		{ adapters, maxNewTokens }: GenerateRequest
+		{ adapters, maxNewTokens }: GenerateRequest,
+		mayOwe = true
 	): Promise<Account> {
 		const known = adapters.every(({ id }) => engine.adapters.find(id));
 		// A list that has not been read yet must not let a reply go unpaid.
@@ -42,7 +43,7 @@ export class Account {
 			const entry = entries.find((one) => one.id === id);
 			return entry ? [{ weight, files: entry.files }] : [];
 		});
-		const refusal = files.length > 0 ? await (await ledger()).whyNot(files, maxNewTokens) : undefined;
+		const refusal = files.length > 0 ? await (await ledger()).whyNot(files, maxNewTokens, mayOwe) : undefined;
 		return new Account(engine, reply, files, refusal);
 	}
 

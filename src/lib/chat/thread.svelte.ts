@@ -6,6 +6,7 @@ import { announcer } from '../ui/announcer.svelte.ts';
 import { db, newId, updateReply } from './db.ts';
 import type { Conversation, Message, Reply, UsedAdapter, UserMessage } from './records.ts';
 import type { Replies } from './replies.svelte.ts';
+import { agentOf } from './agent.ts';
 import { newestLeaf, pathTo, turns, type Turn, type Variant } from './tree.ts';
 
 /** The conversation on screen. Make one where a component starts. */
@@ -154,7 +155,9 @@ export class Thread {
 		const messages: ChatMessage[] = path
 			.filter((message) => message.text)
 			.map(({ role, text }) => ({ role, content: text }));
-		if (systemPrompt.trim()) messages.unshift({ role: 'system', content: systemPrompt.trim() });
+		const agent = agentOf(adapters);
+		const system = [agent?.instructions, systemPrompt].map((text) => text?.trim()).filter(Boolean);
+		if (system.length) messages.unshift({ role: 'system', content: system.join('\n\n') });
 		return {
 			// A reply may be continued: each run needs its own id.
 			id: newId(),

@@ -64,6 +64,12 @@ export class Adapters {
 		return this.#engine.call((api) => api.exportAdapter(id));
 	}
 
+	/** Others can fetch it from there: a link can be made. */
+	async publish(id: string, origin: AdapterSource): Promise<void> {
+		await this.#engine.call((api) => api.publishAdapter(id, origin));
+		await this.refresh();
+	}
+
 	hide(id: string): void {
 		this.#leaving.push(id);
 	}

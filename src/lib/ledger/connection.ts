@@ -19,7 +19,7 @@ const loans = new WeakMap<Standby<LedgerService>, Map<number, RpcRequest>>();
  * Settles also when the worker dies in the middle.
  */
 export async function books<T>(
-	{ chain, url, request }: Network,
+	{ chain, url, request }: Pick<Network, 'chain' | 'url' | 'request'>,
 	work: (service: Remote<LedgerService>, source: ChainSource) => Promise<T>
 ): Promise<T> {
 	const connection = worker();

@@ -89,11 +89,13 @@ function usedToday(chain: number, model: number): Promise<number> {
 /**
  * Whether a reply may be written: an adapter with a price runs within its free allowance, and beyond it only when the prepaid
  * balance covers the reply beside what is owed. A network that cannot be read and was never read keeps nobody from chatting.
+ * @param mayOwe false for a page of another address: it gets what is free for certain, whatever the person has deposited
  * @returns why not; undefined where it may
  */
 export async function whyNot(
 	adapters: readonly UsedFiles[],
-	maxNewTokens: number
+	maxNewTokens: number,
+	mayOwe = true
 ): Promise<OpenLedgerError | undefined> {
 	const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 2 * PATIENCE));
 	const found = await Promise.race([registered(adapters).catch(() => undefined), late]);
@@ -104,6 +106,14 @@ export async function whyNot(
 	const { limit } = (await db.spending.get(id)) ?? defaultSpending(id);
 	const used = await usedToday(id, model.id);
 	const { price, allowance } = model;
+	if (!mayOwe && price > 0n && BigInt(used + maxNewTokens) > allowance)
+		return new OpenLedgerError(
+			'ledger/refused',
+			'This adapter has a price, and a page may only ask what is free.',
+			{
+				remedy: 'Use it in the app itself, ask for fewer tokens, or use the base model.'
+			}
+		);
 	const stands = obstacle({ price, allowance, used, tokens: maxNewTokens, owed, free: registry.free, limit });
 	if (stands === 'deposit')
 		return new OpenLedgerError(

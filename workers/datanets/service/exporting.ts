@@ -17,8 +17,8 @@ export async function exportFile(
 	const name = fileName(datanet.name);
 	if (format === 'bundle') return new File([await bundleOf(session, options)], `${name}.datanet`);
 	if (format === 'car') {
-		const { carOf } = await import('../export/car.ts');
-		const { car, cid } = await carOf(await bundleOf(session, options));
+		const { carOf } = await import('#workers/ipfs/car.ts');
+		const { car, cid } = await carOf([{ content: await bundleOf(session, options) }]);
 		return new File([car], `${cid}.car`);
 	}
 	const slots = options.slots ?? session.catalogue.listed();

@@ -282,10 +282,11 @@ export class DatanetService implements DatanetApi {
 		onProgress: Listener<number>
 	) {
 		const session = await this.#sessions.get(datanet);
-		const { pushDataset } = await import('../export/hub.ts');
+		const { pushRepo } = await import('#workers/models/hub/push.ts');
 		await this.#tasks.run(task, async (signal) => {
 			const files = await datasetFiles(session, options.from, () => signal.throwIfAborted());
-			await pushDataset(name, files, 'Update the Datanet', options, onProgress, signal);
+			const push = { ...options, title: 'Update the Datanet' };
+			await pushRepo({ type: 'dataset', name }, files, push, onProgress, signal);
 		});
 	}
 

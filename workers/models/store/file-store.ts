@@ -102,6 +102,14 @@ export class FileStore {
 		}
 	}
 
+	/** Puts another note in the place of an item's. */
+	async note(id: string, about: unknown): Promise<void> {
+		await this.#index.change(({ items }) => {
+			const item = items.get(id);
+			return item ? [{ put: { ...item, about } }] : [];
+		});
+	}
+
 	/**
 	 * Opens an item's files; until it is closed they stay, even if the item is removed. Notes the time of use.
 	 * @throws OpenLedgerError `storage/damaged` when there is no such item

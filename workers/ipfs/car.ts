@@ -7,10 +7,13 @@ import type { CID } from 'multiformats/cid';
 const CHUNK = 262_144;
 
 /**
- * A CARv1 archive that holds one file as UnixFS (CIDv1, raw leaves, SHA-256), and the file's CID: what a pinning
- * service or `ipfs dag import` takes.
+ * A CARv1 archive that holds one file, or a folder of several, as UnixFS (CIDv1, raw leaves, SHA-256), and its CID: what
+ * a pinning service or `ipfs dag import` takes.
+ * @param files each with its path where it belongs into a folder
  */
-export async function carOf(file: Blob): Promise<{ car: Blob; cid: string }> {
+export async function carOf(
+	files: readonly { path?: string; content: Blob }[]
+): Promise<{ car: Blob; cid: string }> {
 	const blocks: { cid: CID; bytes: Uint8Array }[] = [];
 	const store = {
 		put(cid: CID, bytes: Uint8Array) {
@@ -19,8 +22,14 @@ export async function carOf(file: Blob): Promise<{ car: Blob; cid: string }> {
 		}
 	};
 	let root: CID | undefined;
-	const source = [{ content: chunksOf(file) }];
-	const options = { cidVersion: 1 as const, rawLeaves: true, chunker: fixedSize({ chunkSize: CHUNK }) };
+	const source = files.map(({ path, content }) => ({ path, content: chunksOf(content) }));
+	const options = {
+		cidVersion: 1 as const,
+		rawLeaves: true,
+		chunker: fixedSize({ chunkSize: CHUNK }),
+		wrapWithDirectory: files.some(({ path }) => path !== undefined)
+	};
+	// The root comes last.
 	for await (const entry of importer(source, store, options)) root = entry.cid;
 	if (!root) throw new Error('the importer gave no root');
 	const { writer, out } = CarWriter.create([root]);

@@ -1,0 +1,203 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Page } from 'playwright';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import type { OpenLedger, OpenLedgerApiError } from '#lib/api/client.ts';
+import { App } from './app.ts';
+
+declare global {
+	var LedgerClient: typeof OpenLedger;
+	var ledger: OpenLedger;
+	var connecting: Promise<unknown>;
+	var begun: boolean;
+}
+
+const page = `<!doctype html><title>Another site</title><body style="margin: 0">
+<script type="module">import { OpenLedger } from '/openledger.js'; globalThis.LedgerClient = OpenLedger;</script>`;
+
+/**
+ * A page of another origin (another port), with the client as the built app hands it out. At `localhost` it is another site too, to
+ * which these browser contexts, as private windows, give no storage in frames.
+ */
+async function host(name = '127.0.0.1'): Promise<{ page: Page; origin: string }> {
+	const client = readFileSync('build/client/openledger.js');
+	const server = createServer(({ url }, response) => {
+		if (url === '/openledger.js') response.setHeader('Content-Type', 'text/javascript').end(client);
+		else response.setHeader('Content-Type', 'text/html').end(page);
+	});
+	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+	onTestFinished(() => void server.close());
+	const origin = `http://${name}:${(server.address() as AddressInfo).port}`;
+	const app = await App.open({ url: origin, path: '/' });
+	await app.page.waitForFunction(() => 'LedgerClient' in globalThis);
+	return { page: app.page, origin };
+}
+
+/** Begins to connect; how it ends is in `connecting`. */
+const connect = ({ page }: { page: Page }, adapter?: string) =>
+	page.evaluate(
+		([app, adapter]) => {
+			globalThis.connecting = LedgerClient.connect(adapter === undefined ? { app } : { app, adapter }).then(
+				(made) => void (globalThis.ledger = made),
+				(error: OpenLedgerApiError) => error.code
+			);
+		},
+		[inject('appUrl'), adapter] as [string, string | undefined]
+	);
+
+test('a page of another site asks only after the person has allowed its address, which is shown; then it chats, streams and stops', async () => {
+	const site = await host();
+	const { page, origin } = site;
+	const frame = page.frameLocator('iframe').last();
+	await connect(site);
+	await frame.getByText(`${origin} wants to ask the models here`).waitFor();
+	await frame.getByRole('button', { name: 'Not now' }).click();
+	expect(await page.evaluate(() => connecting)).toBe('not_allowed');
+
+	// Whatever lies over the frame, a click that goes through it allows nothing.
+	await connect(site);
+	await frame.getByText('wants to ask the models here').waitFor();
+	await page.evaluate(() => {
+		const cover = document.createElement('div');
+		cover.id = 'cover';
+		cover.style.cssText = 'position: fixed; inset: 0; pointer-events: none; background: white; z-index: 9';
+		document.body.append(cover);
+	});
+	const allow = frame.getByRole('button', { name: 'Allow' });
+	await page.waitForTimeout(1500);
+	expect(await allow.isDisabled()).toBe(true);
+	await page.evaluate(() => document.querySelector('#cover')?.remove());
+	await allow.click();
+	await page.evaluate(() => connecting);
+
+	const models = await page.evaluate(async () => (await ledger.models()).map(({ id }) => id));
+	expect(models).toEqual(expect.arrayContaining(['bundled:nano', 'bundled:nano+Anatomy']));
+	const { reply, streamed } = await page.evaluate(async () => {
+		const ask = {
+			model: 'Anatomy',
+			messages: [{ role: 'user' as const, content: 'What is the heart?' }],
+			max_completion_tokens: 16,
+			temperature: 0
+		};
+		const reply = await ledger.chat({ ...ask, attribution: true });
+		let streamed = '';
+		for await (const { choices } of ledger.stream(ask)) streamed += choices[0]?.delta.content ?? '';
+		return { reply, streamed };
+	});
+	expect(reply.choices[0]?.message.content).toBe(streamed);
+	expect(streamed).toMatch(/\w+ \w+/);
+	const [attribution] = reply.openledger?.attribution ?? [];
+	expect(attribution).toMatchObject({ receipt: expect.stringMatching(/^0x/) as string, unmeasured: null });
+	expect(
+		(attribution?.base ?? 0) + (attribution?.contributors ?? 0) + (attribution?.unattributed ?? 0)
+	).toBeCloseTo(1);
+
+	const ends = await page.evaluate(async () => {
+		const long = {
+			model: 'bundled:nano',
+			messages: [{ role: 'user' as const, content: 'What is a comet?' }],
+			temperature: 2,
+			seed: 9,
+			max_completion_tokens: 480
+		};
+		const failure = (work: Promise<unknown>) =>
+			work.then(String, ({ code, name }: Omit<OpenLedgerApiError, 'name'> & { name: string }) =>
+				name === 'AbortError' ? name : code
+			);
+		const stop = new AbortController();
+		let seen = 0;
+		const stopped = await failure(
+			(async () => {
+				for await (const { choices } of ledger.stream(long, { signal: stop.signal }))
+					if (choices[0] && ++seen === 5) stop.abort();
+			})()
+		);
+		// The queue is free again at once.
+		const next = (await ledger.chat({ ...long, max_completion_tokens: 4 })).usage.completion_tokens;
+		const unknown = await failure(ledger.chat({ ...long, model: 'gpt-9' }));
+		const wide = await failure(ledger.chat({ ...long, model: 'Anatomy', max_completion_tokens: 4000 }));
+		return { seen, stopped, next, unknown, wide };
+	});
+	// Free tokens of that adapter are 2,000 a day: what could cost something is refused.
+	expect(ends).toEqual({
+		seen: 5,
+		stopped: 'AbortError',
+		next: 4,
+		unknown: 'model_not_found',
+		wide: 'ledger/refused'
+	});
+
+	// In mid-reply the frame is taken away.
+	const broken = page.evaluate(async () => {
+		const long = {
+			model: 'bundled:nano',
+			messages: [{ role: 'user' as const, content: 'What is a comet?' }],
+			temperature: 2,
+			seed: 9,
+			max_completion_tokens: 480
+		};
+		try {
+			for await (const { choices } of ledger.stream(long)) {
+				if (!choices[0]) continue;
+				ledger.frame?.remove();
+			}
+			return 'whole';
+		} catch (error) {
+			return (error as OpenLedgerApiError).code;
+		}
+	});
+	expect(await broken).toBe('engine_gone');
+	expect(await page.evaluate(() => ledger.models().catch((error: OpenLedgerApiError) => error.code))).toBe(
+		'engine_gone'
+	);
+
+	// Allowed once; until it is taken back.
+	await page.reload();
+	await page.waitForFunction(() => 'LedgerClient' in globalThis);
+	await connect(site);
+	await page.evaluate(() => connecting);
+	await frame.getByRole('button', { name: 'Stop that' }).click();
+	expect(
+		await page.evaluate(() =>
+			Promise.race([
+				ledger.models().catch((error: OpenLedgerApiError) => error.code),
+				new Promise((r) => setTimeout(() => r('silent'), 2000))
+			])
+		)
+	).toBe('engine_gone');
+});
+
+test('where frames may keep nothing, page and person are told so', async () => {
+	const site = await host('localhost');
+	await connect(site);
+	expect(await site.page.evaluate(() => connecting)).toBe('storage_blocked');
+	await connect(site, 'ada/heart');
+	await site.page
+		.frameLocator('iframe')
+		.last()
+		.getByText('lets frames of other sites keep nothing')
+		.waitFor();
+});
+
+test('the frame is a chat on the adapter of its link, which is shown first; no other page of the app shows in a frame', async () => {
+	const site = await host();
+	const { page } = site;
+	await connect(site, `from=${encodeURIComponent(`${inject('appUrl')}/adapters/anatomy/`)}`);
+	const frame = page.frameLocator('iframe').last();
+	await frame.getByRole('heading', { name: 'Anatomy', exact: true }).waitFor();
+	await frame.getByRole('button', { name: 'Ask it something' }).click();
+	await frame.getByRole('textbox', { name: 'Message' }).fill('What is the heart?');
+	await frame.getByRole('button', { name: 'Send' }).click();
+	await frame.getByRole('article', { name: /^Reply/ }).waitFor();
+	await frame.getByRole('button', { name: 'Send' }).waitFor();
+	expect(await frame.getByRole('navigation').count()).toBe(0);
+
+	await page.evaluate((app) => {
+		const other = document.createElement('iframe');
+		other.src = `${app}/ledger`;
+		document.body.append(other);
+	}, inject('appUrl'));
+	await page.frameLocator('iframe').last().getByRole('link', { name: 'Open OpenLedger in a tab' }).waitFor();
+	expect(await page.frameLocator('iframe').last().getByRole('button').count()).toBe(0);
+});
