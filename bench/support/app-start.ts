@@ -26,6 +26,7 @@ export async function firstVisit() {
 
 async function visitOnce(context: BrowserContext, url: string) {
 	const page = await context.newPage();
+	page.setDefaultTimeout(120_000);
 	const scripts = new Map<string, Promise<Buffer>>();
 	page.on('response', (response) => {
 		const { pathname } = new URL(response.url());
