@@ -17,19 +17,23 @@ export class Account {
 	readonly #engine: Engine;
 	readonly #reply: Written;
 	readonly #files: readonly UsedFiles[];
+	readonly #mayOwe: boolean;
 
 	private constructor(
 		engine: Engine,
 		reply: Written,
 		files: readonly UsedFiles[],
+		mayOwe: boolean,
 		refusal: OpenLedgerError | undefined
 	) {
 		this.#engine = engine;
 		this.#reply = reply;
 		this.#files = files;
+		this.#mayOwe = mayOwe;
 		this.refusal = refusal;
 	}
 
+	/** @param mayOwe false where a page of another address asks: its reply costs the person nothing, whatever comes of it */
 	static async open(
 		engine: Engine,
 		reply: Written,
@@ -44,7 +48,7 @@ export class Account {
 			return entry ? [{ weight, files: entry.files }] : [];
 		});
 		const refusal = files.length > 0 ? await (await ledger()).whyNot(files, maxNewTokens, mayOwe) : undefined;
-		return new Account(engine, reply, files, refusal);
+		return new Account(engine, reply, files, mayOwe, refusal);
 	}
 
 	/**
@@ -59,7 +63,11 @@ export class Account {
 		const { id, conversation, adapters } = reply;
 		const adapter = adapters.map(({ name }) => name).join(' + ');
 		const shown = { id, conversation, adapter, files };
-		const owed = await (await ledger()).keepReceipt(shown, completion, base).catch(() => undefined);
+		const owed = await (
+			await ledger()
+		)
+			.keepReceipt(shown, completion, base, this.#mayOwe)
+			.catch(() => undefined);
 		await measurer.add({ reply, before, completion, base, files, owed });
 	}
 }

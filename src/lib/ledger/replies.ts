@@ -139,12 +139,14 @@ export async function whyNot(
  * be paid by their static units. `replaceReceipt` puts the measured one in its place.
  *
  * @param base SHA-256 of the base model's file
+ * @param mayOwe false: nothing is owed, also where two replies at once outran the free allowance, or the price was not known beforehand
  * @returns the receipt's id and its price; undefined where no model of the reply is registered
  */
 export async function keepReceipt(
 	reply: { id: string; conversation: string; adapter: string; files: readonly UsedFiles[] },
 	{ ids, tokens: { completion: tokens } }: Completion,
-	base: string
+	base: string,
+	mayOwe = true
 ): Promise<{ receipt: Hex; price: bigint } | undefined> {
 	const found = await registered(reply.files);
 	if (!found || tokens === 0) return undefined;
@@ -161,7 +163,7 @@ export async function keepReceipt(
 		model: model.id,
 		index: model.index,
 		host: 0,
-		amount: costOf(price, model.allowance, used, tokens),
+		amount: mayOwe ? costOf(price, model.allowance, used, tokens) : 0n,
 		time,
 		reply: reply.id,
 		conversation: reply.conversation,
