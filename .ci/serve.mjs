@@ -4,17 +4,22 @@ import { isolationHeaders } from './headers.mjs';
 
 /**
  * Serves the built app on a loopback port, as any static host would: files, and the shell for every other path.
- * @param {{ port?: number, directory?: string }} [options] port 0 picks a free one
+ * @param {{ port?: number, directory?: string, isolated?: boolean }} [options] port 0 picks a free one; hosts that cannot send headers do not isolate
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
  * @throws when the port is taken
  */
-export async function serve({ port = 0, directory = new URL('../build', import.meta.url).pathname } = {}) {
+export async function serve({
+	port = 0,
+	directory = new URL('../build', import.meta.url).pathname,
+	isolated = true
+} = {}) {
 	const files = sirv(directory, {
 		single: true,
 		etag: true,
 		gzip: true,
 		setHeaders: (response, pathname) => {
-			for (const [name, value] of Object.entries(isolationHeaders)) response.setHeader(name, value);
+			for (const [name, value] of Object.entries(isolated ? isolationHeaders : {}))
+				response.setHeader(name, value);
 			if (pathname.startsWith('/_app/immutable/'))
 				response.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
 		}

@@ -82,7 +82,7 @@ export class App {
 	/** Another tab of the same profile. */
 	async tab(path = '/'): Promise<App> {
 		const page = await this.context.newPage();
-		await page.goto(inject('appUrl') + path);
+		await page.goto(new URL(path, this.page.url()).href);
 		return new App(this.context, page);
 	}
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Download } from 'playwright';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, inject, onTestFinished, test } from 'vitest';
 import { formatReceipt } from '#workers/attribution/receipt-file.ts';
 import type { Receipt, Transcript } from '#workers/attribution/receipt.ts';
 import { App } from './app.ts';
@@ -59,7 +59,8 @@ async function measured(app: App, count: number): Promise<Stored[]> {
 }
 
 test('the first reply of an example adapter has shares that add up, and names rows and people', async () => {
-	const app = await App.open({ preferences: short });
+	// Isolated: attribution takes several threads.
+	const app = await App.open({ preferences: short, url: inject('isolatedUrl') });
 	await app.page.getByRole('button', { name: /^Adapter:/ }).waitFor();
 	await app.chooseAdapter(0);
 	await app.ask('What is patella?');

@@ -1,7 +1,7 @@
 import { appendFile, cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, inject, onTestFinished, test } from 'vitest';
 import { serve } from '../../.ci/serve.mjs';
 import { App, endless, endlessQuestion } from './app.ts';
 
@@ -11,7 +11,8 @@ function installed(app: App): Promise<unknown> {
 }
 
 test('after one visit the app opens, chats with an adapter and shows every room without a network', async () => {
-	const app = await App.open({ offline: true, preferences: { reply: { maxNewTokens: 12 } } });
+	const preferences = { reply: { maxNewTokens: 12 } };
+	const app = await App.open({ offline: true, url: inject('isolatedUrl'), preferences });
 	await installed(app);
 	await app.context.setOffline(true);
 	await app.page.reload();

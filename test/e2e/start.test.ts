@@ -1,13 +1,13 @@
 import { gzipSync } from 'node:zlib';
 import type { Locator } from 'playwright';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { App } from './app.ts';
 
 /** Bytes of script, gzip, that a visitor may have to fetch before asking. Workers and wasm come meanwhile and are not counted. */
 const BUDGET = 170_000;
 
 test('the app opens from a static host, isolated, on little script', async () => {
-	const { page } = await App.open({ path: '/manifest.webmanifest' });
+	const { page } = await App.open({ path: '/manifest.webmanifest', url: inject('isolatedUrl') });
 	const scripts = new Map<string, Promise<Buffer>>();
 	page.on('response', (response) => {
 		const { pathname } = new URL(response.url());
