@@ -30,9 +30,8 @@ const rounds = [
 		],
 		beside: { name: 'contracts', command: 'node contracts/test.mjs', report: '.cache/contracts.json' }
 	},
-	{ steps: [vitest('unit')] },
-	// Pages wait as often as they compute.
-	{ steps: [vitest('e2e')], beside: vitest('browser') }
+	// These leave nothing of two cores to each other: side by side they take as long, and each test longer.
+	{ steps: [vitest('unit'), vitest('browser'), vitest('e2e')] }
 ];
 
 process.chdir(new URL('..', import.meta.url).pathname);
