@@ -2,6 +2,7 @@ import type { LoraAdapter } from '#workers/adapters/lora-adapter.ts';
 import {
 	countTargets,
 	sampleFeeds,
+	withLearnt,
 	type Feed,
 	type GraphRunner,
 	type Sample
@@ -40,11 +41,11 @@ export class Retrainer {
 		// Unpacked once instead of in every run: the same numbers to 10⁻⁶ nats in two thirds of the time.
 		const read = expandQuantised(given.model, given.sources);
 		const lora = { rank: RECIPE.rank };
-		const graph = trainGraph(read.model, { lora });
+		const graph = trainGraph(read.model, { lora, learntOnly: true });
 		return new Retrainer(
 			read,
 			await nodeRunner(read, graph, threads),
-			await nodeRunner(read, evaluateGraph(read.model, { lora }), threads),
+			await nodeRunner(read, evaluateGraph(read.model, { lora, learntOnly: true }), threads),
 			graph.layout
 		);
 	}
@@ -115,7 +116,7 @@ export class Retrainer {
 		const scale = Float32Array.of(RECIPE.alpha / RECIPE.rank);
 		feeds.set('parameters', { type: 'float32', data: parameters, dims: [parameters.length] });
 		feeds.set('scale', { type: 'float32', data: scale, dims: [] });
-		return feeds;
+		return withLearnt(feeds);
 	}
 }
 

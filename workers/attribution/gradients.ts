@@ -114,7 +114,7 @@ export class SampleGradients {
 	/** The gradient of each sample's loss, summed over its tokens, and that loss under the base, in nats: they come from one run. */
 	async measure(samples: readonly Sample[]): Promise<{ gradient: Float32Array; baseLoss: number }[]> {
 		if (samples.length === 0) return [];
-		const feeds = learntFeeds(samples).set('parameters', this.#parameters);
+		const feeds = withLearnt(sampleFeeds(samples)).set('parameters', this.#parameters);
 		const [losses, all] = await this.#runner.run(feeds, ['loss', 'gradient']);
 		return samples.map((_, row) => ({
 			gradient: all?.slice(row * this.size, (row + 1) * this.size) ?? new Float32Array(),
@@ -128,7 +128,7 @@ export class SampleGradients {
 		this.#forward ??= this.#startForward();
 		const { runner, parameters } = await this.#forward;
 		const scale = Float32Array.of(this.#settings.scale * strength);
-		const feeds = learntFeeds(samples).set('parameters', parameters);
+		const feeds = withLearnt(sampleFeeds(samples)).set('parameters', parameters);
 		feeds.set('scale', { type: 'float32', data: scale, dims: [] });
 		const [losses] = await runner.run(feeds, ['loss']);
 		return losses ?? new Float32Array();
@@ -227,9 +227,8 @@ export function sampleFeeds(samples: readonly Sample[], mean = false): Map<strin
 	]);
 }
 
-/** The same for graphs that compute the vocabulary where there is a label alone. */
-function learntFeeds(samples: readonly Sample[]): Map<string, Feed> {
-	const feeds = sampleFeeds(samples);
+/** Adds what graphs take that compute the vocabulary where there is a label alone. */
+export function withLearnt(feeds: Map<string, Feed>): Map<string, Feed> {
 	const { data, dims } = feeds.get('labels') ?? { data: new Int32Array(), dims: [] };
 	const { learnt, rows } = learntTokens(data as Int32Array);
 	feeds.set('learnt', { type: 'int32', data: learnt, dims: [learnt.length] });
