@@ -19,8 +19,6 @@ export async function axeViolations() {
 					await page.setViewportSize({ width, height });
 					await page.goto(url);
 					const see = async (name: string) => {
-						// Half-transparent text, while a panel appears, has no contrast.
-						await page.waitForTimeout(400);
 						places++;
 						const broken = await violations(page);
 						if (broken.length) found[`${name}, ${colorScheme}, ${width}`] = broken;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { violations } from '#test/support/axe.ts';
 import { moneyDialogs, tour } from '#test/support/tour.ts';
+import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
 
 describe.each([
@@ -11,11 +12,7 @@ describe.each([
 		const app = await App.open({ ...look, preferences: { reply: { maxNewTokens: 12 } } });
 		const { page } = app;
 		const seen: Record<string, string[]> = {};
-		const check = async (name: string) => {
-			// Let a panel finish appearing: half-transparent text has no contrast.
-			await page.waitForTimeout(300);
-			seen[name] = await violations(page);
-		};
+		const check = async (name: string) => void (seen[name] = await violations(page));
 		await tour(page, check);
 		await moneyDialogs(page, check);
 		expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length))).toEqual({});
@@ -125,7 +122,7 @@ test('in German, on a phone, no page says an English sentence or is wider than t
 		['/govern', 'Abstimmen'],
 		['/settings', 'Gerät & Speicher']
 	] as const) {
-		await page.goto(new URL(path, page.url()).href);
+		await visit(page, path);
 		await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
 		// The books of the sandbox are read.
 		if (path === '/ledger') await page.getByRole('heading', { name: 'Was du schuldest' }).waitFor();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Download } from 'playwright';
 import { expect, inject, onTestFinished, test } from 'vitest';
+import { visit } from '#test/support/visit.ts';
 import { formatReceipt } from '#workers/attribution/receipt-file.ts';
 import type { Receipt, Transcript } from '#workers/attribution/receipt.ts';
 import { App } from './app.ts';
@@ -111,7 +112,7 @@ test('what a closed tab left unmeasured is measured at the next visit', async ()
 /** Files of the adapter whose page offers them, as they are downloaded. */
 async function packageOf(app: App, adapter: string): Promise<Map<string, Buffer>> {
 	const { page } = app;
-	await page.goto(new URL('/adapters', page.url()).href);
+	await visit(page, '/adapters');
 	await page.getByRole('button', { name: `More about ${adapter}` }).click();
 	const downloads: Download[] = [];
 	page.on('download', (download) => downloads.push(download));

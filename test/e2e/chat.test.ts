@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { visit } from '#test/support/visit.ts';
 import { App, endless, endlessQuestion } from './app.ts';
 
 test('a first visitor asks, and the bundled model answers in the page', async () => {
@@ -105,7 +106,7 @@ test('an edited question is a branch with a reply of its own', async () => {
 test('a conversation is renamed, found by its words, saved, deleted and brought back', async () => {
 	const app = await App.open({ preferences: { reply: { maxNewTokens: 8 } } });
 	for (const subject of ['neuron', 'market', 'planet', 'enzyme', 'treaty']) {
-		await app.page.goto(new URL('/', app.page.url()).href);
+		await visit(app.page, '/');
 		await app.ask(`Define ${subject}.`);
 		await app.settled();
 	}

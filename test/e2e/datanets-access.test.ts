@@ -1,5 +1,6 @@
-import axe from 'axe-core';
 import { expect, test } from 'vitest';
+import { violations } from '#test/support/axe.ts';
+import { visit } from '#test/support/visit.ts';
 import { DatanetsApp } from './datanets-app.ts';
 
 /** A folder to put a picture of each page into, for whoever wants to look. */
@@ -20,14 +21,8 @@ test.each([
 	if (!look.phone) await page.setViewportSize({ width: 1280, height: 800 });
 	const seen: Record<string, string[]> = {};
 	const check = async (name: string) => {
-		// Let what appears finish: half-transparent text has no contrast.
-		await page.waitForTimeout(300);
-		await page.evaluate(axe.source);
-		const { violations } = await page.evaluate(() =>
-			(window as unknown as { axe: typeof axe }).axe.run(document)
-		);
-		if (violations.length)
-			seen[name] = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`);
+		const found = await violations(page);
+		if (found.length) seen[name] = found;
 		const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 		if (width > 0) seen[`${name}, width`] = [`${width} px too wide`];
 		if (PICTURES)
@@ -41,7 +36,7 @@ test.each([
 	await page.getByRole('heading', { name: 'Whose knowledge this is' }).waitFor();
 	await check('overview');
 	await person.tab('Rows');
-	await (look.phone ? page.getByRole('region', { name: /^Row/ }) : page.getByRole('row').nth(4)).waitFor();
+	await (look.phone ? page.getByRole('region', { name: /^Row/ }) : page.locator('#cell-0-0')).waitFor();
 	await check('rows');
 	if (!look.phone) {
 		await page.getByRole('row').nth(4).getByRole('gridcell').nth(1).click();
@@ -69,7 +64,7 @@ test.each([
 		await check(item);
 		await page.keyboard.press('Escape');
 	}
-	await page.goto(page.url().replace('/versions', '/import'));
+	await visit(page, page.url().replace('/versions', '/import'));
 	await person.button('Choose files').waitFor();
 	await check('import');
 	await person.choose(person.button('Choose files'), {
@@ -79,7 +74,7 @@ test.each([
 	});
 	await person.button('Import').waitFor();
 	await check('import preview');
-	await page.goto(new URL('/datanets', page.url()).href);
+	await visit(page, '/datanets');
 	await page.getByRole('heading', { name: 'You as a contributor' }).waitFor();
 	await check('list');
 	await person.button('Link a wallet').click();

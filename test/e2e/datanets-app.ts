@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Locator, Page } from 'playwright';
+import { visit } from '#test/support/visit.ts';
 import { App, type AppOptions } from './app.ts';
 
 /** A file as a file chooser takes it. */
@@ -29,7 +30,7 @@ export class DatanetsApp {
 
 	/** The same in an app that is open: goes to its Datanets. */
 	static async in(app: App): Promise<DatanetsApp> {
-		await app.page.goto(new URL('/datanets', app.page.url()).href);
+		await visit(app.page, '/datanets');
 		return new DatanetsApp(app);
 	}
 
@@ -60,7 +61,7 @@ export class DatanetsApp {
 
 	/** Goes to the import page of the open Datanet, chooses files and waits for their preview. */
 	async preview(...files: Upload[]): Promise<void> {
-		await this.page.goto(this.page.url().replace(/(datanets\/[0-9a-f]{32}).*/, '$1/import'));
+		await visit(this.page, this.page.url().replace(/(datanets\/[0-9a-f]{32}).*/, '$1/import'));
 		await this.choose(this.button('Choose files'), ...files);
 		await this.button('Import').waitFor();
 	}

@@ -1,6 +1,7 @@
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { expect, onTestFinished, test } from 'vitest';
 import { HubServer } from '#test/support/hub-server.ts';
+import { visit } from '#test/support/visit.ts';
 import { DatanetsApp, textFile } from './datanets-app.ts';
 
 const CSV = [
@@ -127,7 +128,7 @@ test('a reply is praised with a thumb and corrected with a better answer: drafts
 	await person.button('Keep as a draft', dialog).click();
 	await dialog.waitFor({ state: 'detached' });
 
-	await person.page.goto(person.page.url().replace(/\/(\?.*)?$/, '/datanets'));
+	await visit(person.page, '/datanets');
 	await person.page.getByRole('link', { name: /Feedback from chats.*2 rows to review/ }).click();
 	await person.tab('Review');
 	await person.page.getByText('A place where two bones meet.').waitFor();
@@ -146,7 +147,7 @@ test('a thumb that was a slip is taken back', async () => {
 	await person.button(/^Good reply/).click();
 	await person.button('Undo').click();
 	await person.button(/^Good reply/).waitFor();
-	await person.page.goto(person.page.url().replace(/\/(\?.*)?$/, '/datanets'));
+	await visit(person.page, '/datanets');
 	await person.page.getByRole('link', { name: /Feedback from chats/ }).waitFor();
 	expect(await person.page.getByText('to review').count()).toBe(0);
 });
@@ -264,9 +265,9 @@ test('a Datanet is published on the Hub with a token, and comes back from there 
 	expect(Object.keys(published).join(' ')).toMatch(/README\.md/);
 	expect(Buffer.from(published['README.md'] ?? []).toString()).toMatch(/license: "cc-by-4\.0"/);
 
-	await person.page.goto(new URL('/datanets', person.page.url()).href);
+	await visit(person.page, '/datanets');
 	await person.create('From the Hub');
-	await person.page.goto(person.page.url().replace('/rows', '/import'));
+	await visit(person.page, person.page.url().replace('/rows', '/import'));
 	await person.page.getByRole('radio', { name: 'Hugging Face' }).click();
 	await person.page.getByRole('textbox', { name: 'Dataset on Hugging Face' }).fill('ada/bones');
 	await person.page.getByLabel('Token, for a private one').fill('hf_secret');

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { visit } from '#test/support/visit.ts';
 import { chromiumArguments } from '../../.ci/chromium.mjs';
 import { App } from './app.ts';
 
@@ -45,7 +46,7 @@ test('a choice of the GPU that came from another browser is refused in words, wi
 	];
 	const app = await App.open({ preferences: { provider: 'webgpu', reply }, args });
 	await app.page.getByText('This model cannot run on the graphics card').waitFor();
-	await app.page.goto(new URL('/settings', app.page.url()).href);
+	await visit(app.page, '/settings');
 	await app.page.getByRole('button', { name: 'Back to the best choice' }).click();
 	await app.page.getByText(/^Nano on the CPU/).waitFor();
 	await app.page.getByRole('link', { name: 'Chat', exact: true }).click();

@@ -174,11 +174,14 @@ test('where frames may keep nothing, page and person are told so', async () => {
 	expect(await site.page.evaluate(() => connecting)).toBe('storage_blocked');
 
 	// A frame without the client: that takes its own away when it may not connect.
-	await site.page.evaluate((src) => {
-		const frame = document.createElement('iframe');
-		frame.src = src;
-		document.body.replaceChildren(frame);
-	}, `${inject('appUrl')}/embed#ada/heart`);
+	await site.page.evaluate(
+		(src) => {
+			const frame = document.createElement('iframe');
+			frame.src = src;
+			document.body.replaceChildren(frame);
+		},
+		`${inject('appUrl')}/embed#ada/heart`
+	);
 	await site.page.frameLocator('iframe').getByText('lets frames of other sites keep nothing').waitFor();
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
 import { looks } from './looks.ts';
 
@@ -10,7 +11,7 @@ test('wrap, delegate, propose, vote, queue, execute: the rules change, and the f
 	const { page } = app;
 	const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true });
 	const dialog = page.getByRole('dialog');
-	const go = (path: string) => page.goto(new URL(path, page.url()).href);
+	const go = (path: string) => visit(page, path);
 	/** Moves the sandbox's clock on, and comes back. */
 	const pass = async (step: string) => {
 		await go('/settings');

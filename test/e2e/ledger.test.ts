@@ -26,6 +26,7 @@ import { App } from './app.ts';
 import { DatanetsApp, textFile } from './datanets-app.ts';
 import { PhoneWallet } from '#test/support/phone-wallet.ts';
 import { LocalRelay } from '#test/support/relay.ts';
+import { visit } from '#test/support/visit.ts';
 import { looks } from './looks.ts';
 
 let chain: LocalChain;
@@ -438,7 +439,7 @@ async function walk(app: App, due: bigint): Promise<void> {
 	await group('Rows that moved it').first().waitFor({ timeout: 60_000 });
 	await page.getByRole('radio', { name: 'Table' }).click();
 	await page.getByRole('table').getByText('Rows that moved it').first().waitFor();
-	await page.goto(new URL('/ledger', address).href);
+	await visit(page, '/ledger');
 	await page.getByText('Your account').waitFor({ timeout: 60_000 });
 }
 

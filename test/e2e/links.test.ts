@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright';
 import { expect, inject, test } from 'vitest';
 import { readRepo, type HubServer, type RepoFiles } from '#test/support/hub-server.ts';
+import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
 import { startHub } from './hub.ts';
 
@@ -38,7 +39,7 @@ test('a link made here opens elsewhere on the same adapter: shown first, fetched
 	await page.getByRole('button', { name: 'Ask it something' }).waitFor();
 	await page.getByText('Not registered on').waitFor();
 
-	await page.goto(new URL('/adapters', page.url()).href);
+	await visit(page, '/adapters');
 	await page.getByRole('button', { name: 'More about heart' }).click();
 	await page.getByRole('menuitem', { name: 'Share a link' }).click();
 	const link = await page.getByRole('dialog').locator('code').first().innerText();
@@ -95,7 +96,7 @@ test('what does not match is refused and not kept; a link that is none says what
 	const { page } = await open(`from=ada/heart&id=${'0'.repeat(64)}`, hub);
 	await page.getByRole('button', { name: /^Add it/ }).click();
 	await page.getByText('What came is not the adapter that was offered').waitFor();
-	await page.goto(new URL('/adapters', page.url()).href);
+	await visit(page, '/adapters');
 	await page.getByRole('button', { name: 'Use Anatomy' }).waitFor();
 	expect(await page.getByRole('button', { name: 'More about heart' }).count()).toBe(0);
 
@@ -127,7 +128,7 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 	const hub = await startHub({ 'ada/heart': stranger() });
 	hub.token = 'hf_secret';
 	const { page } = await open('', hub);
-	await page.goto(new URL('/adapters', page.url()).href);
+	await visit(page, '/adapters');
 	await page.getByRole('button', { name: 'More about Finance' }).click();
 	await page.getByRole('menuitem', { name: 'Publish or register' }).click();
 	const dialog = page.getByRole('dialog');
@@ -163,7 +164,7 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 	await page.goto(new URL('/a#ada/heart', page.url()).href);
 	await page.getByRole('button', { name: /^Add it/ }).click();
 	await page.getByRole('button', { name: 'Ask it something' }).waitFor();
-	await page.goto(new URL('/adapters', page.url()).href);
+	await visit(page, '/adapters');
 	await page.getByRole('button', { name: 'More about heart' }).click();
 	await page.getByRole('menuitem', { name: 'Publish or register' }).click();
 	await dialog.getByRole('radio', { name: 'IPFS' }).click();
@@ -179,7 +180,7 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 	await dialog.getByText('as model 4.').waitFor();
 	await page.keyboard.press('Escape');
 
-	await page.goto(new URL('/a', page.url()).href);
+	await visit(page, '/a');
 	await page.locator('input[type=file]').setInputFiles({
 		name: 'heart.car',
 		mimeType: 'application/vnd.ipld.car',

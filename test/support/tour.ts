@@ -1,4 +1,5 @@
 import type { Page } from 'playwright';
+import { visit } from './visit.ts';
 
 /** The addresses of all pages that need nothing to be there, and the heading that says that a page stands. */
 export const pages = [
@@ -43,7 +44,7 @@ export async function tour(page: Page, see: (name: string) => Promise<void>): Pr
 		await page.keyboard.press('Escape');
 	}
 	for (const [path, heading] of pages) {
-		await page.goto(new URL(path, page.url()).href);
+		await visit(page, path);
 		await page.getByRole('heading', { level: 1, name: heading }).waitFor();
 		await page.waitForTimeout(800);
 		await see(path);
@@ -52,7 +53,7 @@ export async function tour(page: Page, see: (name: string) => Promise<void>): Pr
 
 /** The dialogs that ask about money, on the page of the ledger in the sandbox. */
 export async function moneyDialogs(page: Page, see: (name: string) => Promise<void>): Promise<void> {
-	await page.goto(new URL('/ledger', page.url()).href);
+	await visit(page, '/ledger');
 	const dialog = page.getByRole('dialog');
 	await page
 		.getByRole('button', { name: /play money$/ })
@@ -70,7 +71,7 @@ export async function moneyDialogs(page: Page, see: (name: string) => Promise<vo
 /** Makes the sample Datanet, and walks through its pages and dialogs. */
 export async function datanetTour(page: Page, see: (name: string) => Promise<void>): Promise<void> {
 	const button = (name: string | RegExp) => page.getByRole('button', { name });
-	await page.goto(new URL('/datanets', page.url()).href);
+	await visit(page, '/datanets');
 	await button(/^Try the sample/).click();
 	await page.getByRole('heading', { name: 'Whose knowledge this is' }).waitFor();
 	await see('Datanet overview');
@@ -87,7 +88,7 @@ export async function datanetTour(page: Page, see: (name: string) => Promise<voi
 		await see(item);
 		await page.keyboard.press('Escape');
 	}
-	await page.goto(page.url().replace('/versions', '/import'));
+	await visit(page, page.url().replace('/versions', '/import'));
 	await button('Choose files').waitFor();
 	await see('Datanet import');
 }
