@@ -24,7 +24,7 @@ const names =
 	/^(?:[A-Z]+[a-z]*[A-Z]\w*|(?:[A-Z]\w*-)+[A-Z]\w*|\w*Error|Escape|Enter|Tab|Space|Backspace|Home|End|M#.*)$/;
 /** What these are called with is for the machine. */
 const deaf =
-	/closest$|(starts|ends)With$|querySelector(All)?$|^(matchMedia|exclusively|once|topic|topicOf|decodeEventLog|readCollected|encodeFunctionData|createConnector|fetch|resolve|stopped)$|stores$|^api\.|^console\.|\.request$|^defineChain$/;
+	/closest$|(starts|ends)With$|querySelector(All)?$|^(matchMedia|exclusively|once|topic|topicOf|decodeEventLog|readCollected|encodeFunctionData|createConnector|fetch|resolve|stopped)$|stores$|^api\.|^console\.|\.request$|^defineChain$|^showControl$/;
 /** A word alone is hardly ever text in a script: these are, and nothing in their file is compared with them. */
 const single = new Map([
 	['src/lib/ui/format.ts', ['today', 'yesterday']],

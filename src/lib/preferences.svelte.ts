@@ -39,6 +39,14 @@ interface Values {
 	reply: ReplySettings;
 	/** Whose instructions go before what its adapter is asked; `adapter`: id. */
 	agent?: { adapter: string; name: string; instructions: string };
+	/** The guided path, once it was begun (guide/steps.ts). */
+	guide?: {
+		open: boolean;
+		/** Datanet that it is walked with. */
+		datanet?: string;
+		/** Reply whose shares were looked at. */
+		seen?: string;
+	};
 	/** Unset until the ledger was looked at for the first time. */
 	roots?: RootWatching;
 	/** Places on the provenance scale, given in order of first sight so that a colour never changes hands. */

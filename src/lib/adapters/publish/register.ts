@@ -19,15 +19,41 @@ export interface RegistrationPlan {
 	base: number;
 	/** The registered adapter that this one goes on from, 0 for none. */
 	parent: number;
-	/** Datanet versions of the chain that it was trained on, with their shares. */
-	sources: Source[];
+	/** Datanet versions of the chain that it was trained on. */
+	known: { datanet: number; version: number; rows: number }[];
 	/** Names of Datanets that it was trained on and that this chain does not know: they earn nothing there. */
 	unknown: string[];
-	/** Wei: what registering takes from the prepaid balance, and what of that has to be deposited first. */
+	/** Those of them that are on this device: their roots can be published along with it. */
+	publishable: NewVersion[];
+	/** Who would be named for the rows: a contributor number of the account, 0 where it has none yet. */
+	contributor: number;
+	/** How many of each the chain has: the next gets the next number. */
+	counts: { people: number; datanets: number };
+	/** Wei: what registering takes from the prepaid balance, what opening a Datanet takes, and what can be spent. */
 	fee: bigint;
-	missing: bigint;
+	datanetFee: bigint;
+	free: bigint;
 	/** These weights are registered already. */
 	existing?: ModelRecord;
+}
+
+/** A Datanet's version on this device, with what of it is the person's own. */
+export interface OwnVersion {
+	name: string;
+	/** Merkle root, and those of its earlier versions. */
+	root: Hex;
+	earlier: Hex[];
+	rows: number;
+	/** Rows by the person who publishes, who is named for them. */
+	own: number;
+}
+
+export interface NewVersion extends OwnVersion {
+	/** The Datanet of the chain that it is the next version of; 0: one that is opened. */
+	datanet: number;
+	version: number;
+	/** Static units that the contributor holds in it. */
+	held: bigint;
 }
 
 /** The whole, in 1/10,000. */
@@ -37,11 +63,13 @@ const MOST_VERSIONS = 50;
 
 /**
  * Looks up what a registration needs: base and parent by their hashes, Datanets by the roots of their versions.
+ * @param own versions on this device of the Datanets that it was trained on
  * @throws OpenLedgerError `adapter/wrong-base` where the base is not registered there, `wallet/disconnected`, `ledger/*`
  */
 export async function planRegistration(
 	network: Network,
-	adapter: Pick<AdapterEntry, 'baseHashes' | 'datanets' | 'files' | 'parents'>
+	adapter: Pick<AdapterEntry, 'baseHashes' | 'datanets' | 'files' | 'parents'>,
+	own: readonly OwnVersion[] = []
 ): Promise<RegistrationPlan> {
 	const { account, chain, request } = network;
 	if (!account)
@@ -49,7 +77,7 @@ export async function planRegistration(
 			remedy: 'Connect one, or use the sandbox.'
 		});
 	const head = await readBlock(request, 'latest');
-	const { models, datanets } = await books(network, (service, source) =>
+	const { models, datanets, owners } = await books(network, (service, source) =>
 		service.sync('register', source, head?.time ?? 0)
 	);
 	const base = models.find((model) => model.base === 0 && adapter.baseHashes.includes(model.hash.slice(2)));
@@ -64,13 +92,27 @@ export async function planRegistration(
 		const found = each.root && (await versionOf(network, datanets.length, each.root as Hex));
 		if (found) known.push({ ...each, ...found });
 	}
+	const contributor = owners.findIndex((owner) => owner.toLowerCase() === account.toLowerCase()) + 1;
+	const publishable: NewVersion[] = [];
+	for (const version of own) {
+		if (known.some(({ root }) => root === version.root)) continue;
+		const before = await firstOf(version.earlier, (root) => versionOf(network, datanets.length, root));
+		const record = before && datanets[before.datanet - 1];
+		const goesOn = record && record.curator.toLowerCase() === account.toLowerCase() ? before : undefined;
+		publishable.push({
+			...version,
+			datanet: goesOn?.datanet ?? 0,
+			version: goesOn ? goesOn.newest + 1 : 1,
+			held: (goesOn && record?.holdings.get(contributor)) ?? 0n
+		});
+	}
 	const core = { address: chain.addresses.settlement, abi: settlementAbi } as const;
 	const [free, version] = await Promise.all([
 		read(request, { ...core, functionName: 'accountOf', args: [account] }).then(([, spendable]) => spendable),
 		read(request, { ...core, functionName: 'rulesInForce' })
 	]);
 	const rules = { address: chain.addresses.rules, abi: rulesAbi } as const;
-	const { modelFee: fee } = await read(request, {
+	const { modelFee: fee, datanetFee } = await read(request, {
 		...rules,
 		functionName: 'version',
 		args: [BigInt(version)]
@@ -79,14 +121,29 @@ export async function planRegistration(
 		network,
 		base: base.id,
 		parent: parent?.id ?? 0,
-		sources: sharesOf(known),
+		known,
 		unknown: adapter.datanets
 			.filter(({ root }) => !known.some((each) => each.root === root))
 			.map(({ name }) => name),
+		publishable,
+		contributor,
+		counts: { people: owners.length, datanets: datanets.length },
 		fee,
-		missing: fee > free ? fee - free : 0n,
+		datanetFee,
+		free,
 		existing: models.find(({ hash }) => hash.slice(2) === adapter.files.weights)
 	};
+}
+
+async function firstOf<Item, Found>(
+	items: readonly Item[],
+	find: (item: Item) => Promise<Found | undefined>
+) {
+	for (const item of items) {
+		const found = await find(item);
+		if (found) return found;
+	}
+	return undefined;
 }
 
 /** The Datanet and version with this root; undefined where none has it. */
@@ -96,7 +153,7 @@ async function versionOf({ chain, request }: Network, count: number, root: Hex) 
 		const { versions } = await read(request, { ...contract, functionName: 'datanet', args: [datanet] });
 		for (let version = versions; version > Math.max(0, versions - MOST_VERSIONS); version--) {
 			const found = await read(request, { ...contract, functionName: 'versionOf', args: [datanet, version] });
-			if (found.root === root) return { datanet, version };
+			if (found.root === root) return { datanet, version, newest: versions };
 		}
 	}
 	return undefined;
@@ -141,17 +198,78 @@ export interface Terms {
 	location: string;
 }
 
-/** The calls that register it: the deposit of the fee where it is missing, then the registration. */
-export function registrationCalls(plan: RegistrationPlan, name: string, terms: Terms): TitledCall[] {
-	const { network, base, parent, sources, missing } = plan;
+/**
+ * The calls that register it: the deposit of the fees where it is missing, the Datanets that are published along with it, each with
+ * static units for the person's own rows, then the registration. Numbers are those that come next: should somebody else be faster, the
+ * chain refuses what follows, and only what it had done stays.
+ * @param publish whether what is publishable is published
+ */
+export function registrationCalls(
+	plan: RegistrationPlan,
+	name: string,
+	terms: Terms,
+	publish = false
+): TitledCall[] {
+	const { network, base, parent } = plan;
 	const { weights, manifest, index, price, allowance, location } = terms;
 	const hashes = [`0x${weights}`, `0x${manifest}`, (index ?? zeroHash) as Hex] as const;
+	const { calls, known } = publish ? publishing(plan) : { calls: [], known: [] };
+	const sources = sharesOf([...plan.known, ...known]);
 	const data = encodeFunctionData({
 		abi: modelsAbi,
 		functionName: 'register',
 		args: [base, parent, hashes as unknown as readonly [Hex, Hex, Hex], sources, price, allowance, location]
 	});
-	const register = { title: `Register ${name}`, to: network.chain.addresses.models, data };
-	if (missing === 0n) return [register];
-	return [{ title: 'Deposit the fee', ...coreCall(network, 'deposit', [], missing) }, register];
+	const missing = missingOf(plan, publish);
+	return [
+		...(missing > 0n ? [{ title: 'Deposit the fees', ...coreCall(network, 'deposit', [], missing) }] : []),
+		...calls,
+		{ title: `Register ${name}`, to: network.chain.addresses.models, data }
+	];
+}
+
+/** Wei: all that is taken, and what of it is not in the prepaid balance. */
+export function feesOf({ fee, datanetFee, publishable }: RegistrationPlan, publish: boolean): bigint {
+	return (
+		fee + (publish ? BigInt(publishable.filter(({ datanet }) => datanet === 0).length) * datanetFee : 0n)
+	);
+}
+
+export function missingOf(plan: RegistrationPlan, publish: boolean): bigint {
+	const fees = feesOf(plan, publish);
+	return fees > plan.free ? fees - plan.free : 0n;
+}
+
+function publishing({ network, publishable, contributor, counts }: RegistrationPlan) {
+	const { datanets } = network.chain.addresses;
+	const calls: TitledCall[] = [];
+	const known: { datanet: number; version: number; rows: number }[] = [];
+	let who = contributor;
+	let opened = counts.datanets;
+	const call = (title: string, data: Hex) => calls.push({ title, to: datanets, data });
+	for (const { name, root, rows, own, held, datanet, version } of publishable) {
+		const id = datanet || ++opened;
+		if (datanet === 0)
+			call(
+				`Open the Datanet ${name}`,
+				encodeFunctionData({ abi: datanetsAbi, functionName: 'create', args: [name] })
+			);
+		call(
+			`Publish ${name}`,
+			encodeFunctionData({ abi: datanetsAbi, functionName: 'publish', args: [id, root, BigInt(rows), ''] })
+		);
+		if (BigInt(own) > held) {
+			if (who === 0) {
+				who = counts.people + 1;
+				const title = 'Register as a contributor';
+				calls.push({ title, ...coreCall(network, 'register', [network.account]) });
+			}
+			call(
+				`Name yourself in ${name}`,
+				encodeFunctionData({ abi: datanetsAbi, functionName: 'grant', args: [id, [who], [BigInt(own)]] })
+			);
+		}
+		known.push({ datanet: id, version, rows });
+	}
+	return { calls, known };
 }

@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest';
+import { violations } from '#test/support/axe.ts';
+import { App } from './app.ts';
+
+const PICTURES = process.env.PICTURES;
+
+test('the guided path: three rows, trained on, priced, asked, seen, paid for and claimed; left and taken up again on the way', async () => {
+	const started = Date.now();
+	const app = await App.open({ preferences: { reply: { temperature: 0, maxNewTokens: 48 } } });
+	const { page } = app;
+	const path = page.getByRole('complementary', { name: 'Guided path' });
+	const button = (name: string | RegExp) => page.getByRole('button', { name });
+	let pictures = 0;
+	const at = async (step: string, seconds = 60) => {
+		await path.getByRole('heading', { name: step }).waitFor({ timeout: seconds * 1000 });
+		if (!PICTURES) return;
+		for (const [width, height] of [
+			[390, 844],
+			[1280, 800]
+		] as const)
+			for (const colorScheme of ['light', 'dark'] as const) {
+				await page.setViewportSize({ width, height });
+				await page.emulateMedia({ colorScheme });
+				await page.waitForTimeout(200);
+				await page.screenshot({ path: `${PICTURES}/${pictures}-${step}-${width}-${colorScheme}.png` });
+			}
+		pictures++;
+		await page.setViewportSize({ width: 1440, height: 900 });
+	};
+	const act = (name: string) => path.getByRole('button', { name, exact: true }).click();
+
+	await button(/^Walk the whole loop/).click();
+	await at('Give three rows');
+	await act('Start a Datanet');
+	await button(/^Take three facts/).click();
+
+	await at('Train on them');
+	await act('Set up the training');
+	// It leads to the very button.
+	await expect
+		.poll(() => page.evaluate(() => document.activeElement?.textContent?.trim()), { timeout: 90_000 })
+		.toBe('Train');
+	await page.keyboard.press('Enter');
+	await path.getByRole('button', { name: 'Watch it learn' }).waitFor({ timeout: 30_000 });
+	// Left, and taken up again where it was, also after a reload.
+	await path.getByRole('button', { name: 'Leave the path' }).click();
+	await path.waitFor({ state: 'detached' });
+	await page.getByText('Finished', { exact: true }).waitFor({ timeout: 180_000 });
+	await page.reload();
+	await page.goto(new URL('/', page.url()).href);
+	await button(/^Go on with the guided path/).click();
+	await act('Save it');
+	await page.getByRole('button', { name: 'Save the adapter' }).click();
+
+	await at('Give it a price', 120);
+	expect(await violations(page, '[aria-label="Guided path"]')).toEqual([]);
+	await act('Register it');
+	const dialog = page.getByRole('dialog');
+	await dialog
+		.getByRole('checkbox', { name: /^Publish My first rows there too/ })
+		.waitFor({ timeout: 60_000 });
+	await dialog.getByRole('button', { name: 'Register', exact: true }).click();
+	await dialog.getByText(/^Registered on .* as model 4\./).waitFor({ timeout: 60_000 });
+	await page.keyboard.press('Escape');
+
+	await at('Ask it');
+	await act('Deposit 150 OPEN');
+	await page.getByRole('dialog').getByRole('button', { name: 'Deposit' }).click();
+	await act('Ask your adapter');
+	await button('What is a wumple?').click();
+	await app.settled();
+	expect(await app.text()).toContain('a small blue lamp');
+
+	await at('See your share', 90);
+	await act('Show whose it is');
+	const beside = page.getByRole('complementary', { name: 'Whose knowledge is in this answer?' });
+	// The rows are the person's, and they are what moved the reply.
+	const you = beside.getByRole('button', { name: /^You\b.* %/ });
+	await you.waitFor();
+	const share = Number(/(\d+)\s*%/.exec((await you.innerText()).replace(/\s+/g, ' '))?.[1]);
+	expect(share).toBeGreaterThan(30);
+
+	await at('Pay for the reply');
+	await act('Go and pay');
+	await button('Pay now').and(page.locator(':focus')).waitFor();
+	await page.keyboard.press('Enter');
+
+	await at('Claim what you earned');
+	await act('Show the roots');
+	await button('Post a root').click();
+	await act('Let three days pass');
+	await act('Show the roots');
+	await button('Make final').click();
+	await act('Show what you earned');
+	await button(/^Claim all/).click();
+
+	await at('The whole loop is done');
+	await act('Walk through the lineage');
+	await page.getByRole('heading', { level: 1, name: 'Lineage' }).waitFor();
+	await path.getByRole('button', { name: 'Leave the path' }).click();
+	await path.waitFor({ state: 'detached' });
+	console.log(`guided path: share ${share} %, ${Math.round((Date.now() - started) / 1000)} s`);
+}, 600_000);
