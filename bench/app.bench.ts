@@ -1,5 +1,6 @@
 import { axeViolations } from './support/app-axe.ts';
 import { crashDrill } from './support/app-crashes.ts';
+import { hoursOfUse } from './support/app-hours.ts';
 import { lighthouseScores } from './support/app-lighthouse.ts';
 import { firstVisit } from './support/app-start.ts';
 
@@ -8,7 +9,8 @@ export const parts = {
 	start: firstVisit,
 	lighthouse: lighthouseScores,
 	axe: axeViolations,
-	crashes: crashDrill
+	crashes: crashDrill,
+	hours: hoursOfUse
 };
 
 /** The app as it is built and hosted, in Chromium: how soon it answers, who can use it, and what it survives. */

@@ -517,6 +517,22 @@ export const targets: Target[] = [
 	},
 	{
 		bench: 'app',
+		key: 'memory_growth',
+		label: 'Memory that 8 hours of use add, after the warm-up (of what is held then)',
+		atMost: 0.05,
+		unit: '',
+		anchor: ''
+	},
+	{
+		bench: 'app',
+		key: 'gpu_buffers_left',
+		label: 'GPU buffers that rounds of replies, swaps and new starts leave behind',
+		atMost: 0,
+		unit: '',
+		anchor: ''
+	},
+	{
+		bench: 'app',
 		key: 'lost_messages',
 		label: 'Messages lost by that',
 		atMost: 0,

@@ -1,5 +1,5 @@
 import { violations } from '../../test/support/axe.ts';
-import { datanetTour, moneyDialogs, tour } from '../../test/support/tour.ts';
+import { datanetTour, moneyDialogs, sharingDialogs, tour } from '../../test/support/tour.ts';
 import { openApp } from './app-in-browser.ts';
 
 /** What axe finds on every page and dialog, by day and by night, on a desk and on a phone: how many rules are broken, and where. */
@@ -25,6 +25,7 @@ export async function axeViolations() {
 					};
 					await tour(page, see);
 					await moneyDialogs(page, see);
+					await sharingDialogs(page, see);
 					await datanetTour(page, see);
 				},
 				{ serviceWorker: false }

@@ -1,11 +1,16 @@
 import { wrap, type Remote } from '#workers/comlink.ts';
-import { OpenLedgerError } from '#workers/errors.ts';
+import { OpenLedgerError, type ErrorCode } from '#workers/errors.ts';
 import { lifelineCut } from '#workers/lifeline.ts';
 
 /** A running worker. `gone` resolves with the reason when it has crashed; never after `close()`. */
 export interface Connection<Api> {
 	api: Remote<Api>;
 	gone: Promise<string>;
+	/**
+	 * What a call gives; rejects with `failure(reason)` when the worker is gone before. A race against `gone` would keep
+	 * every answer for as long as the worker lives.
+	 */
+	settle<T>(call: Promise<T>, failure: (reason: string) => Error): Promise<T>;
 	close(): void;
 }
 
@@ -23,9 +28,22 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 			if (!closed.signal.aborted) resolve(event.message || 'the worker failed to start');
 		});
 	});
+	const open = new Set<(reason: string) => void>();
+	let lost: string | undefined;
+	void gone.then((reason) => {
+		lost = reason;
+		for (const fail of open) fail(reason);
+	});
 	return {
 		api: wrap<Api>(worker),
 		gone,
+		settle: (call, failure) =>
+			new Promise((resolve, reject) => {
+				const fail = (reason: string) => reject(failure(reason));
+				if (lost !== undefined) fail(lost);
+				open.add(fail);
+				void call.then(resolve, reject).finally(() => open.delete(fail));
+			}),
 		close() {
 			closed.abort();
 			worker.terminate();
@@ -36,28 +54,32 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 /** A worker for the asking. */
 export interface Standby<Api> {
 	api: Remote<Api>;
-	/** Rejects when the worker is gone. */
-	gone: Promise<never>;
+	/** Settles as the call does, also when the worker dies in the middle. */
+	settle<T>(call: Promise<T>): Promise<T>;
 }
 
 /**
  * A worker whose state rests in a database: started when it is first asked for, and again after it died.
  * @param message what a call that was under way says then
+ * @param begin what is said to it first
  */
 export function standby<Api>(
 	kind: string,
 	start: (options: { name: string }) => Worker,
-	{ message, remedy }: { message: string; remedy: string }
+	{
+		code = 'engine/failed',
+		message,
+		remedy
+	}: { code?: ErrorCode; message: string; remedy: string },
+	begin?: (api: Remote<Api>) => void
 ): () => Standby<Api> {
 	let current: Standby<Api> | undefined;
 	return () => {
 		if (current) return current;
-		const { api, gone } = connect<Api>(kind, start);
-		const lost = gone.then((cause): never => {
-			current = undefined;
-			throw new OpenLedgerError('engine/failed', message, { remedy, cause });
-		});
-		lost.catch(() => undefined);
-		return (current = { api, gone: lost });
+		const { api, gone, settle } = connect<Api>(kind, start);
+		const failure = (cause: string) => new OpenLedgerError(code, message, { remedy, cause });
+		void gone.then(() => (current = undefined));
+		begin?.(api);
+		return (current = { api, settle: (call) => settle(call, failure) });
 	};
 }

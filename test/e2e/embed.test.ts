@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import type { OpenLedger, OpenLedgerApiError } from '#lib/api/client.ts';
+import { violations } from '#test/support/axe.ts';
 import { App } from './app.ts';
 
 declare global {
@@ -166,6 +167,27 @@ test('a page of another site asks only after the person has allowed its address,
 			])
 		)
 	).toBe('engine_gone');
+
+	// The same in a window of its own, which the page opens.
+	const opened = page.context().waitForEvent('page');
+	await page.evaluate((app) => {
+		const target = window.open(`${app}/embed`);
+		if (!target) throw new Error('no window');
+		globalThis.connecting = LedgerClient.connect({ app, target }).then((made) => {
+			globalThis.ledger = made;
+		});
+	}, inject('appUrl'));
+	const own = await opened;
+	await own.getByText(`${origin} wants to ask the models here`).waitFor();
+	expect(await violations(own)).toEqual([]);
+	await own.getByRole('button', { name: 'Allow' }).click();
+	await page.evaluate(() => connecting);
+	await own.getByText(`${origin} may ask the models here`).waitFor();
+	expect(await violations(own)).toEqual([]);
+	const asked = () => ledger.chat({ model: 'bundled:nano', messages: [{ role: 'user', content: 'Why?' }], max_completion_tokens: 4 });
+	expect((await page.evaluate(asked)).usage.completion_tokens).toBe(4);
+	await own.close();
+	expect(await page.evaluate(() => ledger.gone)).toMatch(/^(OpenLedger was closed|The frame or window)/);
 });
 
 test('where frames may keep nothing, page and person are told so', async () => {

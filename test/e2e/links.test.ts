@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright';
 import { expect, inject, test } from 'vitest';
+import { ipfsGateway } from '#test/support/ipfs-gateway.ts';
 import { readRepo, type HubServer, type RepoFiles } from '#test/support/hub-server.ts';
 import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
@@ -173,12 +174,44 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 		dialog.getByRole('button', { name: 'Save the archive' }).click()
 	]);
 	const archive = await saved.path();
-	await dialog.getByText(/bafybei\w+/).waitFor();
+	const [cid] = /bafybei\w+/.exec(await dialog.getByText(/bafybei\w+/).innerText()) ?? [];
 	await dialog.getByRole('radio', { name: 'Register' }).click();
 	await dialog.getByLabel('Price, OPEN for 1,000 tokens').fill('0.25');
 	await dialog.getByRole('button', { name: 'Register', exact: true }).click();
 	await dialog.getByText('as model 4.').waitFor();
 	await page.keyboard.press('Escape');
+
+	// Deleted here, it stands in the list as what the chain knows; its owner said where it lies.
+	await page.getByRole('button', { name: 'More about heart' }).click();
+	await page.getByRole('menuitem', { name: 'Delete' }).click();
+	const rows = page.getByRole('listitem');
+	const [onChain, here] = [rows.filter({ hasText: 'Model 4 on' }), rows.filter({ hasText: 'Anatomy' })];
+	await onChain.getByText('0.25 OPEN for 1,000 tokens').waitFor();
+	const listed = async () => [await onChain.count(), await here.count()];
+	for (const [filter, expected] of [
+		['Here', [0, 1]],
+		['Shared', [0, 1]],
+		['On chain', [1, 1]]
+	] as const) {
+		await page.getByRole('radio', { name: filter, exact: true }).click();
+		await expect.poll(listed, filter).toEqual(expected);
+	}
+	await page.getByRole('searchbox', { name: 'Search adapters' }).fill('model 4');
+	await expect.poll(listed).toEqual([1, 0]);
+	await onChain.getByRole('link', { name: 'Look at model 4' }).click();
+	await page.getByRole('heading', { name: 'heart' }).waitFor();
+	expect(await registered(page)).toMatch(/model 4\./);
+
+	// Somebody else gets the archive through a gateway of their choice, block by block.
+	const gateway = await ipfsGateway(new Blob([readFileSync(archive)]));
+	const { page: other } = await open(`ipfs://${cid}`);
+	await other.getByRole('textbox', { name: 'IPFS gateway' }).fill(gateway.url);
+	await other.getByRole('button', { name: 'Save' }).click();
+	await other.getByRole('heading', { name: 'heart' }).waitFor();
+	const looked = gateway.seen.length;
+	await other.getByRole('button', { name: /^Add it, 1\.\d MB/ }).click();
+	await other.getByRole('button', { name: 'Ask it something' }).waitFor();
+	expect(gateway.seen.length).toBeGreaterThan(looked + 3);
 
 	await visit(page, '/a');
 	await page.locator('input[type=file]').setInputFiles({

@@ -25,6 +25,13 @@ test('after one visit the app opens, chats with an adapter and shows every room 
 		await app.page.getByRole('link', { name: room }).first().click();
 		await app.page.getByRole('heading', { level: 1, name: room }).waitFor();
 	}
+	// Another language: its words came with the first visit too.
+	await app.page.getByRole('radio', { name: 'Deutsch' }).click();
+	await app.page.getByRole('button', { name: 'Reload' }).click();
+	await app.page.getByRole('heading', { level: 1, name: 'Gerät & Speicher' }).waitFor();
+	await app.page.getByRole('radio', { name: 'English' }).click();
+	await app.page.getByRole('button', { name: 'Neu laden' }).click();
+	await app.page.getByRole('heading', { level: 1, name: 'Device & storage' }).waitFor();
 	// A file import needs what only the Datanets worker loads.
 	await app.page.goto(new URL('/datanets', app.page.url()).href);
 	await app.page.getByRole('heading', { level: 1, name: 'Datanets' }).waitFor();

@@ -5,6 +5,9 @@ import { nanoRepo, startHub } from './hub.ts';
 
 const repo = 'someone/tiny';
 
+/** How often the page asked the browser to keep everything. */
+declare let asked: number;
+
 test('the first visit shows what is stored, what the browser allows, and asks it to keep everything', async () => {
 	const app = await App.open({ path: '/settings' });
 	const storage = app.page.getByRole('region', { name: 'Storage' });
@@ -31,9 +34,22 @@ test('the first visit shows what is stored, what the browser allows, and asks it
 test('a stored model and an adapter are deleted, after the chance to undo it, and their bytes come back', async () => {
 	const hub = await startHub({ [repo]: nanoRepo() });
 	const app = await App.open({ path: '/adapters', preferences: { hubUrl: hub.url } });
+	// The browser is asked to keep what there is once there is something to lose, and not before.
+	await app.context.addInitScript(() => {
+		Object.assign(globalThis, { asked: 0 });
+		if (!globalThis.StorageManager) return;
+		const { persist } = StorageManager.prototype;
+		StorageManager.prototype.persist = function () {
+			asked++;
+			return persist.call(this);
+		};
+	});
+	await app.page.reload();
 	await app.lookUp(repo);
+	expect(await app.page.evaluate(() => asked)).toBe(0);
 	await app.page.getByRole('button', { name: 'Download tiny' }).click();
 	await app.page.getByText('tiny is ready.').waitFor();
+	await expect.poll(() => app.page.evaluate(() => asked)).toBe(1);
 	await app.page.getByRole('button', { name: 'Use Nano' }).click();
 	await app.page.getByText('Nano is ready.').waitFor();
 

@@ -92,3 +92,27 @@ export async function datanetTour(page: Page, see: (name: string) => Promise<voi
 	await button('Choose files').waitFor();
 	await see('Datanet import');
 }
+
+/** What an adapter is shared, published and made an agent by, and the chat that stands in other pages. */
+export async function sharingDialogs(page: Page, see: (name: string) => Promise<void>): Promise<void> {
+	const dialog = page.getByRole('dialog');
+	await page.goto(new URL('/adapters', page.url()).href);
+	for (const item of ['Share a link', 'Make an agent', 'Publish or register']) {
+		await page.getByRole('button', { name: 'More about Anatomy' }).click();
+		await page.getByRole('menuitem', { name: item }).click();
+		await dialog.waitFor();
+		await see(item);
+		if (item.startsWith('Publish'))
+			for (const part of ['IPFS', 'Files', 'Register']) {
+				await dialog.getByRole('radio', { name: part }).click();
+				// The chain is read, which tells the costs.
+				if (part === 'Register') await page.waitForTimeout(3000);
+				await see(`${item}, ${part}`);
+			}
+		await page.keyboard.press('Escape');
+		await dialog.waitFor({ state: 'detached' });
+	}
+	await page.goto(new URL('/embed', page.url()).href);
+	await page.getByRole('textbox', { name: 'Message' }).waitFor();
+	await see('/embed');
+}

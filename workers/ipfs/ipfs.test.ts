@@ -1,11 +1,9 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { CarReader } from '@ipld/car';
 import { encode, prepare } from '@ipld/dag-pb';
 import { UnixFS } from 'ipfs-unixfs';
 import { CID } from 'multiformats/cid';
 import { sha256 } from 'multiformats/hashes/sha2';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { ipfsGateway } from '#test/support/ipfs-gateway.ts';
 import { openArchive } from './archive.ts';
 import { parseCid } from './blocks.ts';
 import { carOf } from './car.ts';
@@ -17,27 +15,8 @@ const tooMany = (bytes: number) => new RangeError(`${bytes} bytes`);
 const limits = { most: 4 << 20, tooMany };
 const large = new Uint8Array(1_000_000).map((_, i) => (i * 7) % 251);
 
-type Send = (cid: string, bytes: Uint8Array | undefined) => Uint8Array | number | undefined;
-
-/** A gateway on loopback that answers `/ipfs/CID?format=raw` from an archive, as `send` lets it. */
-async function gateway(car: Blob, send: Send = (_, bytes) => bytes) {
-	const reader = await CarReader.fromBytes(new Uint8Array(await car.arrayBuffer()));
-	const seen: string[] = [];
-	const server = createServer((request, response) => {
-		const url = new URL(request.url ?? '', 'http://x');
-		const name = url.pathname.slice('/ipfs/'.length);
-		seen.push(name);
-		void (async () => {
-			const raw =
-				url.searchParams.get('format') === 'raw' && request.headers.accept?.includes('vnd.ipld.raw');
-			const answer = raw ? send(name, (await reader.get(CID.parse(name)))?.bytes) : 400;
-			if (answer instanceof Uint8Array) response.end(answer);
-			else response.writeHead(answer ?? 404).end();
-		})();
-	});
-	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-	onTestFinished(() => void server.close());
-	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+async function gateway(...from: Parameters<typeof ipfsGateway>) {
+	const { url, seen } = await ipfsGateway(...from);
 	return { blocks: gatewayBlocks(url, policy), seen };
 }
 

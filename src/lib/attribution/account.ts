@@ -1,5 +1,6 @@
 import type { OpenLedgerError } from '#workers/errors.ts';
-import type { Completion, GenerateRequest } from '#workers/protocol.ts';
+import type { AdapterEntry, Completion, GenerateRequest } from '#workers/protocol.ts';
+import type { Fingerprints } from '../adapters/link/registration.ts';
 import type { Reply } from '../chat/records.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
 import type { UsedFiles } from '../ledger/replies.ts';
@@ -45,7 +46,7 @@ export class Account {
 		const entries = known ? engine.adapters.list : await engine.call((api) => api.adapters());
 		const files = adapters.flatMap(({ id, weight }) => {
 			const entry = entries.find((one) => one.id === id);
-			return entry ? [{ weight, files: entry.files }] : [];
+			return entry ? [{ weight, files: entry.files, fingerprints: () => fingerprintsOf(engine, entry) }] : [];
 		});
 		const refusal = files.length > 0 ? await (await ledger()).whyNot(files, maxNewTokens, mayOwe) : undefined;
 		return new Account(engine, reply, files, mayOwe, refusal);
@@ -70,6 +71,13 @@ export class Account {
 			.catch(() => undefined);
 		await measurer.add({ reply, before, completion, base, files, owed });
 	}
+}
+
+/** As it would be registered from here. */
+async function fingerprintsOf(engine: Engine, adapter: AdapterEntry): Promise<Fingerprints> {
+	const { Publication } = await import('../adapters/publish/publication.svelte.ts');
+	const { manifest, manifestHash } = await new Publication(engine, adapter).packed;
+	return { manifest: manifestHash, index: manifest.indexRoot };
 }
 
 /** Only with the first reply of an adapter: the base alone owes nobody. */

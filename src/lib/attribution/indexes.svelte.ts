@@ -2,10 +2,10 @@ import { SvelteMap } from 'svelte/reactivity';
 import { proxy } from '#workers/comlink.ts';
 import type { AttributionApi, BuildProgress, IndexFacts } from '#workers/attribution/api.ts';
 import type { LearntRows } from '#workers/attribution/rows-file.ts';
-import { OpenLedgerError } from '#workers/errors.ts';
+import type { OpenLedgerError } from '#workers/errors.ts';
 import { asError } from '../engine/engine.svelte.ts';
 import type { Connection } from '../worker-connection.ts';
-import { connectAttribution } from './connection.ts';
+import { connectAttribution, stopped } from './connection.ts';
 import { db } from './db.ts';
 import { measurer } from './measurer.ts';
 
@@ -71,14 +71,8 @@ class Indexes {
 		work: (api: Connection<AttributionApi>['api']) => Promise<void>
 	): Promise<void> {
 		const connection = connectAttribution();
-		const lost = connection.gone.then((reason): never => {
-			throw new OpenLedgerError('engine/failed', 'The part of the app that measures stopped unexpectedly.', {
-				remedy: 'Try again; a smaller model needs less memory.',
-				details: { reason }
-			});
-		});
 		try {
-			await Promise.race([work(connection.api), lost]);
+			await connection.settle(work(connection.api), stopped);
 		} catch (thrown) {
 			if (!signal.aborted) build.error = asError(thrown);
 		} finally {

@@ -1,8 +1,7 @@
 import type { Remote } from '#workers/comlink.ts';
 import type { AttributionApi } from '#workers/attribution/api.ts';
-import { OpenLedgerError } from '#workers/errors.ts';
 import type { Connection } from '../worker-connection.ts';
-import { connectAttribution } from './connection.ts';
+import { connectAttribution, stopped } from './connection.ts';
 
 /** Milliseconds of quiet before work begins: the next question often follows at once. */
 const QUIET = 400;
@@ -76,15 +75,10 @@ export class QuietWorker {
 				resolve(reason);
 			};
 		});
-		const lost = connection.gone.then((reason): never => {
-			throw new OpenLedgerError('engine/failed', 'The part of the app that measures stopped unexpectedly.', {
-				remedy: 'Try again; a smaller model needs less memory.',
-				details: { reason }
-			});
-		});
 		this.#calls++;
 		try {
-			return await Promise.race([work(connection.api).then((value) => ({ value })), held, lost]);
+			const done = connection.settle(work(connection.api), stopped).then((value) => ({ value }));
+			return await Promise.race([done, held]);
 		} finally {
 			if (--this.#calls === 0) {
 				this.#interrupt = undefined;

@@ -1,47 +1,27 @@
 import ChainWorker from '#workers/chain.worker.ts?worker';
 import type { ProviderRequest, RpcOutcome, SandboxApi } from '#workers/chain/api.ts';
 import { RpcError } from '#workers/chain/rpc-error.ts';
-import { proxy, wrap, type Remote } from '#workers/comlink.ts';
-import { OpenLedgerError } from '#workers/errors.ts';
-import { lifelineCut } from '#workers/lifeline.ts';
+import { proxy, type Remote } from '#workers/comlink.ts';
+import { standby } from '../worker-connection.ts';
 
-interface Connection {
-	api: Remote<SandboxApi>;
-	/** Rejects when the worker is gone. */
-	gone: Promise<never>;
-}
-
-let connection: Connection | undefined;
 const listeners = new Set<() => void>();
 
-/** Starts the sandbox's worker when it is first needed, and again after it died: every block is on disk. */
-function connect(): Connection {
-	const name = `openledger-chain-${Date.now()}-${Math.random().toString(36).slice(2)}`;
-	const worker = new ChainWorker({ name });
-	const api = wrap<SandboxApi>(worker);
-	const gone = new Promise<never>((_, reject) => {
-		const lost = (cause?: unknown) => {
-			connection = undefined;
-			reject(
-				new OpenLedgerError('sandbox/failed', 'The sandbox stopped.', {
-					remedy: 'Try again; every block that was shown is saved.',
-					cause
-				})
-			);
-		};
-		void lifelineCut(worker, name, new AbortController().signal).then(() => lost());
-		worker.addEventListener('error', (event) => lost(event.message));
-	});
-	gone.catch(() => undefined);
-	void api.subscribe(proxy(() => listeners.forEach((listener) => listener())));
-	return { api, gone };
-}
+/** Started when it is first needed, and again after it died: every block is on disk. */
+const worker = standby<SandboxApi>(
+	'chain',
+	(options) => new ChainWorker(options),
+	{
+		code: 'sandbox/failed',
+		message: 'The sandbox stopped.',
+		remedy: 'Try again; every block that was shown is saved.'
+	},
+	(api) => void api.subscribe(proxy(() => listeners.forEach((listener) => listener())))
+);
 
 /** Calls the sandbox; settles also when its worker dies in the middle. */
 export async function sandbox<T>(work: (api: Remote<SandboxApi>) => Promise<T>): Promise<T> {
-	connection ??= connect();
-	const { api, gone } = connection;
-	return Promise.race([work(api), gone]);
+	const { api, settle } = worker();
+	return settle(work(api));
 }
 
 /** One JSON-RPC request, as EIP-1193 has it. */

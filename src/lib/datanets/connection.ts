@@ -10,8 +10,8 @@ const worker = standby<DatanetApi>('datanets', (options) => new DatanetsWorker(o
 
 /** Calls the worker; settles also when it dies in the middle. */
 export async function datanets<T>(work: (api: Remote<DatanetApi>) => Promise<T>): Promise<T> {
-	const { api, gone } = worker();
-	return Promise.race([work(api), gone]);
+	const { api, settle } = worker();
+	return settle(work(api));
 }
 
 export { proxy };

@@ -1,6 +1,7 @@
 import type { AdapterSource } from '#workers/adapters/link.ts';
 import type { OpenLedgerError } from '#workers/errors.ts';
 import type { AdapterEntry } from '#workers/protocol.ts';
+import { keepStored } from '../keep.ts';
 import { preferences } from '../preferences.svelte.ts';
 import { asError, type Engine } from './engine.svelte.ts';
 
@@ -57,6 +58,7 @@ export class Adapters {
 	async import(files: File[], name?: string, origin?: AdapterSource): Promise<AdapterEntry> {
 		const entry = await this.#engine.call((api) => api.importAdapter(files, name, origin));
 		await this.refresh();
+		void keepStored();
 		return entry;
 	}
 

@@ -1,4 +1,5 @@
 import type { LoadedModel, ModelEntry } from '#workers/protocol.ts';
+import { keepStored } from '../keep.ts';
 import { preferences } from '../preferences.svelte.ts';
 import { asError, type Engine } from './engine.svelte.ts';
 import { Load } from './load.svelte.ts';
@@ -83,7 +84,8 @@ export class Models {
 
 	async #use(id: string, remember: boolean): Promise<LoadedModel> {
 		const before = this.load;
-		const load = new Load(this.#engine, id, this.entries.find((entry) => entry.id === id)?.name ?? id);
+		const entry = this.entries.find((each) => each.id === id);
+		const load = new Load(this.#engine, id, entry?.name ?? id);
 		this.load = load;
 		if (before && !before.error) await before.cancel().catch(() => undefined);
 		try {
@@ -95,6 +97,7 @@ export class Models {
 				this.load = undefined;
 				if (remember) preferences.values.model = id;
 			}
+			if (entry && entry.source !== 'bundled' && entry.stored !== 'complete') void keepStored();
 			void this.refresh().catch(() => undefined);
 			await this.#engine.adapters.refresh();
 			return loaded;
@@ -134,6 +137,7 @@ export class Models {
 		try {
 			const entry = await this.#engine.call((api) => api.importModel(files, load.task, load.listener()));
 			this.load = undefined;
+			void keepStored();
 			await this.refresh();
 			return entry;
 		} catch (thrown) {

@@ -35,6 +35,13 @@ export class LiveRun {
 		this.name = name;
 	}
 
+	/** What came of it is stored: it need not be held twice for as long as the tab is open. */
+	forget(): void {
+		this.curve = [];
+		this.validation = [];
+		this.samples = [];
+	}
+
 	on(event: TrainEvent): void {
 		switch (event.type) {
 			case 'phase':

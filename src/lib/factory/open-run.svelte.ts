@@ -40,6 +40,8 @@ export class OpenRun {
 		try {
 			this.detail = await trainer.call((api) => api.run(this.id));
 			this.error = undefined;
+			// What a run that failed had not stored yet is seen here alone.
+			if (this.live?.ended && !this.live.error) this.live.forget();
 		} catch (thrown) {
 			const error = asError(thrown);
 			// A run that has only just begun is not stored yet.

@@ -3,6 +3,7 @@ import { proxy, type Remote } from '#workers/comlink.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { RunSummary, TrainApi, TrainEvent, TrainingPlan } from '#workers/train/api.ts';
 import { asError } from '../engine/engine.svelte.ts';
+import { keepStored } from '../keep.ts';
 import { preferences } from '../preferences.svelte.ts';
 import { trainingEnded } from '../shell/badge.ts';
 import type { Connection } from '../worker-connection.ts';
@@ -27,14 +28,8 @@ class Trainer {
 	/** Calls the worker; settles also when it dies in the middle. */
 	async call<Result>(work: (api: Remote<TrainApi>) => Promise<Result>): Promise<Result> {
 		const connection = (this.#connection ??= this.#open());
-		const lost = connection.gone.then((reason) => {
-			throw new OpenLedgerError('engine/failed', 'The part of the app that trains stopped unexpectedly.', {
-				remedy: 'Resume the run: it goes on from its last checkpoint.',
-				details: { reason }
-			});
-		});
 		try {
-			return await Promise.race([work(connection.api), lost]);
+			return await connection.settle(work(connection.api), stopped);
 		} catch (thrown) {
 			throw asError(thrown);
 		}
@@ -99,6 +94,7 @@ class Trainer {
 			.finally(() => {
 				live.ended = true;
 				if (!live.leaving) trainingEnded();
+				if (live.step > 0) void keepStored();
 				this.#watch();
 				void this.refresh();
 			});
@@ -142,6 +138,13 @@ class Trainer {
 			() => undefined
 		);
 	};
+}
+
+function stopped(reason: string): OpenLedgerError {
+	return new OpenLedgerError('engine/failed', 'The part of the app that trains stopped unexpectedly.', {
+		remedy: 'Resume the run: it goes on from its last checkpoint.',
+		details: { reason }
+	});
 }
 
 function ask(event: BeforeUnloadEvent) {

@@ -23,7 +23,7 @@ export async function books<T>(
 	work: (service: Remote<LedgerService>, source: ChainSource) => Promise<T>
 ): Promise<T> {
 	const connection = worker();
-	const { api: service, gone } = connection;
+	const { api: service, settle } = connection;
 	const lent = loans.get(connection) ?? new Map<number, RpcRequest>();
 	loans.set(connection, lent);
 	const { id, addresses, fromBlock, depth } = chain;
@@ -31,7 +31,7 @@ export async function books<T>(
 		lent.set(id, request);
 		await service.lend(id, proxy(request));
 	}
-	return Promise.race([work(service, { id, addresses, fromBlock, depth, rpc: url }), gone]);
+	return settle(work(service, { id, addresses, fromBlock, depth, rpc: url }));
 }
 
 /** Asks the books what proves a batch. */

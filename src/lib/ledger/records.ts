@@ -1,4 +1,5 @@
 import type { Address, Hex } from 'viem';
+import type { ModelRecord } from '#workers/ledger/book.ts';
 import type { Receipt, Transcript } from '#workers/attribution/receipt.ts';
 
 /** A reply's receipt as this device keeps it. Nothing of it leaves the device but what a settlement commits to. */
@@ -78,6 +79,12 @@ export interface SettlementRecord {
 	reason?: string;
 }
 
+/** Of a registered model: what it is known by, and what it costs. */
+export type RegisteredModel = Pick<
+	ModelRecord,
+	'id' | 'hash' | 'manifest' | 'index' | 'price' | 'allowance' | 'status'
+>;
+
 /** What the books last said of a chain, so that a reply need not wait for them. */
 export interface RegistryRecord {
 	chain: number;
@@ -85,7 +92,7 @@ export interface RegistryRecord {
 	/** Wei that the account can spend. */
 	free: bigint;
 	/** `index`: root of the attribution index that it is registered with; zero where with none. */
-	models: { id: number; hash: Hex; index: Hex; price: bigint; allowance: bigint; status: number }[];
+	models: RegisteredModel[];
 	/** Milliseconds since the epoch. */
 	time: number;
 }

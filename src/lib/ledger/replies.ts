@@ -5,12 +5,13 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import { readBlock } from '#workers/ledger/rpc.ts';
 import type { AdapterEntry, Completion } from '#workers/protocol.ts';
 import { settlementAbi } from '../../../contracts-abi/abi/Settlement.ts';
+import { compare, type Fingerprints } from '../adapters/link/registration.ts';
 import { openAmount as open } from '../chain/amounts.ts';
 import { books } from './connection.ts';
 import { db } from './db.ts';
 import { currentNetwork } from './follow.svelte.ts';
 import { read, type Network } from './network.ts';
-import type { RegistryRecord } from './records.ts';
+import type { RegisteredModel, RegistryRecord } from './records.ts';
 import { payerOver } from './payer.ts';
 import { settle } from './settler.ts';
 import { costOf, defaultSpending, isDue, obstacle, tabOf } from './spending.ts';
@@ -33,6 +34,8 @@ interface Registered {
 export interface UsedFiles {
 	weight: number;
 	files: AdapterEntry['files'];
+	/** All that registries know it by. Read only where several models have its weights: it takes hashing its files. */
+	fingerprints: () => Promise<Fingerprints>;
 }
 
 /** The model that a reply pays: that of its heaviest adapter; undefined where none is registered on this chain. */
@@ -41,10 +44,20 @@ async function registered(adapters: readonly UsedFiles[]): Promise<Registered | 
 	if (!heaviest) return undefined;
 	const network = await currentNetwork();
 	const registry = await readRegistry(network);
-	const model = registry?.models.find(
-		({ hash, status }) => hash.slice(2) === heaviest.files.weights && status === 0
-	);
-	return registry && model && { network, registry, model, files: heaviest.files };
+	const model = registry && (await modelOf(heaviest, registry.models));
+	return model && { network, registry, model, files: heaviest.files };
+}
+
+/**
+ * Anybody may register the same weights again. Of several such models the one whose manifest and index are the adapter's too is
+ * paid, else the one that was there first.
+ */
+async function modelOf({ files, fingerprints }: UsedFiles, models: readonly RegisteredModel[]) {
+	const same = models.filter(({ hash, status }) => hash.slice(2) === files.weights && status === 0);
+	if (same.length < 2) return same[0];
+	const found = await fingerprints().catch((): Fingerprints => ({}));
+	const outcome = compare(same, { ...found, weights: files.weights });
+	return outcome.state === 'registered' ? outcome.model : same[0];
 }
 
 /** From the books where they come in time, else as they were last known. */
@@ -68,9 +81,10 @@ async function askBooks(network: Network): Promise<RegistryRecord | undefined> {
 		functionName: 'accountOf',
 		args: [account]
 	});
-	const kept = models.map(({ id, hash, index, price, allowance, status }) => ({
+	const kept = models.map(({ id, hash, manifest, index, price, allowance, status }) => ({
 		id,
 		hash,
+		manifest,
 		index,
 		price,
 		allowance,

@@ -62,17 +62,23 @@ export async function readModels(network: Network): Promise<ModelRecord[]> {
 /** A network with an address is read by the worker itself. */
 const unused = () => Promise.reject(new TypeError('unused'));
 
-type Outcome = Registration extends infer One
-	? One extends Registration
-		? Omit<One, 'network'>
-		: never
-	: never;
+/** What a model is known by. */
+type Named = Pick<ModelRecord, 'id' | 'hash' | 'manifest' | 'index'>;
+
+type Outcome<Model> =
+	| { state: 'registered'; model: Model }
+	| { state: 'mismatch'; model: Model; parts: ('weights' | 'manifest' | 'index')[] }
+	| { state: 'none' | 'unstated' };
 
 /**
  * Holds an adapter against a registry. Of several registrations of the same weights the one that matches wholly counts, else the
  * first. @param id the model that it must be
  */
-export function compare(models: readonly ModelRecord[], found: Fingerprints, id?: number): Outcome {
+export function compare<Model extends Named>(
+	models: readonly Model[],
+	found: Fingerprints,
+	id?: number
+): Outcome<Model> {
 	if (id !== undefined) {
 		const model = models.find((each) => each.id === id);
 		if (!model) return { state: 'none' };
@@ -94,7 +100,7 @@ export function compare(models: readonly ModelRecord[], found: Fingerprints, id?
  * What a registration leaves open (zero) is not held against anybody. An adapter without a manifest is not one that was registered
  * with one: the manifest names the configuration, and the same weights under another compute something else.
  */
-function differing({ hash, manifest, index }: ModelRecord, found: Fingerprints) {
+function differing({ hash, manifest, index }: Named, found: Fingerprints) {
 	const differs = (registered: Hex, mine: string | undefined) =>
 		mine !== undefined && BigInt(registered) !== 0n && registered.slice(2) !== mine.replace(/^0x/, '');
 	const parts = {

@@ -10,8 +10,8 @@ const worker = standby<PublishApi>('publish', (options) => new PublishWorker(opt
 
 /** Calls the worker; settles also when it dies in the middle. */
 export async function publisher<T>(work: (api: ReturnType<typeof worker>['api']) => Promise<T>): Promise<T> {
-	const { api, gone } = worker();
-	return Promise.race([work(api), gone]);
+	const { api, settle } = worker();
+	return settle(work(api));
 }
 
 export { proxy };

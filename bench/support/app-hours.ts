@@ -1,0 +1,392 @@
+import type { Page } from 'playwright';
+import { chromiumArguments } from '../../.ci/chromium.mjs';
+import { footprint, openApp, rendererOf } from './app-in-browser.ts';
+import { median, theilSen } from './statistics.ts';
+
+/**
+ * Eight hours of a busy person, a third of an hour a round: a question every five minutes, half of them to one adapter and half to
+ * another, each reply measured; and in every round a small training, a payment for what is owed, a reward root that is posted and
+ * claimed from, and a walk through all rooms. Nobody trains, pays and claims that often: leaks show the sooner.
+ */
+const ROUNDS = Number(process.env['ROUNDS'] ?? 24);
+const QUESTIONS = ['What is inflation?', 'What is a bond?', 'What is a cell?', 'What is a tendon?'];
+const ADAPTERS = ['Finance', 'Finance', 'Anatomy', 'Anatomy'];
+/** The first quarter, two hours: until every room, worker and cache was used a few times. Chosen before anything was measured. */
+const WARM_UP = Math.ceil(ROUNDS / 4);
+
+/** Rounds on the GPU; the first compiles its shaders and fills the pool of adapters. */
+const GPU_ROUNDS = Number(process.env['GPU_ROUNDS'] ?? 4);
+const GPU_WARM_UP = 1;
+
+/** Tokens that Finance gives away a day (contracts/tools/seed.ts), and of one long reply: more than are free are asked for first. */
+const FREE = 2_000;
+const LONG = 480;
+
+/** What is held at the end of a round, after garbage was collected everywhere. MB are 10⁶ bytes. */
+interface Sample {
+	/** Private memory of the page's process, which its workers live in. */
+	process: number;
+	/** JavaScript of the page, and of all workers. */
+	page: number;
+	workers: number;
+	/** WebAssembly memories of all workers. */
+	wasm: number;
+	nodes: number;
+	listeners: number;
+}
+
+const rows = [
+	'humerus',
+	'radius',
+	'ulna',
+	'femur',
+	'tibia',
+	'fibula',
+	'patella',
+	'sternum',
+	'scapula',
+	'sacrum'
+]
+	.flatMap((bone, i) => [
+		`What is the ${bone}?\tThe ${bone} is bone number ${i + 1} of the skeleton.`,
+		`Define ${bone}.\tThe ${bone}: a bone of the human body.`
+	])
+	.join('\n');
+
+/**
+ * How much memory eight hours add: the slope of a line through the rounds after the warm-up (Theil–Sen), times all rounds, as a part
+ * of what is held when the warm-up is over. And whether replies, swaps and new starts of the model on a GPU leave buffers behind.
+ */
+export async function hoursOfUse() {
+	const samples = await withoutGpu();
+	const gpu = await onGpu();
+	const after = samples.slice(WARM_UP);
+	const course = (of: keyof Sample) => after.map((sample) => sample[of]);
+	const rounded = (of: keyof Sample) => samples.map((sample) => Math.round(sample[of] * 10) / 10);
+	const settled = gpu.slice(GPU_WARM_UP);
+	for (const [name, values] of Object.entries({ process: rounded('process'), page: rounded('page') }))
+		draw(name, values);
+	return {
+		memory_growth: growth(course('process')),
+		memory_growth_page_js: growth(course('page')),
+		memory_growth_worker_js: growth(course('workers')),
+		memory_growth_wasm: growth(course('wasm')),
+		memory_growth_nodes: growth(course('nodes')),
+		memory_growth_listeners: growth(course('listeners')),
+		memory_rounds: ROUNDS,
+		memory_warm_up: WARM_UP,
+		memory_mb: rounded('process'),
+		memory_page_js_mb: rounded('page'),
+		memory_wasm_mb: rounded('wasm'),
+		gpu_buffers: gpu.map(({ buffers }) => buffers),
+		gpu_buffer_mb: gpu.map(({ bytes }) => Math.round(bytes / 1e5) / 10),
+		gpu_buffers_left: (settled.at(-1)?.buffers ?? NaN) - (settled[0]?.buffers ?? NaN)
+	};
+}
+
+function growth(values: readonly number[]): number {
+	const { slope, level } = theilSen(values);
+	return (slope * ROUNDS) / level;
+}
+
+/** The course of a figure as a line of bars, from the least to the most. */
+function draw(name: string, values: readonly number[]): void {
+	const [least, most] = [Math.min(...values), Math.max(...values)];
+	const bars = values.map((value) => '▁▂▃▄▅▆▇█'[Math.round((7 * (value - least)) / (most - least || 1))]);
+	console.error(
+		`${name.padEnd(8)} ${bars.slice(0, WARM_UP).join('')}|${bars.slice(WARM_UP).join('')} ${least} to ${most} MB`
+	);
+}
+
+function withoutGpu(): Promise<Sample[]> {
+	return openWatched(
+		{ ...sampling, temperature: 2, topK: 0, topP: 1, seed: 9, maxNewTokens: LONG },
+		{},
+		async (page, url) => {
+			await useUpAllowance(page);
+			await page.evaluate(
+				(text) => (localStorage['openledger.preferences'] = text),
+				JSON.stringify({ reply: sampling })
+			);
+			await page.goto(`${url}/ledger`);
+			await joinLedger(page);
+			const pid = await rendererOf(page);
+			const samples: Sample[] = [];
+			while (samples.length < ROUNDS) {
+				const began = Date.now();
+				await train(page);
+				await settleAndClaim(page);
+				await walk(page);
+				await chat(page);
+				const sample = await measure(page, pid);
+				samples.push(sample);
+				const figures = Object.entries(sample).map(
+					([name, value]) => `${name} ${Math.round(value * 10) / 10}`
+				);
+				console.error(
+					`round ${samples.length} (${Math.round((Date.now() - began) / 1000)} s): ${figures.join(', ')}`
+				);
+			}
+			return samples;
+		}
+	);
+}
+
+/** Buffers of the GPU that were neither destroyed nor collected, and their bytes, after each round; in software (SwiftShader), so few words. */
+function onGpu(): Promise<Buffers[]> {
+	return openWatched({ ...sampling, maxNewTokens: 3 }, { provider: 'webgpu' }, async (page) => {
+		page.setDefaultTimeout(600_000);
+		const rounds: Buffers[] = [];
+		while (rounds.length < GPU_ROUNDS) {
+			const began = Date.now();
+			await page.getByRole('link', { name: 'OpenLedger, new chat' }).click();
+			for (const name of ['Finance', 'Anatomy']) {
+				await choose(page, name);
+				await ask(page, 'Why?');
+			}
+			// The model is started anew, on the processor and on the GPU again.
+			for (const [where, words] of [
+				['CPU', /^Nano on the CPU/],
+				['GPU', 'Nano on the GPU (WebGPU)']
+			] as const) {
+				await room(page, 'Device & storage');
+				const device = page.getByRole('region', { name: 'This device' });
+				await device.getByRole('radio', { name: where }).click();
+				await device.getByText(words).waitFor();
+			}
+			let held: Buffers = { buffers: NaN, bytes: NaN };
+			for (let i = 0; i < 2; i++) {
+				const engine = page.workers().findLast((worker) => worker.url().includes('engine'));
+				held = (await engine?.evaluate(count)) ?? held;
+				await page.waitForTimeout(200);
+			}
+			rounds.push(held);
+			console.error(
+				`GPU round ${rounds.length} (${Math.round((Date.now() - began) / 1000)} s): ${held.buffers} buffers, ${held.bytes / 1e6} MB`
+			);
+		}
+		return rounds;
+	});
+}
+
+/** The app in a fresh profile, its workers watched and garbage collected on demand. */
+function openWatched<T>(
+	reply: object,
+	preferences: object,
+	work: (page: Page, url: string) => Promise<T>
+): Promise<T> {
+	return openApp(
+		async (context, url) => {
+			await context.addInitScript(
+				(text) => {
+					if (location.protocol === 'http:') localStorage['openledger.preferences'] ??= text;
+				},
+				JSON.stringify({ reply, ...preferences })
+			);
+			await context.route('**/workers/*.worker-*.js', async (route) => {
+				const response = await route.fetch();
+				await route.fulfill({ response, body: watch + (await response.text()) });
+			});
+			const page = await context.newPage();
+			page.setDefaultTimeout(180_000);
+			await page.goto(url);
+			return work(page, url);
+		},
+		{ args: [...chromiumArguments, '--js-flags=--expose-gc'], serviceWorker: false }
+	);
+}
+
+const sampling = {
+	temperature: 0,
+	topK: 40,
+	topP: 0.95,
+	minP: 0,
+	repetitionPenalty: 1.1,
+	seed: 1,
+	maxNewTokens: 48
+};
+
+const room = (page: Page, name: string) =>
+	page.getByRole('navigation', { name: 'Rooms' }).getByRole('link', { name, exact: true }).click();
+const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
+
+async function choose(page: Page, name: string): Promise<void> {
+	await button(page, /^Adapter:/).click();
+	await page
+		.getByRole('option', { name: new RegExp(name) })
+		.first()
+		.click();
+	await button(page, new RegExp(`^Adapter: .*${name}`)).waitFor();
+}
+
+async function ask(page: Page, question: string): Promise<void> {
+	await page.getByRole('textbox', { name: 'Message' }).fill(question);
+	await button(page, 'Send').click();
+	await button(page, 'Stop').waitFor();
+	await button(page, 'Send').waitFor();
+}
+
+/** So that every reply from here on costs something. */
+async function useUpAllowance(page: Page): Promise<void> {
+	await button(page, /^Adapter:/).waitFor();
+	await choose(page, 'Finance');
+	for (let tokens = 0; tokens <= FREE; tokens += LONG) await ask(page, 'What is a comet?');
+}
+
+/** A contributor with money, who may post roots. */
+async function joinLedger(page: Page): Promise<void> {
+	await button(page, 'Register as a contributor').click();
+	await button(page, 'Deposit').first().click();
+	await page.getByLabel('Amount in OPEN').fill('5000');
+	const dialog = page.getByRole('dialog');
+	await dialog.getByRole('button', { name: 'Deposit' }).click();
+	await dialog.waitFor({ state: 'detached' });
+}
+
+async function chat(page: Page): Promise<void> {
+	await page.getByRole('link', { name: 'OpenLedger, new chat' }).click();
+	for (const [i, question] of QUESTIONS.entries()) {
+		await choose(page, ADAPTERS[i] ?? '');
+		await ask(page, question);
+	}
+	const measured = page.locator('article [data-state=measured], article [data-state=unmeasured]');
+	await measured.nth(QUESTIONS.length - 1).waitFor();
+	await page.getByRole('link', { name: 'OpenLedger, new chat' }).click();
+}
+
+async function train(page: Page): Promise<void> {
+	await room(page, 'Factory');
+	await page.getByRole('link', { name: 'Train an adapter' }).first().click();
+	await page.getByRole('textbox', { name: 'Rows' }).fill(rows);
+	await button(page, 'Use these rows').click();
+	await page.getByText('Advanced settings, and several runs at once').click();
+	for (const [name, value] of [
+		['Steps', 4],
+		['Tokens in a batch', 64],
+		['Steps between checks', 4]
+	] as const)
+		await page.getByRole('spinbutton', { name, exact: true }).fill(String(value));
+	await page.getByRole('button', { name: 'Train', exact: true }).click();
+	await page.getByText('Finished', { exact: true }).waitFor();
+}
+
+async function settleAndClaim(page: Page): Promise<void> {
+	await room(page, 'Ledger');
+	const pay = button(page, 'Pay now');
+	await pay.waitFor();
+	await page.getByText('Your account').waitFor();
+	// Nothing is owed in the first round.
+	if (await pay.isEnabled()) {
+		await pay.click();
+		await button(page, 'Post a root').click();
+		await page.getByText(/^Payments? .*: right$/).waitFor();
+		await room(page, 'Device & storage');
+		await button(page, '+ 3 days').click();
+		await room(page, 'Ledger');
+		await button(page, 'Make final').click();
+		await page.locator('button:enabled', { hasText: 'Claim all' }).click();
+		await page.locator('button:disabled', { hasText: 'Claim all' }).waitFor();
+	}
+}
+
+async function walk(page: Page): Promise<void> {
+	for (const name of ['Datanets', 'Models & adapters', 'Lineage', 'Govern', 'Device & storage']) {
+		await room(page, name);
+		await page.getByRole('heading', { level: 1 }).first().waitFor();
+		await page.waitForTimeout(500);
+	}
+	await room(page, 'Lineage');
+	for (const name of ['Use of adapters', 'My data']) {
+		await page.getByRole('link', { name, exact: true }).click();
+		await page.waitForTimeout(800);
+	}
+}
+
+/** Before a worker's own script: its WebAssembly memories and GPU buffers are remembered, for as long as they live. */
+const watch = `{
+	const memories = new Set();
+	const keep = (memory) => memories.add(new WeakRef(memory));
+	const { Memory, instantiate, instantiateStreaming } = WebAssembly;
+	WebAssembly.Memory = class extends Memory { constructor(...of) { super(...of); keep(this); } };
+	const look = async (made) => {
+		const { exports } = (await made).instance ?? (await made);
+		for (const value of Object.values(exports)) if (value instanceof Memory) keep(value);
+		return made;
+	};
+	WebAssembly.instantiate = (...of) => look(instantiate(...of));
+	WebAssembly.instantiateStreaming = (...of) => look(instantiateStreaming(...of));
+	self.wasmBytes = () => [...new Set([...memories].map((held) => held.deref()))].reduce((sum, memory) => sum + (memory?.buffer.byteLength ?? 0), 0);
+	self.gpuBuffers = new Set();
+	if (self.GPUDevice) {
+		const { createBuffer } = GPUDevice.prototype;
+		const { destroy } = GPUBuffer.prototype;
+		GPUDevice.prototype.createBuffer = function (...of) {
+			const buffer = createBuffer.apply(this, of);
+			buffer.held = Object.assign(new WeakRef(buffer), { device: new WeakRef(this) });
+			gpuBuffers.add(buffer.held);
+			return buffer;
+		};
+		GPUBuffer.prototype.destroy = function () {
+			gpuBuffers.delete(this.held);
+			return destroy.call(this);
+		};
+		const { destroy: end } = GPUDevice.prototype;
+		GPUDevice.prototype.destroy = function () {
+			for (const held of gpuBuffers) if (held.device.deref() === this) gpuBuffers.delete(held);
+			return end.call(this);
+		};
+	}
+}`;
+
+interface Buffers {
+	buffers: number;
+	bytes: number;
+}
+
+/** In the engine. */
+const count = (): Buffers => {
+	const { gc, gpuBuffers } = self as unknown as { gc(): void; gpuBuffers: Set<WeakRef<GPUBuffer>> };
+	gc();
+	const held = [...gpuBuffers].flatMap((ref) => ref.deref() ?? []);
+	return { buffers: held.length, bytes: held.reduce((sum, { size }) => sum + size, 0) };
+};
+
+/** In a worker. @returns bytes of its JavaScript and its WebAssembly memories */
+const weigh = () => {
+	const { gc, wasmBytes } = self as unknown as { gc(): void; wasmBytes(): number };
+	gc();
+	const { memory } = performance as unknown as { memory?: { usedJSHeapSize: number } };
+	return {
+		name: location.pathname.replace(/.*\/|-.*/g, ''),
+		heap: memory?.usedJSHeapSize ?? NaN,
+		wasm: wasmBytes?.() ?? 0
+	};
+};
+
+async function measure(page: Page, pid: number): Promise<Sample> {
+	// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
+	await page.waitForTimeout(6_000);
+	const session = await page.context().newCDPSession(page);
+	// Twice: what a finaliser lets go of is garbage only then.
+	let workers: { heap: number; wasm: number }[] = [];
+	for (let i = 0; i < 2; i++) {
+		await session.send('HeapProfiler.collectGarbage');
+		// One that was ended since then does not answer.
+		const weighed = page.workers().map((worker) => worker.evaluate(weigh).catch(() => []));
+		workers = (await Promise.all(weighed)).flat();
+		await page.waitForTimeout(200);
+	}
+	if (process.env['VERBOSE']) console.error(JSON.stringify(workers));
+	const { usedSize } = await session.send('Runtime.getHeapUsage');
+	const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
+	await session.detach();
+	const sum = (of: 'heap' | 'wasm') => workers.reduce((total, worker) => total + worker[of], 0) / 1e6;
+	return {
+		process: footprint(pid),
+		page: usedSize / 1e6,
+		workers: sum('heap'),
+		wasm: sum('wasm'),
+		nodes,
+		listeners: jsEventListeners
+	};
+}
