@@ -371,8 +371,14 @@ async function measure(page: Page, pid: number): Promise<Sample> {
 	let workers: { heap: number; wasm: number }[] = [];
 	for (let i = 0; i < 2; i++) {
 		await session.send('HeapProfiler.collectGarbage');
-		// One that was ended since then does not answer.
-		const weighed = page.workers().map((worker) => worker.evaluate(weigh).catch(() => []));
+		const weighed = page.workers().map(async (worker) => {
+			// Threads of a runtime wait in their own way; one that was ended since then does not answer either.
+			if (!worker.url().includes('.worker-')) return [];
+			return Promise.race([
+				worker.evaluate(weigh).catch(() => []),
+				page.waitForTimeout(5_000).then(() => [])
+			]);
+		});
 		workers = (await Promise.all(weighed)).flat();
 		await page.waitForTimeout(200);
 	}

@@ -1,3 +1,4 @@
+import { CarReader } from '@ipld/car';
 import { encode, prepare } from '@ipld/dag-pb';
 import { UnixFS } from 'ipfs-unixfs';
 import { CID } from 'multiformats/cid';
