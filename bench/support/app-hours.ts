@@ -1,3 +1,4 @@
+import { createWriteStream } from 'node:fs';
 import type { Page } from 'playwright';
 import { chromiumArguments } from '../../.ci/chromium.mjs';
 import { footprint, openApp, rendererOf } from './app-in-browser.ts';
@@ -267,7 +268,11 @@ async function train(page: Page): Promise<void> {
 	] as const)
 		await page.getByRole('spinbutton', { name, exact: true }).fill(String(value));
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	await page.getByText('Finished', { exact: true }).waitFor();
+	await page.getByText('Finished', { exact: true }).waitFor().catch(async (error) => {
+		console.error(await page.locator("main").innerText());
+		console.error(page.workers().map((worker) => worker.url()));
+		throw error;
+	});
 }
 
 async function settleAndClaim(page: Page): Promise<void> {
@@ -384,6 +389,12 @@ async function measure(page: Page, pid: number): Promise<Sample> {
 	}
 	if (process.env['VERBOSE']) console.error(JSON.stringify(workers));
 	const { usedSize } = await session.send('Runtime.getHeapUsage');
+	if (process.env['SNAPSHOT']) {
+		const file = createWriteStream(`${process.env['SNAPSHOT']}/${Date.now()}.heapsnapshot`);
+		session.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => file.write(chunk));
+		await session.send('HeapProfiler.takeHeapSnapshot', {});
+		await new Promise((resolve) => file.end(resolve));
+	}
 	const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
 	await session.detach();
 	const sum = (of: 'heap' | 'wasm') => workers.reduce((total, worker) => total + worker[of], 0) / 1e6;

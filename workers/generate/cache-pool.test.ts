@@ -28,6 +28,13 @@ describe('caches at rest', () => {
 		expect(pool.byteLength).toBe(80);
 	});
 
+	test('of many small ones the last eight stay', () => {
+		const pool = new CachePool(100);
+		const states = Array.from({ length: 10 }, () => new Held(1));
+		for (const [i, state] of states.entries()) pool.put(String(i), { tokens: [1], state });
+		expect(states.map(({ disposed }) => disposed)).toEqual([true, true, ...Array<boolean>(8).fill(false)]);
+	});
+
 	test('one that alone exceeds the budget is not kept', () => {
 		const pool = new CachePool(10);
 		const state = new Held(11);

@@ -7,8 +7,14 @@ export interface CachedSequence {
 }
 
 /**
+ * Caches kept at most. A person goes back to the last few conversations; with small models the budget alone would hold a
+ * whole day's, and a tab would grow for as long as it is open.
+ */
+const MOST = 8;
+
+/**
  * Caches of conversations that are not running, each for one adapter choice (keys and values depend on it). The ones
- * longest unused are dropped when all together exceed the budget.
+ * longest unused are dropped when all together exceed the budget, or when they are too many.
  */
 export class CachePool {
 	readonly #budget: number;
@@ -36,7 +42,7 @@ export class CachePool {
 		this.take(key)?.state.dispose();
 		this.#entries.set(key, entry);
 		for (const [oldest] of this.#entries) {
-			if (this.byteLength <= this.#budget) return;
+			if (this.#entries.size <= MOST && this.byteLength <= this.#budget) return;
 			this.take(oldest)?.state.dispose();
 		}
 	}

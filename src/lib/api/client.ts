@@ -314,7 +314,7 @@ export class OpenLedger {
 	/** Frames and windows end without a word when they crash or are taken away. */
 	#watch(target: HTMLIFrameElement | Window) {
 		this.#timer = setInterval(() => {
-			const isThere = 'contentWindow' in target ? target.isConnected : !target.closed;
+			const isThere = isFrame(target) ? target.isConnected : !target.closed;
 			if (!isThere) return this.#leave('The frame or window of OpenLedger is gone.');
 			if (++this.#missed > MISSED) return this.#leave('OpenLedger does not answer any more.');
 			this.#send({ ping: ++this.#pings });
@@ -349,6 +349,11 @@ function makeFrame(app: URL, { container, adapter }: ConnectOptions): HTMLIFrame
 	return frame;
 }
 
+/** Of a window of another address nothing may be asked but this. */
+function isFrame(target: HTMLIFrameElement | Window): target is HTMLIFrameElement {
+	return target instanceof HTMLIFrameElement;
+}
+
 /** Knocks until the app is up, then hands it the port. */
 function greet(
 	target: HTMLIFrameElement | Window,
@@ -356,7 +361,7 @@ function greet(
 	port: MessagePort,
 	signal: AbortSignal | undefined
 ): Promise<void> {
-	const theirs = () => ('contentWindow' in target ? target.contentWindow : target);
+	const theirs = () => (isFrame(target) ? target.contentWindow : target);
 	return new Promise((resolve, reject) => {
 		const since = Date.now();
 		const done = () => {
