@@ -66,6 +66,15 @@ export const folderScenarios: Record<string, (folder: Folder) => Promise<void>> 
 		file.close();
 		(await folder.openToWrite('parts/a')).close();
 	},
+	'a writer waits for a reader who is about to be done': async (folder) => {
+		(await folder.openToWrite('parts/a')).close();
+		const reader = await folder.openToRead('parts/a');
+		const writing = folder.openToWrite('parts/a');
+		setTimeout(() => reader?.close(), 100);
+		const file = await writing;
+		file.write(0, bytes(1));
+		file.close();
+	},
 	'a renamed file is found under its new name only, also where one was before': async (folder) => {
 		for (const [path, value] of [
 			['parts/a', 1],

@@ -2,6 +2,10 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import type { Folder, ReadableFile, WritableFile } from './folder.ts';
 import { checkRange, fullError, splitPath, writerBusyError } from './folder.ts';
 
+/** Milliseconds between the tries of whoever wants a file for himself, and when he gives up: about two and a half seconds in all. */
+const FIRST_WAIT = 10;
+const LAST_WAIT = 1_280;
+
 /** What the DOM library lacks: the access mode (Chromium 121) and `move` (inside OPFS: every engine that has OPFS). */
 type OpfsFile = FileSystemFileHandle & {
 	createSyncAccessHandle?(options?: { mode: 'read-only' }): Promise<FileSystemSyncAccessHandle>;
@@ -59,12 +63,7 @@ export class OpfsFolder implements Folder {
 
 	async openToWrite(path: string): Promise<WritableFile> {
 		const handle = await this.#file(path, true);
-		try {
-			return new AccessFile(await handle.createSyncAccessHandle());
-		} catch (error) {
-			if (nameOf(error) === 'NoModificationAllowedError') throw writerBusyError(path, error);
-			throw storageError(error);
-		}
+		return patiently(path, async () => new AccessFile(await handle.createSyncAccessHandle()));
 	}
 
 	async rename(from: string, to: string): Promise<void> {
@@ -80,9 +79,9 @@ export class OpfsFolder implements Folder {
 	async remove(path: string): Promise<void> {
 		const { directory, name } = splitPath(path);
 		try {
-			await (await this.#directory(directory, false))?.removeEntry(name);
+			const parent = await this.#directory(directory, false);
+			await patiently(path, async () => parent?.removeEntry(name));
 		} catch (error) {
-			if (nameOf(error) === 'NoModificationAllowedError') throw writerBusyError(path, error);
 			if (nameOf(error) !== 'NotFoundError') throw error;
 		}
 	}
@@ -189,6 +188,22 @@ export function snapshotFile(file: Blob): ReadableFile {
 
 function nameOf(error: unknown): string {
 	return error instanceof Error || error instanceof DOMException ? error.name : '';
+}
+
+/**
+ * A file can be changed only while nobody reads it, and readers come from other workers too: the list of runs is read while one of
+ * them writes its log. They hold it for as long as they read; another writer, or a reader who stays, is `engine/busy`.
+ */
+async function patiently<T>(path: string, work: () => Promise<T>): Promise<T> {
+	for (let wait = FIRST_WAIT; ; wait *= 2) {
+		try {
+			return await work();
+		} catch (error) {
+			if (nameOf(error) !== 'NoModificationAllowedError') throw storageError(error);
+			if (wait > LAST_WAIT) throw writerBusyError(path, error);
+			await new Promise((go) => setTimeout(go, wait));
+		}
+	}
 }
 
 function storageError(error: unknown): unknown {
