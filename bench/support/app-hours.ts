@@ -268,11 +268,14 @@ async function train(page: Page): Promise<void> {
 	] as const)
 		await page.getByRole('spinbutton', { name, exact: true }).fill(String(value));
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	await page.getByText('Finished', { exact: true }).waitFor().catch(async (error) => {
-		console.error(await page.locator("main").innerText());
-		console.error(page.workers().map((worker) => worker.url()));
-		throw error;
-	});
+	await page
+		.getByText('Finished', { exact: true })
+		.waitFor()
+		.catch(async (error) => {
+			console.error(await page.locator('main').innerText());
+			console.error(page.workers().map((worker) => worker.url()));
+			throw error;
+		});
 }
 
 async function settleAndClaim(page: Page): Promise<void> {

@@ -20,7 +20,9 @@ export async function time(work: () => unknown): Promise<number> {
 
 /** Slope and level of the line through `values` at 0, 1, 2, … by Theil (1950) and Sen (1968): medians, which up to 29 % of outliers do not move. */
 export function theilSen(values: readonly number[]): { slope: number; level: number } {
-	const slopes = values.flatMap((value, i) => values.slice(0, i).map((before, j) => (value - before) / (i - j)));
+	const slopes = values.flatMap((value, i) =>
+		values.slice(0, i).map((before, j) => (value - before) / (i - j))
+	);
 	const slope = median(slopes);
 	return { slope, level: median(values.map((value, i) => value - slope * i)) };
 }

@@ -66,11 +66,7 @@ export interface Standby<Api> {
 export function standby<Api>(
 	kind: string,
 	start: (options: { name: string }) => Worker,
-	{
-		code = 'engine/failed',
-		message,
-		remedy
-	}: { code?: ErrorCode; message: string; remedy: string },
+	{ code = 'engine/failed', message, remedy }: { code?: ErrorCode; message: string; remedy: string },
 	begin?: (api: Remote<Api>) => void
 ): () => Standby<Api> {
 	let current: Standby<Api> | undefined;

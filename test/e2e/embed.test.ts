@@ -184,7 +184,12 @@ test('a page of another site asks only after the person has allowed its address,
 	await page.evaluate(() => connecting);
 	await own.getByText(`${origin} may ask the models here`).waitFor();
 	expect(await violations(own)).toEqual([]);
-	const asked = () => ledger.chat({ model: 'bundled:nano', messages: [{ role: 'user', content: 'Why?' }], max_completion_tokens: 4 });
+	const asked = () =>
+		ledger.chat({
+			model: 'bundled:nano',
+			messages: [{ role: 'user', content: 'Why?' }],
+			max_completion_tokens: 4
+		});
 	expect((await page.evaluate(asked)).usage.completion_tokens).toBe(4);
 	await own.close();
 	expect(await page.evaluate(() => ledger.gone)).toMatch(/^(OpenLedger was closed|The frame or window)/);
