@@ -96,7 +96,7 @@ export async function datanetTour(page: Page, see: (name: string) => Promise<voi
 /** What an adapter is shared, published and made an agent by, and the chat that stands in other pages. */
 export async function sharingDialogs(page: Page, see: (name: string) => Promise<void>): Promise<void> {
 	const dialog = page.getByRole('dialog');
-	await page.goto(new URL('/adapters', page.url()).href);
+	await visit(page, '/adapters');
 	for (const item of ['Share a link', 'Make an agent', 'Publish or register']) {
 		await page.getByRole('button', { name: 'More about Anatomy' }).click();
 		await page.getByRole('menuitem', { name: item }).click();
