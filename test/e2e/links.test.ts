@@ -194,7 +194,7 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 		['On chain', [1, 1]]
 	] as const) {
 		await page.getByRole('radio', { name: filter, exact: true }).click();
-		await expect.poll(listed, filter).toEqual(expected);
+		await expect.poll(listed).toEqual(expected);
 	}
 	await page.getByRole('searchbox', { name: 'Search adapters' }).fill('model 4');
 	await expect.poll(listed).toEqual([1, 0]);
