@@ -1,8 +1,7 @@
-import { createWriteStream } from 'node:fs';
 import type { Page } from 'playwright';
 import { chromiumArguments } from '../../.ci/chromium.mjs';
 import { footprint, openApp, rendererOf } from './app-in-browser.ts';
-import { median, theilSen } from './statistics.ts';
+import { theilSen } from './statistics.ts';
 
 /**
  * Eight hours of a busy person, a third of an hour a round: a question every five minutes, half of them to one adapter and half to
@@ -27,9 +26,8 @@ const LONG = 480;
 interface Sample {
 	/** Private memory of the page's process, which its workers live in. */
 	process: number;
-	/** JavaScript of the page, and of all workers. */
+	/** JavaScript of the page. */
 	page: number;
-	workers: number;
 	/** WebAssembly memories of all workers. */
 	wasm: number;
 	nodes: number;
@@ -70,7 +68,6 @@ export async function hoursOfUse() {
 	return {
 		memory_growth: growth(course('process')),
 		memory_growth_page_js: growth(course('page')),
-		memory_growth_worker_js: growth(course('workers')),
 		memory_growth_wasm: growth(course('wasm')),
 		memory_growth_nodes: growth(course('nodes')),
 		memory_growth_listeners: growth(course('listeners')),
@@ -116,7 +113,8 @@ function withoutGpu(): Promise<Sample[]> {
 			while (samples.length < ROUNDS) {
 				const began = Date.now();
 				await train(page);
-				await settleAndClaim(page);
+				// Nothing is owed before the first.
+				if (samples.length > 0) await settleAndClaim(page);
 				await walk(page);
 				await chat(page);
 				const sample = await measure(page, pid);
@@ -268,33 +266,22 @@ async function train(page: Page): Promise<void> {
 	] as const)
 		await page.getByRole('spinbutton', { name, exact: true }).fill(String(value));
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	await page
-		.getByText('Finished', { exact: true })
-		.waitFor()
-		.catch(async (error) => {
-			console.error(await page.locator('main').innerText());
-			console.error(page.workers().map((worker) => worker.url()));
-			throw error;
-		});
+	await page.getByText('Finished', { exact: true }).waitFor();
 }
 
+/** Pays for the replies of the round before, and takes part in what that leads to; the clock of the sandbox is moved on. */
 async function settleAndClaim(page: Page): Promise<void> {
+	const enabled = (name: string) => page.locator('button:enabled', { hasText: name });
 	await room(page, 'Ledger');
-	const pay = button(page, 'Pay now');
-	await pay.waitFor();
-	await page.getByText('Your account').waitFor();
-	// Nothing is owed in the first round.
-	if (await pay.isEnabled()) {
-		await pay.click();
-		await button(page, 'Post a root').click();
-		await page.getByText(/^Payments? .*: right$/).waitFor();
-		await room(page, 'Device & storage');
-		await button(page, '+ 3 days').click();
-		await room(page, 'Ledger');
-		await button(page, 'Make final').click();
-		await page.locator('button:enabled', { hasText: 'Claim all' }).click();
-		await page.locator('button:disabled', { hasText: 'Claim all' }).waitFor();
-	}
+	await enabled('Pay now').click();
+	await enabled('Post a root').click();
+	await page.getByText(/^Payments? .*: right$/).waitFor();
+	await room(page, 'Device & storage');
+	await button(page, '+ 3 days').click();
+	await room(page, 'Ledger');
+	await enabled('Make final').click();
+	await enabled('Claim all').click();
+	await page.locator('button:disabled', { hasText: 'Claim all' }).waitFor();
 }
 
 async function walk(page: Page): Promise<void> {
@@ -359,16 +346,11 @@ const count = (): Buffers => {
 	return { buffers: held.length, bytes: held.reduce((sum, { size }) => sum + size, 0) };
 };
 
-/** In a worker. @returns bytes of its JavaScript and its WebAssembly memories */
+/** In a worker. @returns bytes of its WebAssembly memories */
 const weigh = () => {
 	const { gc, wasmBytes } = self as unknown as { gc(): void; wasmBytes(): number };
 	gc();
-	const { memory } = performance as unknown as { memory?: { usedJSHeapSize: number } };
-	return {
-		name: location.pathname.replace(/.*\/|-.*/g, ''),
-		heap: memory?.usedJSHeapSize ?? NaN,
-		wasm: wasmBytes?.() ?? 0
-	};
+	return wasmBytes();
 };
 
 async function measure(page: Page, pid: number): Promise<Sample> {
@@ -376,36 +358,24 @@ async function measure(page: Page, pid: number): Promise<Sample> {
 	await page.waitForTimeout(6_000);
 	const session = await page.context().newCDPSession(page);
 	// Twice: what a finaliser lets go of is garbage only then.
-	let workers: { heap: number; wasm: number }[] = [];
+	let wasm = 0;
 	for (let i = 0; i < 2; i++) {
 		await session.send('HeapProfiler.collectGarbage');
 		const weighed = page.workers().map(async (worker) => {
 			// Threads of a runtime wait in their own way; one that was ended since then does not answer either.
-			if (!worker.url().includes('.worker-')) return [];
-			return Promise.race([
-				worker.evaluate(weigh).catch(() => []),
-				page.waitForTimeout(5_000).then(() => [])
-			]);
+			if (!worker.url().includes('.worker-')) return 0;
+			return Promise.race([worker.evaluate(weigh).catch(() => 0), page.waitForTimeout(5_000).then(() => 0)]);
 		});
-		workers = (await Promise.all(weighed)).flat();
+		wasm = (await Promise.all(weighed)).reduce((sum, bytes) => sum + bytes, 0) / 1e6;
 		await page.waitForTimeout(200);
 	}
-	if (process.env['VERBOSE']) console.error(JSON.stringify(workers));
 	const { usedSize } = await session.send('Runtime.getHeapUsage');
-	if (process.env['SNAPSHOT']) {
-		const file = createWriteStream(`${process.env['SNAPSHOT']}/${Date.now()}.heapsnapshot`);
-		session.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => file.write(chunk));
-		await session.send('HeapProfiler.takeHeapSnapshot', {});
-		await new Promise((resolve) => file.end(resolve));
-	}
 	const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
 	await session.detach();
-	const sum = (of: 'heap' | 'wasm') => workers.reduce((total, worker) => total + worker[of], 0) / 1e6;
 	return {
 		process: footprint(pid),
 		page: usedSize / 1e6,
-		workers: sum('heap'),
-		wasm: sum('wasm'),
+		wasm,
 		nodes,
 		listeners: jsEventListeners
 	};

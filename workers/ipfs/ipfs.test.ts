@@ -74,7 +74,8 @@ test('one changed bit of any block is refused, whichever it is', async () => {
 
 test('a gateway that sends too much, another block, a page, or nothing gets nowhere', async () => {
 	const { car, cid } = await carOf([{ content: new Blob(['hello world']) }]);
-	const read = async (send: Parameters<typeof gateway>[1]) => readFile((await gateway(car, send)).blocks, parseCid(cid), limits);
+	const read = async (send: Parameters<typeof gateway>[1]) =>
+		readFile((await gateway(car, send)).blocks, parseCid(cid), limits);
 	await expect(read(() => new Uint8Array(3 << 20))).rejects.toMatchObject({ code: 'ipfs/wrong-block' });
 	await expect(read(() => Buffer.from('<html>Sign in</html>'))).rejects.toMatchObject({
 		code: 'ipfs/wrong-block'
