@@ -18,13 +18,27 @@ import { chooseProvider, type Job } from '#workers/runtime/choose-provider.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import { probeDevice } from '#workers/runtime/probe.ts';
 import { randomAdapter, randomInputs } from './support/adapter.ts';
+import { inChild } from './support/child.ts';
 import { openShape, readShapeGraph } from './support/models.ts';
+import { softwareVulkan } from './support/software-vulkan.ts';
 import { median, spread, time } from './support/statistics.ts';
+import { tenThousand } from './support/ten-thousand.ts';
 
 const PROMPT = 24;
 const REPLY = 128;
 const CONTRIBUTIONS = 10_000;
 const ROUNDS = 7;
+
+/** By name: `npm run bench -- attribution:rows` builds an index of 10,000 rows, `attribution:providers` compares execution providers. */
+export const parts = { rows: tenThousand, providers };
+
+/** Replies of each example adapter whose receipts are checked on every execution provider. */
+const CHECKED = 4;
+
+function providers(): Promise<object> {
+	const module = new URL('support/providers.ts', import.meta.url).href;
+	return Promise.resolve({ providers: inChild(module, { replies: CHECKED }, softwareVulkan()) });
+}
 
 /**
  * What attribution costs: after a reply of 128 tokens (nano, one adapter of rank 8) lift, query vector and the scores of 10,000

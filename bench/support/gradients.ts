@@ -6,18 +6,28 @@ import { writeModel } from '#workers/onnx/write.ts';
 import * as node from 'onnxruntime-node';
 
 /** Runs a gradient graph on onnxruntime's CPU kernels for Node; on all cores unless told. */
-export async function nodeRunner({ sources }: ReadGraph, { model }: Pick<LossGraph, 'model'>, threads = 0) {
+export function nodeRunner(read: ReadGraph, graph: Pick<LossGraph, 'model'>, threads = 0) {
+	return apiRunner(node, read, graph, { intraOpNumThreads: threads });
+}
+
+/** Runs a gradient graph by the interface that onnxruntime's packages share. */
+export async function apiRunner(
+	{ InferenceSession, Tensor }: Pick<typeof node, 'InferenceSession' | 'Tensor'>,
+	{ sources }: ReadGraph,
+	{ model }: Pick<LossGraph, 'model'>,
+	options: node.InferenceSession.SessionOptions
+) {
 	const { graph, weights, weightsPath } = writeModel(model);
 	const data = joinSegments(weights, sources);
-	const session = await node.InferenceSession.create(graph, {
+	const session = await InferenceSession.create(graph, {
 		externalData: data.length ? [{ path: weightsPath, data }] : [],
-		intraOpNumThreads: threads,
-		logSeverityLevel: 3
+		logSeverityLevel: 3,
+		...options
 	});
 	return {
 		async run(feeds: ReadonlyMap<string, Feed>, names: readonly string[]) {
 			const tensors = Object.fromEntries(
-				[...feeds].map(([name, { type, data, dims }]) => [name, new node.Tensor(type, data as never, dims)])
+				[...feeds].map(([name, { type, data, dims }]) => [name, new Tensor(type, data as never, dims)])
 			);
 			const outputs = await session.run(tensors, names);
 			return names.map((name) => outputs[name]?.data as Float32Array);

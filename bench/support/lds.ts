@@ -96,7 +96,8 @@ export function average(values: readonly number[]): number {
 	return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function spearman(a: readonly number[], b: readonly number[]): number {
+/** Rank correlation. */
+export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
 	const [x, y] = [ranks(a), ranks(b)];
 	const middle = (x.length - 1) / 2;
 	let [xy, xx, yy] = [0, 0, 0];
@@ -110,8 +111,8 @@ function spearman(a: readonly number[], b: readonly number[]): number {
 }
 
 /** Ranks from 0; ties share their mean. */
-function ranks(values: readonly number[]): number[] {
-	const order = values.map((_, i) => i).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
+function ranks(values: ArrayLike<number>): number[] {
+	const order = Array.from(values, (_, i) => i).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
 	const result = new Array<number>(values.length).fill(0);
 	for (let from = 0; from < order.length;) {
 		let to = from;

@@ -146,6 +146,34 @@ function factbook(): Candidate[] {
 	});
 }
 
+/** Definitions of both textbooks and short facts of the World Factbook, each once, in its own words and in others. */
+export function manyPairs(): { pair: Pair; reworded: string }[] {
+	const known = definitions().map(({ prompt, response, term }) => ({
+		pair: [prompt, response] as Pair,
+		reworded: `Define ${term}.`
+	}));
+	const lines = linesOf<{ country: string; field: string; text: string }>('factbook/factbook_fields.jsonl');
+	const facts = lines
+		.filter(({ country, field, text }) => text.length >= 12 && !/&\w+;/.test(country + field + text))
+		.map(({ country, field, text }) => {
+			const plain = field.replaceAll(' > ', ', ').toLowerCase();
+			return {
+				pair: [`${country}: ${plain}?`, text] as Pair,
+				reworded: `Tell me of ${country} its ${plain}.`
+			};
+		});
+	const seen = new Set<string>();
+	return [...known, ...shuffled(facts, seededRandom(20))].filter(({ pair: [prompt, reply] }) => {
+		if (seen.size >= 2 * MANY || seen.has(prompt) || seen.has(reply)) return false;
+		if (replyTokens(reply).length > MAX_REPLY) return false;
+		seen.add(prompt).add(reply);
+		return true;
+	});
+}
+
+/** Pairs of `manyPairs` at most. */
+const MANY = 10_200;
+
 function linesOf<T>(path: string): T[] {
 	return readFileSync(new URL(path, data), 'utf8')
 		.trim()
