@@ -39,6 +39,7 @@ export type ErrorCode =
 	| 'attribution/unsupported'
 	| 'index/malformed'
 	| 'index/missing'
+	| 'index/no-rows'
 	| 'index/wrong-adapter'
 	| 'index/wrong-root'
 	| 'rows/malformed'

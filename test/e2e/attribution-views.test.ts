@@ -193,27 +193,69 @@ test.each([{ phone: true }, { phone: false }])(
 	}
 );
 
-test('a Datanet shows the models trained from it; one without an index says so when asked for rows', async () => {
-	const it = await DatanetsApp.open();
-	await it.create('Bones');
-	const csv = 'prompt,response\nWhat is a femur?,The thigh bone.\nWhat is a tibia?,The shin bone.\n';
-	await it.preview({ ...textFile('bones.csv', csv), mimeType: 'text/csv' });
-	await it.import();
-	await it.tab('Overview');
-	await it.page.getByText('None on this device yet.').waitFor();
-	const datanet = /datanets\/([0-9a-f]{32})/.exec(it.page.url())?.[1] ?? '';
+test(
+	'a Datanet shows the models trained from it; one without an index gets it here, also when the tab is closed half way',
+	{ timeout: 300_000 },
+	async () => {
+		const it = await DatanetsApp.open();
+		const { page } = it;
+		await it.create('Bones');
+		const lines = Array.from(
+			{ length: 40 },
+			(_, i) =>
+				`What is part ${i}?,Part ${i} is a bone of the ${i % 2 ? 'arm' : 'leg'} that holds ${i * 7} others.`
+		);
+		await it.preview({
+			...textFile('bones.csv', `prompt,response\n${lines.join('\n')}\n`),
+			mimeType: 'text/csv'
+		});
+		await it.import();
+		await it.tab('Overview');
+		await page.getByText('None on this device yet.').waitFor();
+		const datanet = /datanets\/([0-9a-f]{32})/.exec(page.url())?.[1] ?? '';
 
-	await visit(it.page, '/adapters');
-	await importAdapter(it, datanet);
-	await visit(it.page, `/datanets/${datanet}`);
-	const models = it.page.getByRole('region', { name: 'Models trained from it' });
-	await models.getByRole('heading', { name: 'Bone doctor' }).waitFor();
-	expect(await models.innerText()).toMatch(/2 rows of it[\s\S]*held-out loss 2\.10, base 3\.20/);
-	await it.tab('Checks');
-	await it.page.getByRole('button', { name: 'Ask the model' }).click();
-	// It came without an index: that is said, and what to do.
-	await it.page.getByText('no attribution index').waitFor();
-});
+		await visit(page, '/adapters');
+		await importAdapter(it, datanet);
+		await visit(page, `/datanets/${datanet}`);
+		const models = page.getByRole('region', { name: 'Models trained from it' });
+		await models.getByRole('heading', { name: 'Bone doctor' }).waitFor();
+		expect(await models.innerText()).toMatch(/2 rows of it[\s\S]*held-out loss 2\.10, base 3\.20/);
+		await it.tab('Checks');
+		await page.getByRole('button', { name: 'Ask the model' }).click();
+		// It came without an index: that is said, and what to do.
+		await page.getByText('no attribution index').waitFor();
+
+		await visit(page, '/adapters');
+		const row = page.getByRole('listitem').filter({ hasText: 'Bone doctor' });
+		await row.getByText('Nobody can see yet whose rows').waitFor({ timeout: 60_000 });
+		await row.getByRole('button', { name: 'Index its rows' }).click();
+		const dialog = page.getByRole('dialog', { name: 'Rows behind Bone doctor' });
+		// The manifest names the Datanet, not its version.
+		await dialog.getByText('The right Datanet, perhaps another version').waitFor();
+		await dialog.getByText(/^About .* on this device/).waitFor({ timeout: 60_000 });
+		await dialog.getByRole('button', { name: 'Index 40 rows' }).click();
+		await dialog.getByText(/, \d+ of 40 rows/).waitFor({ timeout: 60_000 });
+		await page.reload();
+		await row.getByText(/half built, \d+ of 40/).waitFor({ timeout: 60_000 });
+		await row.getByRole('button', { name: 'Go on' }).click();
+		await dialog.getByText('are done and kept').waitFor();
+		await dialog.getByRole('button', { name: 'Go on' }).click();
+		await dialog.getByText(/40 rows are indexed/).waitFor({ timeout: 90_000 });
+		await page.keyboard.press('Escape');
+		await row.getByText('40 rows indexed').waitFor();
+
+		// Its replies are measured as those of an adapter that was trained here.
+		await row.getByRole('button', { name: 'Use Bone doctor' }).click();
+		await visit(page, '/');
+		await page.getByRole('button', { name: 'Adapter: Bone doctor' }).waitFor();
+		await page.getByRole('textbox', { name: 'Message' }).fill('What is part 7?');
+		await page.getByRole('button', { name: 'Send' }).click();
+		const line = page.getByRole('button', { name: /^Whose knowledge is in this answer/ });
+		await expect
+			.poll(() => line.innerText().catch(() => ''), { timeout: 90_000 })
+			.toMatch(/from \d+ p|base model’s own|stands out/);
+	}
+);
 
 /** The example adapter's files under another name and scale, with a manifest that names a Datanet. */
 async function importAdapter({ page }: DatanetsApp, datanet: string): Promise<void> {

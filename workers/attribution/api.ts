@@ -113,6 +113,32 @@ export interface BuildProgress {
 	total: number;
 }
 
+/** An index that a closed tab, a crash or a person left half built; it goes on where it was. */
+export interface UnfinishedIndex {
+	adapter: string;
+	/** Id of the base. */
+	model: string;
+	/** Rows done, and all of them. */
+	done: number;
+	total: number;
+	/** That it takes meanwhile. */
+	bytes: number;
+	/** True while another tab builds it; nothing else is known then. */
+	elsewhere: boolean;
+}
+
+/** What building an index would take, as measured on a few of its rows. */
+export interface BuildEstimate {
+	/** Rows that have a place in it, those of them that repeat others, and those that teach nothing. */
+	rows: number;
+	repeated: number;
+	left: number;
+	seconds: number;
+	/** Of the index, and of what is kept while it is built. */
+	bytes: number;
+	bytesMeanwhile: number;
+}
+
 /** A row with what speaks for looking at it again: by the model (review.ts), and by the index (row-effects.ts). */
 export interface ReviewedRow extends IndexedRow, RowEffect, Omit<RowReview, 'row'> {}
 
@@ -140,11 +166,23 @@ export interface AttributionApi {
 	): Promise<Verdict>;
 	/** Indexes on this device, those of the example adapters included. */
 	indexes(): Promise<IndexFacts[]>;
-	/** Makes and stores the index of an adapter; one that is there is replaced once the new one is whole. */
+	/** Measures a few rows to say what an index would take. @throws OpenLedgerError `attribution/unsupported`, `index/no-rows` */
+	estimate(adapter: string, model: string, rows: LearntRows, task: string): Promise<BuildEstimate>;
+	/** Builds that were left, those of other tabs included. */
+	unfinished(): Promise<UnfinishedIndex[]>;
+	/** Forgets an unfinished build. @throws OpenLedgerError `engine/busy` while it is under way */
+	discard(adapter: string): Promise<void>;
+	/**
+	 * Makes and stores the index of an adapter; one that is there is replaced once the new one is whole. What is cancelled or dies on the way
+	 * is kept as unfinished.
+	 *
+	 * @param rows undefined for those of the unfinished build, which goes on
+	 * @throws OpenLedgerError `index/no-rows`, `engine/busy` while another tab builds it
+	 */
 	build(
 		adapter: string,
 		model: string,
-		rows: LearntRows,
+		rows: LearntRows | undefined,
 		task: string,
 		onProgress: Listener<BuildProgress>
 	): Promise<IndexFacts>;

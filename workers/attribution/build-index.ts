@@ -1,6 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '@noble/hashes/utils.js';
-import { fromHex, toHex, type Hex } from '#workers/datanets/hash.ts';
+import { fromHex, hashJson, toHex, type Hex } from '#workers/datanets/hash.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
 import {
 	ATTENTION,
@@ -19,7 +19,7 @@ import { coordinatesOf, powerStep, spanOf, type Numbered } from './span.ts';
 import { askedRows, meanSupport } from './support.ts';
 
 /** Bytes of a row at most unless told, and of the basis. */
-const MAX_DIMS = 1024;
+export const MAX_DIMS = 1024;
 const MAX_BASIS = 16 * 2 ** 20;
 
 /** Sketches that are kept as int8 until the basis is known, in bytes: 12,288 of them at 16,384 buckets. */
@@ -30,7 +30,7 @@ const BATCH_TOKENS = 768;
 const BATCH_ROWS = 8;
 
 /** Times that the second moment of all rows is applied to a basis of fewer directions than rows (docs/attribution.md). */
-const POWER_STEPS = 2;
+export const POWER_STEPS = 2;
 
 /** λ over the mean eigenvalue of the rows' second moment, each weighted by itself. */
 const DAMPING = 1.5;
@@ -50,6 +50,14 @@ export interface IndexRow {
 	samples: readonly Sample[];
 }
 
+/** Sketches of rows that are done. */
+export interface KeptSketches {
+	has(row: number): boolean;
+	/** Exactly as it was given. */
+	of(row: number): Float32Array | undefined;
+	keep(row: number, sketch: Float32Array): void;
+}
+
 export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'> {
 	/**
 	 * For each row the number of the first row of its group of near-duplicates, or −1 (`NearDuplicates.groups`). A group has one credit, and
@@ -67,6 +75,11 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 	/** λ; unless told DAMPING times as much as the rows are alike, so that it suits Datanets of one form and of many. */
 	damping?: number;
 	seed?: number;
+	/**
+	 * Where sketches of rows are kept while the index is built, so that it can go on after a crash; undefined where there is no room.
+	 * `key` is the hash of all that decides them, `total` how many there will be.
+	 */
+	keepSketches?: (about: { key: Hex; width: number; total: number }) => Promise<KeptSketches | undefined>;
 	onProgress?: (progress: { phase: 'gradients' | 'basis' | 'root'; done: number; total: number }) => void;
 	signal?: AbortSignal;
 }
@@ -89,6 +102,7 @@ export async function buildIndex(
 		basisBits,
 		damping: told,
 		seed = 1,
+		keepSketches,
 		onProgress,
 		signal
 	}: BuildOptions
@@ -105,17 +119,19 @@ export async function buildIndex(
 		credited.filter((row) => !held(row)),
 		maxDims
 	);
-	const dims = Math.max(32, Math.ceil(Math.min(landmarks.length, keep) / 32) * 32);
-	const width = buckets ?? Math.min(Math.floor(MAX_BASIS / dims), gradients.size);
+	const { dims, width: widest } = widthOf(Math.min(landmarks.length, keep), gradients.size);
+	const width = buckets ?? widest;
 
 	let done = 0;
 	const sketcher = new Sketch(gradients.size, width, seed);
+	const key = sketchesKey(gradients, rows, { base, adapter, width, seed });
+	const finished = await keepSketches?.({ key, width, total: credited.length });
 	const each = async (
 		numbers: readonly number[],
 		take: (row: number, sketch: Float32Array) => void | Promise<void>
 	) => {
-		for await (const { row, gradient } of rowGradients(gradients, rows, numbers)) {
-			await take(row, sketcher.of(gradient));
+		for await (const { row, sketch } of rowSketches(gradients, rows, numbers, { sketcher, finished })) {
+			await take(row, sketch);
 			signal?.throwIfAborted();
 			onProgress?.({ phase: 'gradients', done: ++done, total: credited.length });
 		}
@@ -262,18 +278,57 @@ export async function buildIndex(
 	};
 }
 
+/** Bytes of a row of an index of so many directions, and buckets of the sketch: as many as its basis has room for. */
+export function widthOf(directions: number, size: number): { dims: number; width: number } {
+	const dims = Math.max(32, Math.ceil(directions / 32) * 32);
+	return { dims, width: Math.min(Math.floor(MAX_BASIS / dims), size) };
+}
+
 export function hashIds(ids: readonly Hex[]): Hex {
 	return toHex(keccak_256(concatBytes(...ids.map(fromHex))));
 }
 
-/** Gradients of whole contributions, several at a time: of the mean loss of their tokens, samples added up. */
-async function* rowGradients(
+/**
+ * Hash of all that decides the rows' sketches: what is kept under another one is not taken up. Rounding is the device's own, and it stays
+ * the same: batches are cut alike whether or not some of them are done.
+ */
+function sketchesKey(
+	{ features, rank }: SampleGradients,
+	rows: readonly IndexRow[],
+	about: Pick<IndexDescription, 'base' | 'adapter' | 'width' | 'seed'>
+): Hex {
+	const choices = { format: INDEX_FORMAT, directions: DIRECTIONS, attention: ATTENTION, strength: STRENGTH };
+	const samples = keccak_256.create();
+	for (const { id, samples: taken } of rows) {
+		samples.update(fromHex(id));
+		for (const { ids, targets } of taken)
+			samples.update(
+				new Uint8Array(Int32Array.of(ids.length, ...Array.from(ids), ...Array.from(targets)).buffer)
+			);
+	}
+	return hashJson({ ...choices, ...about, features, rank, samples: toHex(samples.digest()) });
+}
+
+/**
+ * Sketches of whole contributions' gradients, several at a time: of the mean loss of their tokens, samples added up. Those that are
+ * finished are not computed again.
+ */
+async function* rowSketches(
 	gradients: SampleGradients,
 	rows: readonly IndexRow[],
-	numbers: readonly number[]
-): AsyncGenerator<{ row: number; gradient: Float32Array }> {
+	numbers: readonly number[],
+	{ sketcher, finished }: { sketcher: Sketch; finished: KeptSketches | undefined }
+): AsyncGenerator<{ row: number; sketch: Float32Array }> {
 	let sum: Float32Array | undefined;
 	for (const batch of batches(rows, numbers)) {
+		if (finished && batch.every(({ row }) => finished.has(row))) {
+			sum = undefined;
+			for (const { row, last } of batch) {
+				const sketch = last ? finished.of(row) : undefined;
+				if (sketch) yield { row, sketch };
+			}
+			continue;
+		}
 		const found = await gradients.of(batch.map(({ sample }) => sample));
 		for (const [i, { row, sample, last }] of batch.entries()) {
 			const gradient = found[i] as Float32Array;
@@ -282,7 +337,12 @@ async function* rowGradients(
 			for (let k = 0; k < gradient.length; k++)
 				gradient[k] = (gradient[k] as number) / Math.max(1, tokens) + (before?.[k] ?? 0);
 			sum = last ? undefined : gradient;
-			if (last) yield { row, gradient };
+			if (!last) continue;
+			// Of a row that began in a batch that was skipped this is not the whole gradient.
+			const kept = finished?.of(row);
+			const sketch = kept ?? sketcher.of(gradient);
+			if (!kept) finished?.keep(row, sketch);
+			yield { row, sketch };
 		}
 	}
 }

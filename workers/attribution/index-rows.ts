@@ -1,6 +1,7 @@
 import { NearDuplicates } from '#workers/datanets/checks/near-duplicates.ts';
 import { shinglesOf } from '#workers/datanets/checks/shingles.ts';
 import { textOf } from '#workers/datanets/contribution.ts';
+import { OpenLedgerError } from '#workers/errors.ts';
 import type { OpenModel } from '#workers/models/open-model.ts';
 import { encodeContent } from '#workers/train/rows/encode.ts';
 import type { IndexRow } from './build-index.ts';
@@ -12,6 +13,8 @@ const LONGEST = 512;
 /**
  * Rows as the model learnt them, with groups of near-duplicates. Rows that teach nothing (empty, a question without room for its reply)
  * have no place in an index.
+ *
+ * @throws OpenLedgerError `index/no-rows` where all are like that
  */
 export function indexRows(
 	given: LearntRows,
@@ -28,8 +31,15 @@ export function indexRows(
 		rows.push(row);
 		duplicates.add(shinglesOf(textOf(row.content)));
 	}
+	if (taken.length === 0) throw noRows();
 	const search = duplicates.groups();
 	let step = search.next();
 	while (!step.done) step = search.next();
 	return { taken, learnt: { ...given, rows }, groups: step.value };
+}
+
+function noRows(): OpenLedgerError {
+	return new OpenLedgerError('index/no-rows', 'None of these rows teaches a model anything.', {
+		remedy: 'Choose the Datanet that the adapter was trained on; rows need a question and an answer, or text.'
+	});
 }

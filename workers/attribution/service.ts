@@ -15,6 +15,7 @@ import { probeDevice } from '#workers/runtime/probe.ts';
 import { Processor } from '#workers/runtime/processor.ts';
 import type {
 	AttributionApi,
+	BuildEstimate,
 	BuildProgress,
 	IndexFacts,
 	Measured,
@@ -22,9 +23,12 @@ import type {
 	MeasureRequest,
 	ReplySpan,
 	ReviewedRow,
-	SentenceInfluence
+	SentenceInfluence,
+	UnfinishedIndex
 } from './api.ts';
 import { attributeReply } from './attribute.ts';
+import { BuildDrafts } from './build-draft.ts';
+import { estimateBuild } from './build-estimate.ts';
 import { buildIndex } from './build-index.ts';
 import { describeMeasured, describeRow, shareOfRows } from './describe.ts';
 import { replySample, SampleGradients, wasmRunner } from './gradients.ts';
@@ -35,8 +39,8 @@ import type { Receipt, Transcript } from './receipt.ts';
 import { reviewRows } from './review.ts';
 import { rowEffects } from './row-effects.ts';
 import { learntText, type LearntRows } from './rows-file.ts';
-import { buildSpanIndex } from './spans/build.ts';
 import { SpanFinder } from './spans/find.ts';
+import { SpanStore } from './spans/span-store.ts';
 import { tokenRanges } from './token-ranges.ts';
 import { verify, type Verdict } from './verify.ts';
 
@@ -57,6 +61,8 @@ export class AttributionService implements AttributionApi {
 	readonly #device = new Mutex();
 	readonly #store: Promise<FileStore>;
 	readonly #models: Promise<ModelLibrary>;
+	readonly #drafts: Promise<BuildDrafts>;
+	readonly #spans: Promise<SpanStore>;
 	readonly #processor: Processor;
 	#subject: Subject | undefined;
 	/** The index asked last, and what was made of its rows. */
@@ -66,6 +72,8 @@ export class AttributionService implements AttributionApi {
 		this.#environment = environment;
 		this.#processor = new Processor(environment.ortUrls?.wasm);
 		this.#store = Promise.resolve(environment.folder).then((folder) => FileStore.open(folder));
+		this.#spans = this.#store.then(({ folder }) => new SpanStore(folder));
+		this.#drafts = this.#store.then(({ folder }) => new BuildDrafts(folder));
 		this.#models = this.#store.then((store) => new ModelLibrary(store, environment.appUrl));
 	}
 
@@ -126,9 +134,11 @@ export class AttributionService implements AttributionApi {
 		if (!rows) return [];
 		const current = this.#index;
 		if (!current) return [];
-		current.finder ??= buildSpanIndex(rows.rows.map(({ content }) => learntText(content))).then(
-			(index) => new SpanFinder(index)
-		);
+		const { contributions } = stored.index.description;
+		const texts = () => rows.rows.map(({ content }) => learntText(content));
+		current.finder ??= this.#spans
+			.then((spans) => spans.open(adapter, contributions, texts))
+			.then((index) => new SpanFinder(index));
 		const found = (await current.finder).find(text);
 		return found.map(({ places, ...span }) => ({
 			...span,
@@ -158,38 +168,78 @@ export class AttributionService implements AttributionApi {
 		return (await this.#indexes()).list(await this.#entries());
 	}
 
+	estimate(adapter: string, model: string, rows: LearntRows, task: string): Promise<BuildEstimate> {
+		return this.#tasks.run(task, (signal) =>
+			this.#device.run(async () => {
+				const { open, gradients } = await this.#open(model, adapter);
+				return estimateBuild(gradients, indexRows(rows, open), rows.rows.length, signal);
+			}, signal)
+		);
+	}
+
+	async unfinished(): Promise<UnfinishedIndex[]> {
+		const drafts = await this.#drafts;
+		const [found, entries] = [await drafts.list(), await this.#entries()];
+		const here = new Set(entries.map(({ id }) => id));
+		// Of adapters that were deleted nothing need be kept.
+		for (const { adapter, elsewhere } of found)
+			if (!elsewhere && !here.has(adapter)) await this.discard(adapter);
+		await (await this.#spans).keepOnly(here);
+		return found.filter(({ adapter }) => here.has(adapter));
+	}
+
+	async discard(adapter: string): Promise<void> {
+		await this.#alone(adapter, (drafts) => drafts.remove(adapter));
+	}
+
 	build(
 		adapter: string,
 		model: string,
-		rows: LearntRows,
+		given: LearntRows | undefined,
 		task: string,
 		onProgress: Listener<BuildProgress>
 	): Promise<IndexFacts> {
 		return this.#tasks.run(task, (signal) =>
-			this.#device.run(async () => {
-				onProgress({ phase: 'start', done: 0, total: 1 });
-				const entry = await this.#entry(adapter);
-				if (!entry) throw notHere();
-				const { open, gradients } = await this.#open(model, adapter);
-				const { taken, learnt, groups } = indexRows(rows, open);
-				const index = await buildIndex(gradients, taken, {
-					base: open.sha256,
-					adapter: entry.files,
-					groups,
-					signal,
-					onProgress
-				});
-				onProgress({ phase: 'save', done: 0, total: 1 });
-				const facts = await (await this.#indexes()).put(adapter, entry.name, { index, rows: learnt });
-				if (this.#index?.adapter === adapter) this.#index = undefined;
-				return facts;
-			}, signal)
+			this.#device.run(
+				() =>
+					this.#alone(adapter, async (drafts) => {
+						onProgress({ phase: 'start', done: 0, total: 1 });
+						const entry = await this.#entry(adapter);
+						if (!entry) throw notHere();
+						const rows = given ?? (await drafts.rows(adapter));
+						if (!rows) throw missing();
+						const { open, gradients } = await this.#open(model, adapter);
+						const { taken, learnt, groups } = indexRows(rows, open);
+						let kept: Awaited<ReturnType<BuildDrafts['open']>>;
+						try {
+							const index = await buildIndex(gradients, taken, {
+								base: open.sha256,
+								adapter: entry.files,
+								groups,
+								signal,
+								onProgress,
+								keepSketches: async (about) => (kept = await drafts.open(adapter, { ...about, model }, rows))
+							});
+							onProgress({ phase: 'save', done: 0, total: 1 });
+							const facts = await (await this.#indexes()).put(adapter, entry.name, { index, rows: learnt });
+							if (this.#index?.adapter === adapter) this.#index = undefined;
+							kept?.close();
+							kept = undefined;
+							await drafts.remove(adapter);
+							return facts;
+						} finally {
+							kept?.close();
+						}
+					}),
+				signal
+			)
 		);
 	}
 
 	async remove(adapter: string): Promise<void> {
 		if (this.#index?.adapter === adapter) this.#index = undefined;
 		await (await this.#indexes()).remove(adapter);
+		await (await this.#spans).remove(adapter);
 	}
 
 	review(
@@ -214,6 +264,18 @@ export class AttributionService implements AttributionApi {
 				}));
 			}, signal)
 		);
+	}
+
+	/** While no other tab builds this adapter's index. */
+	async #alone<T>(adapter: string, work: (drafts: BuildDrafts) => Promise<T>): Promise<T> {
+		const drafts = await this.#drafts;
+		const release = await drafts.lock(adapter);
+		if (!release) throw builtElsewhere();
+		try {
+			return await work(drafts);
+		} finally {
+			await release();
+		}
 	}
 
 	/** The base with the adapter; the last one is kept, since replies come in rows. */
@@ -281,6 +343,12 @@ function missing(): OpenLedgerError {
 			remedy: 'Build it from the rows that the adapter was trained on.'
 		}
 	);
+}
+
+function builtElsewhere(): OpenLedgerError {
+	return new OpenLedgerError('engine/busy', 'This index is being built in another tab.', {
+		remedy: 'Wait until it is done there, or pause it there first.'
+	});
 }
 
 function notHere(): OpenLedgerError {

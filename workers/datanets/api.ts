@@ -190,6 +190,16 @@ export interface DatanetApi {
 	/** From one version (or, without it, nothing) to another (or, without it, the rows as they are). */
 	compare(datanet: string, from: Hex | undefined, to: Hex | undefined): Promise<VersionDifference>;
 	restoreVersion(datanet: string, root: Hex): Promise<void>;
+	/**
+	 * Some rows of a version (without a root: the rows as they are), by id. What has no content here any more is left out.
+	 * @returns the rows, and how many the version has in all
+	 */
+	versionRows(
+		datanet: string,
+		root: Hex | undefined,
+		start: number,
+		count: number
+	): Promise<{ rows: Contribution[]; total: number }>;
 
 	/** The file; a CAR's name is its CID. */
 	exportFile(

@@ -2,12 +2,12 @@ import type { LearntRow, LearntRows, Person } from '#workers/attribution/rows-fi
 import { contentHash } from '#workers/datanets/contribution.ts';
 import { isHash } from '#workers/datanets/hash.ts';
 import type { TrainingPlan, TrainingRow } from './api.ts';
-import type { Dataset } from './rows/dataset.ts';
+import type { DatasetRow } from './rows/dataset.ts';
 
 /** The rows that were learnt, and their contributors, numbered from 1 on as they come; pasted rows are one nameless person's. */
 export function learntRows(
 	{ sources }: Pick<TrainingPlan, 'sources'>,
-	{ training }: Pick<Dataset, 'training'>
+	{ training }: { training: readonly Pick<DatasetRow, 'id' | 'source' | 'content'>[] }
 ): LearntRows {
 	const given = new Map<string, TrainingRow>();
 	for (const { rows } of sources) for (const row of rows) if (!given.has(row.id)) given.set(row.id, row);

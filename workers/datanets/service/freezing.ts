@@ -1,8 +1,9 @@
 import type { VersionDifference, VersionView } from '../api.ts';
 import { signBatch, type Signer } from '../batch.ts';
 import type { Contribution } from '../contribution.ts';
-import type { Hex } from '../hash.ts';
-import { packIds } from '../merkle/packed.ts';
+import { toHex, type Hex } from '../hash.ts';
+import { HASH_BYTES } from '../merkle/leaf.ts';
+import { hashAt, packIds } from '../merkle/packed.ts';
 import type { Session } from '../session.ts';
 import { stored } from '../store/failures.ts';
 import { storeVersion } from '../store/versions.ts';
@@ -71,6 +72,21 @@ export async function compare(
 		corrected: corrected.length,
 		examples: { added: await show(only(added)), removed: await show(only(removed)), corrected: examples }
 	};
+}
+
+/** Rows of a version, ascending by id; the rows as they are where no root is given. */
+export async function rowsOf(
+	session: Session,
+	root: Hex | undefined,
+	start: number,
+	count: number
+): Promise<{ rows: Contribution[]; total: number }> {
+	const ids = await idsOf(session, root, false);
+	const total = ids.length / HASH_BYTES;
+	const some = Array.from({ length: Math.max(0, Math.min(count, total - start)) }, (_, i) =>
+		toHex(hashAt(ids, start + i))
+	);
+	return { rows: (await session.rows.get(some)).filter((row) => row !== undefined), total };
 }
 
 async function idsOf(session: Session, root: Hex | undefined, isStart: boolean): Promise<Uint8Array> {

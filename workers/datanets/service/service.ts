@@ -28,7 +28,7 @@ import type { DatanetInfo } from '../store/schema.ts';
 import { sweepAll } from '../store/staging.ts';
 import { restoreVersion, signRows } from '../store/versions.ts';
 import { bundleOf, datasetFiles, exportFile } from './exporting.ts';
-import { compare, freeze } from './freezing.ts';
+import { compare, freeze, rowsOf } from './freezing.ts';
 import { keepReport, viewOf } from './reports.ts';
 import { Sessions } from './sessions.ts';
 import { creditsOf } from './credits.ts';
@@ -254,6 +254,10 @@ export class DatanetService implements DatanetApi {
 
 	async restoreVersion(datanet: string, root: Hex) {
 		await restoreVersion(await this.#sessions.get(datanet), root);
+	}
+
+	async versionRows(datanet: string, root: Hex | undefined, start: number, count: number) {
+		return rowsOf(await this.#sessions.get(datanet), root, start, count);
 	}
 
 	async exportFile(

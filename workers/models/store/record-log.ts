@@ -46,7 +46,7 @@ function hex(value: number): string {
 }
 
 /** CRC-32 of IEEE 802.3 (reflected, polynomial 0xEDB88320). */
-function crc32(bytes: Uint8Array): number {
+export function crc32(bytes: Uint8Array): number {
 	let crc = -1;
 	for (const byte of bytes) crc = (crcTable[(crc ^ byte) & 255] ?? 0) ^ (crc >>> 8);
 	return ~crc >>> 0;
