@@ -1,6 +1,6 @@
 import { axeViolations } from './support/app-axe.ts';
 import { crashDrill } from './support/app-crashes.ts';
-import { hoursOfUse } from './support/app-hours.ts';
+import { gpuBuffers, hoursOfUse } from './support/app-hours.ts';
 import { lighthouseScores } from './support/app-lighthouse.ts';
 import { firstVisit } from './support/app-start.ts';
 
@@ -10,7 +10,8 @@ export const parts = {
 	lighthouse: lighthouseScores,
 	axe: axeViolations,
 	crashes: crashDrill,
-	hours: hoursOfUse
+	hours: hoursOfUse,
+	gpu: gpuBuffers
 };
 
 /** The app as it is built and hosted, in Chromium: how soon it answers, who can use it, and what it survives. */

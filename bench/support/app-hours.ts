@@ -4,11 +4,11 @@ import { footprint, openApp, rendererOf } from './app-in-browser.ts';
 import { theilSen } from './statistics.ts';
 
 /**
- * Eight hours of a busy person, a third of an hour a round: a question every five minutes, half of them to one adapter and half to
- * another, each reply measured; and in every round a small training, a payment for what is owed, a reward root that is posted and
- * claimed from, and a walk through all rooms. Nobody trains, pays and claims that often: leaks show the sooner.
+ * Eight hours of a busy person, half an hour a round: a new conversation of four questions, two to one adapter and two to another, each
+ * reply measured (64 in all); a small training; a payment for what is owed, a reward root that is posted and claimed from; and a walk
+ * through all rooms. Nobody trains, pays and claims that often: leaks show the sooner.
  */
-const ROUNDS = Number(process.env['ROUNDS'] ?? 24);
+const ROUNDS = Number(process.env['ROUNDS'] ?? 16);
 const QUESTIONS = ['What is inflation?', 'What is a bond?', 'What is a cell?', 'What is a tendon?'];
 const ADAPTERS = ['Finance', 'Finance', 'Anatomy', 'Anatomy'];
 /** The first quarter, two hours: until every room, worker and cache was used a few times. Chosen before anything was measured. */
@@ -54,17 +54,14 @@ const rows = [
 
 /**
  * How much memory eight hours add: the slope of a line through the rounds after the warm-up (Theil–Sen), times all rounds, as a part
- * of what is held when the warm-up is over. And whether replies, swaps and new starts of the model on a GPU leave buffers behind.
+ * of what is held when the warm-up is over.
  */
 export async function hoursOfUse() {
-	const samples = await withoutGpu();
-	const gpu = await onGpu();
+	const samples = await live();
 	const after = samples.slice(WARM_UP);
 	const course = (of: keyof Sample) => after.map((sample) => sample[of]);
 	const rounded = (of: keyof Sample) => samples.map((sample) => Math.round(sample[of] * 10) / 10);
-	const settled = gpu.slice(GPU_WARM_UP);
-	for (const [name, values] of Object.entries({ process: rounded('process'), page: rounded('page') }))
-		draw(name, values);
+	for (const of of ['process', 'wasm', 'page'] as const) draw(of, rounded(of));
 	return {
 		memory_growth: growth(course('process')),
 		memory_growth_page_js: growth(course('page')),
@@ -75,10 +72,18 @@ export async function hoursOfUse() {
 		memory_warm_up: WARM_UP,
 		memory_mb: rounded('process'),
 		memory_page_js_mb: rounded('page'),
-		memory_wasm_mb: rounded('wasm'),
-		gpu_buffers: gpu.map(({ buffers }) => buffers),
-		gpu_buffer_mb: gpu.map(({ bytes }) => Math.round(bytes / 1e5) / 10),
-		gpu_buffers_left: (settled.at(-1)?.buffers ?? NaN) - (settled[0]?.buffers ?? NaN)
+		memory_wasm_mb: rounded('wasm')
+	};
+}
+
+/** Whether replies, swaps of adapters and new starts of the model leave buffers on a GPU behind. */
+export async function gpuBuffers() {
+	const rounds = await onGpu();
+	const settled = rounds.slice(GPU_WARM_UP).map(({ buffers }) => buffers);
+	return {
+		gpu_buffers: rounds.map(({ buffers }) => buffers),
+		gpu_buffer_mb: rounds.map(({ bytes }) => Math.round(bytes / 1e5) / 10),
+		gpu_buffers_left: (settled.at(-1) ?? NaN) - (settled[0] ?? NaN)
 	};
 }
 
@@ -96,7 +101,7 @@ function draw(name: string, values: readonly number[]): void {
 	);
 }
 
-function withoutGpu(): Promise<Sample[]> {
+function live(): Promise<Sample[]> {
 	return openWatched(
 		{ ...sampling, temperature: 2, topK: 0, topP: 1, seed: 9, maxNewTokens: LONG },
 		{},
@@ -191,7 +196,14 @@ function openWatched<T>(
 			await page.goto(url);
 			return work(page, url);
 		},
-		{ args: [...chromiumArguments, '--js-flags=--expose-gc'], serviceWorker: false }
+		{
+			args: [
+				...chromiumArguments,
+				'--js-flags=--expose-gc',
+				'--enable-blink-features=ForceEagerMeasureMemory'
+			],
+			serviceWorker: false
+		}
 	);
 }
 
@@ -353,6 +365,24 @@ const weigh = () => {
 	return wasmBytes();
 };
 
+/** In an isolated page: kB of each realm of the process, by what they are of. */
+const byRealm = async () => {
+	const { breakdown } = await (
+		performance as unknown as {
+			measureUserAgentSpecificMemory(): Promise<{
+				breakdown: { bytes: number; attribution: { url: string }[]; types: string[] }[];
+			}>;
+		}
+	).measureUserAgentSpecificMemory();
+	return breakdown
+		.filter(({ bytes }) => bytes > 0)
+		.map(({ bytes, attribution, types }) => {
+			const of = attribution.map(({ url }) => new URL(url).pathname.replace(/.*\//, '')).join();
+			return `${of || 'shared'} ${types.join()} ${Math.round(bytes / 1000)}`;
+		})
+		.sort();
+};
+
 async function measure(page: Page, pid: number): Promise<Sample> {
 	// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
 	await page.waitForTimeout(6_000);
@@ -369,6 +399,7 @@ async function measure(page: Page, pid: number): Promise<Sample> {
 		wasm = (await Promise.all(weighed)).reduce((sum, bytes) => sum + bytes, 0) / 1e6;
 		await page.waitForTimeout(200);
 	}
+	if (process.env['VERBOSE']) console.error(await page.evaluate(byRealm));
 	const { usedSize } = await session.send('Runtime.getHeapUsage');
 	const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
 	await session.detach();
