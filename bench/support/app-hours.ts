@@ -61,7 +61,7 @@ export async function hoursOfUse() {
 	const after = samples.slice(WARM_UP);
 	const course = (of: keyof Sample) => after.map((sample) => sample[of]);
 	const rounded = (of: keyof Sample) => samples.map((sample) => Math.round(sample[of] * 10) / 10);
-	for (const of of ['process', 'wasm', 'page'] as const) draw(of, rounded(of));
+	for (const figure of ['process', 'wasm', 'page'] as const) draw(figure, rounded(figure));
 	return {
 		memory_growth: growth(course('process')),
 		memory_growth_page_js: growth(course('page')),
