@@ -180,6 +180,9 @@ test('a page of another site asks only after the person has allowed its address,
 	const own = await opened;
 	await own.getByText(`${origin} wants to ask the models here`).waitFor();
 	expect(await violations(own)).toEqual([]);
+	// It fills the window, and leads to no page that would not show in a frame.
+	expect(await own.evaluate(() => document.querySelector('main')?.clientWidth === innerWidth)).toBe(true);
+	expect(await own.getByText('Walk the whole loop').count()).toBe(0);
 	await own.getByRole('button', { name: 'Allow' }).click();
 	await page.evaluate(() => connecting);
 	await own.getByText(`${origin} may ask the models here`).waitFor();

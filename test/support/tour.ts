@@ -106,7 +106,7 @@ export async function sharingDialogs(page: Page, see: (name: string) => Promise<
 			for (const part of ['IPFS', 'Files', 'Register']) {
 				await dialog.getByRole('radio', { name: part }).click();
 				// The chain is read, which tells the costs.
-				if (part === 'Register') await page.waitForTimeout(3000);
+				if (part === 'Register') await dialog.getByText(/^Registered on /).waitFor();
 				await see(`${item}, ${part}`);
 			}
 		await page.keyboard.press('Escape');
