@@ -368,24 +368,7 @@ const weigh = () => {
 	return wasmBytes();
 };
 
-/** In an isolated page: kB of each realm of the process, by what they are of. */
-const byRealm = async () => {
-	const { breakdown } = await (
-		performance as unknown as {
-			measureUserAgentSpecificMemory(): Promise<{
-				breakdown: { bytes: number; attribution: { url: string }[]; types: string[] }[];
-			}>;
-		}
-	).measureUserAgentSpecificMemory();
-	return breakdown
-		.filter(({ bytes }) => bytes > 0)
-		.map(({ bytes, attribution, types }) => {
-			const of = attribution.map(({ url }) => new URL(url).pathname.replace(/.*\//, '')).join();
-			return `${of || 'shared'} ${types.join()} ${Math.round(bytes / 1000)}`;
-		})
-		.sort();
-};
-
+/** While the worker that measures replies is still there: it goes after 30 s of rest (src/lib/attribution/quiet-worker.ts). */
 async function measure(page: Page, pid: number): Promise<Sample> {
 	// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
 	await page.waitForTimeout(6_000);
@@ -402,7 +385,6 @@ async function measure(page: Page, pid: number): Promise<Sample> {
 		wasm = (await Promise.all(weighed)).reduce((sum, bytes) => sum + bytes, 0) / 1e6;
 		await page.waitForTimeout(200);
 	}
-	if (process.env['VERBOSE']) console.error(await page.evaluate(byRealm));
 	const { usedSize } = await session.send('Runtime.getHeapUsage');
 	const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
 	await session.detach();
