@@ -138,6 +138,18 @@ function verifyOutside(record: Stored, files: ReadonlyMap<string, Buffer>, chang
 	return { status, said: stdout + stderr };
 }
 
+/** An index of which one number of one row was changed. */
+function otherRow(index: Buffer): Buffer {
+	const header = Number(index.readBigUInt64LE());
+	const { rows } = JSON.parse(index.toString('utf8', 8, 8 + header)) as {
+		rows: { data_offsets: [number, number] };
+	};
+	const changed = Buffer.from(index);
+	const at = 8 + header + rows.data_offsets[0] + 5;
+	changed[at] = (changed[at] ?? 0) ^ 1;
+	return changed;
+}
+
 test('a trained adapter gets its index; its replies are measured, and its package confirms their receipts elsewhere', async () => {
 	const bones = ['humerus', 'radius', 'ulna', 'femur', 'tibia', 'fibula', 'patella', 'sternum'];
 	const says = ['holds the arm', 'turns with the hand', 'makes the elbow', 'bears the body', 'is the shin'];
@@ -191,6 +203,7 @@ test('a trained adapter gets its index; its replies are measured, and its packag
 	const index = files.get('attribution.safetensors') ?? Buffer.from('');
 	for (const [wrong, reason] of [
 		[index.subarray(0, index.length - 50), /attribution index cannot be used/],
+		[otherRow(index), /rows of this attribution index are not those that it names/],
 		[await readFile('static/adapters/finance/attribution.safetensors'), /was made for another adapter/]
 	] as const) {
 		await pick(new Map([...files, ['attribution.safetensors', wrong]]));

@@ -1,4 +1,5 @@
 import 'fake-indexeddb/auto';
+import type { Locator } from 'playwright';
 import {
 	encodeFunctionData,
 	getAddress,
@@ -173,6 +174,7 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	await app.ask('What is inflation?');
 	await app.settled();
 	await expect.poll(() => page.evaluate(countReceipts), { timeout: 60_000 }).toBe(1);
+	await worth(app);
 	await go('Ledger');
 	await button('Pay now').and(page.locator(':enabled')).waitFor({ timeout: 60_000 });
 	const owed = await shown(app, 'Owed');
@@ -401,6 +403,30 @@ test('a wallet on a phone: paired by the code, pays, refuses, outlasts a reload,
 }, 300_000);
 
 /** @param due what the Datanet's key has earned, in wei */
+/** Beside every person's share of a reply that costs something stands what it is worth, and the reply's price below. */
+async function worth({ page, replies }: App): Promise<void> {
+	const line = replies.last().getByRole('button', { name: /^Whose knowledge is in this answer/ });
+	await expect.poll(() => line.innerText().catch(() => ''), { timeout: 90_000 }).toMatch(/from \d+ p/);
+	await line.click();
+	const panel = page.getByRole('complementary', { name: 'Whose knowledge is in this answer?' });
+	const price = panel.getByText(/^This answer costs/);
+	const wei = async (within: Locator) =>
+		BigInt((await within.locator('.amount').first().getAttribute('data-wei')) ?? '-1');
+	await price.waitFor({ timeout: 30_000 });
+	const whole = await wei(price);
+	expect(whole).toBeGreaterThan(0n);
+	const people = panel.getByRole('button', { name: /rows?\b.* %.*OPEN/ });
+	expect(await people.count()).toBeGreaterThan(0);
+	const each = await Promise.all((await people.all()).map(wei));
+	// By share, the greatest first; together no more than the part that goes by measured weights.
+	expect(each).toEqual(each.toSorted((a, b) => Number(b - a)));
+	const { contributors, host, staticShare } = launchRules;
+	const pool = (whole * BigInt(contributors + host) * BigInt(10_000 - staticShare)) / 10_000n ** 2n;
+	expect(each.reduce((sum, one) => sum + one, 0n)).toBeLessThanOrEqual(pool);
+	expect(each[0]).toBeGreaterThan(0n);
+	await page.keyboard.press('Escape');
+}
+
 async function walk(app: App, due: bigint): Promise<void> {
 	const { page } = app;
 	const heading = page.locator('#lineage-node');

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fails } from '#test/support/check.ts';
 import { randomDecoderConfig, randomIds } from '#test/support/random-decoder.ts';
@@ -16,7 +17,7 @@ import { readIndex, writeIndex } from './index-file.ts';
 import { AttributionQuery } from './query.ts';
 import { makeReceipt, receiptId, type Receipt, type Transcript } from './receipt.ts';
 import { unattributedScore } from './shares.ts';
-import { verify, type Evidence } from './verify.ts';
+import { TOLERANCE, verify, type Evidence } from './verify.ts';
 
 const random = seededRandom(8);
 const config = { ...randomDecoderConfig('llama', random), layers: 2 };
@@ -234,6 +235,18 @@ test('what cannot be measured attributes nothing, says why, and is confirmed as 
 	}
 	const one = await attributeReply({ ...reply, reply: reply.reply.slice(0, 1) }, instruments);
 	expect(one.receipt.unmeasured).toBeNull();
+});
+
+test('tolerances are at least five times what execution providers were measured to differ by', () => {
+	const { providers } = JSON.parse(
+		readFileSync(new URL('../../bench/results/attribution.json', import.meta.url), 'utf8')
+	) as { providers: Record<'cpu' | 'webgpu', { query: number; lift: number; support: number }> };
+	for (const { query, lift, support } of [providers.cpu, providers.webgpu]) {
+		expect(query).toBeGreaterThan(0);
+		expect(TOLERANCE.query).toBeGreaterThan(5 * query);
+		expect(TOLERANCE.liftPerToken).toBeGreaterThan(5 * lift);
+		expect(TOLERANCE.support).toBeGreaterThan(5 * support);
+	}
 });
 
 describe('an index file', () => {
