@@ -10,7 +10,7 @@ import { writePrecache } from './.ci/precache.mjs';
 import { words } from './.ci/words.mjs';
 
 /** A static app: every route is rendered in the browser, any path falls back to the same shell. */
-const pages = adapter({ fallback: 'index.html' });
+const pages = adapter({ fallback: 'fallback.html' });
 const site: typeof pages = {
 	...pages,
 	async adapt(builder) {
@@ -73,6 +73,8 @@ export default defineConfig({
 		sveltekit({
 			adapter: site,
 			csp: { mode: 'hash', directives: csp },
+			// In the page: as files they are a dozen requests before anything is seen.
+			inlineStyleThreshold: 100_000,
 			// The app registers it itself, to offer an update instead of taking it.
 			serviceWorker: { register: false }
 		})

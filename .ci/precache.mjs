@@ -11,7 +11,7 @@ const runtime = /\/ort-wasm-.*\.wasm$/;
 const hashed = /^_app\/immutable\//;
 const worker = 'service-worker.js';
 /** What is worth compressing; hosts that do not do so themselves serve the `.gz` beside the file. */
-const text = /^(_app\/.+\.(js|css)|[^/]+\.(html|js|svg|webmanifest))$/;
+const text = /^(_app\/.+\.(js|css)|.+\.html|[^/]+\.(js|svg|webmanifest))$/;
 
 /**
  * Tells the built service worker which files there are: `__PRECACHE` ({ url, revision }, the revision null where the

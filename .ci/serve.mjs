@@ -3,7 +3,7 @@ import sirv from 'sirv';
 import { isolationHeaders } from './headers.mjs';
 
 /**
- * Serves the built app on a loopback port, as any static host would: files, and the shell for every other path.
+ * Serves the built app on a loopback port, as any static host would: files, pages by their path (`/ledger`: ledger.html), and the fallback for every other path.
  * @param {{ port?: number, directory?: string, isolated?: boolean }} [options] port 0 picks a free one; hosts that cannot send headers do not isolate
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
  * @throws when the port is taken
@@ -14,7 +14,7 @@ export async function serve({
 	isolated = true
 } = {}) {
 	const files = sirv(directory, {
-		single: true,
+		single: 'fallback.html',
 		etag: true,
 		gzip: true,
 		setHeaders: (response, pathname) => {

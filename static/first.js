@@ -14,16 +14,57 @@ try {
 	document.documentElement.dataset.storage = 'blocked';
 }
 
-// A dark page never flashes light.
 (() => {
-	let theme = 'system';
+	const { dataset } = document.documentElement;
+	let chosen = {};
 	try {
-		theme = JSON.parse(localStorage.getItem('openledger.preferences') ?? '{}').theme ?? theme;
+		chosen = JSON.parse(localStorage.getItem('openledger.preferences')) ?? {};
 	} catch {
-		// Storage blocked: the system's choice stands.
+		// Not readable: as if nothing had been chosen.
 	}
+
+	// A dark page never flashes light.
+	const { theme } = chosen;
 	const dark = theme === 'dark' || (theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
-	document.documentElement.dataset.theme = dark ? 'dark' : 'light';
+	dataset.theme = dark ? 'dark' : 'light';
+
+	// The markup is what a first visitor sees at the page's bare address, in English. Whoever will see something else sees nothing wrong before.
+	const languages = dataset.languages.split(' ');
+	const language = [chosen.language, ...navigator.languages]
+		.map((tag) => tag?.split('-')[0].toLowerCase())
+		.find((tag) => languages.includes(tag));
+	const meant =
+		location.pathname.replace(/\.html$|\/$/, '').endsWith(dataset.page.replace(/\/$/, '')) &&
+		dataset.page &&
+		!location.search &&
+		!location.hash &&
+		(language ?? 'en') === 'en' &&
+		window.parent === window &&
+		!(dataset.page === '/' && (chosen.model || chosen.agent || chosen.adapters?.length));
+	if (!meant) dataset.opening = '';
+
+	// What is pressed before the app stands is done when it does, and no form leaves the page.
+	let pressed;
+	const press = (event) => {
+		const button = event.target.closest?.('button');
+		if (!button) return;
+		pressed?.removeAttribute('data-pressed');
+		pressed = button;
+		button.setAttribute('data-pressed', '');
+	};
+	const hold = (event) => event.preventDefault();
+	addEventListener('click', press, true);
+	addEventListener('submit', hold, true);
+	addEventListener(
+		'openledger-stands',
+		() => {
+			removeEventListener('click', press, true);
+			removeEventListener('submit', hold, true);
+			pressed?.removeAttribute('data-pressed');
+			if (pressed?.isConnected) pressed.click();
+		},
+		{ once: true }
+	);
 })();
 
 // Trusted Types: a worker is a script of this origin; no other text becomes code or markup here.

@@ -88,7 +88,8 @@ class Preferences {
 				}
 			});
 		});
-		window.addEventListener('storage', (event) => {
+		// Not there while pages are made.
+		globalThis.window?.addEventListener('storage', (event) => {
 			if (event.key === key) this.values = read();
 		});
 	}

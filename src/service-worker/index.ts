@@ -14,10 +14,10 @@ declare const self: ServiceWorkerGlobalScope & {
  * Keeps the app usable without a network: every page, worker and bundled file is fetched once a version. The bundled
  * model's weights are not among them, since the engine keeps them in OPFS, named by their hash.
  */
-precacheAndRoute(self.__PRECACHE, { cleanURLs: false });
+precacheAndRoute(self.__PRECACHE);
 cleanupOutdatedCaches();
 registerRoute(
-	new NavigationRoute(createHandlerBoundToURL('index.html'), {
+	new NavigationRoute(createHandlerBoundToURL('fallback.html'), {
 		// An address of a file is meant as that file.
 		denylist: [/\/[^/]+\.[^/]+$/]
 	})

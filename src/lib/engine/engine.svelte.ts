@@ -27,6 +27,7 @@ export class Engine {
 	#pending = new Set<(error: OpenLedgerError) => void>();
 	#crashes: number[] = [];
 	#waiting: PromiseWithResolvers<void>[] = [];
+	#begun = false;
 
 	constructor(connect: () => Connection) {
 		this.#connect = connect;
@@ -38,6 +39,7 @@ export class Engine {
 	 * needs it loads it then (`models.ready`, `models.loadWanted`).
 	 */
 	async start(withModel = true): Promise<void> {
+		this.#begun = true;
 		const connection = this.#open();
 		try {
 			await this.configure();
@@ -53,10 +55,11 @@ export class Engine {
 		}
 	}
 
-	/** Resolves once the worker runs and a model is on its way; rejects when it cannot be started. */
+	/** Resolves once the worker runs, which nobody need have started before; rejects when it cannot be started. */
 	async running(): Promise<void> {
 		if (this.status === 'running') return;
 		if (this.failure) throw this.failure;
+		if (!this.#begun) void this.start(false);
 		const waiting = Promise.withResolvers<void>();
 		this.#waiting.push(waiting);
 		await waiting.promise;

@@ -1,0 +1,2 @@
+// What stands in another page depends on that page alone.
+export const ssr = false;

@@ -1,0 +1,3 @@
+// Whose pages these are, only the browser knows.
+export const ssr = false;
+export const prerender = false;
