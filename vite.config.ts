@@ -73,6 +73,8 @@ export default defineConfig({
 		sveltekit({
 			adapter: site,
 			csp: { mode: 'hash', directives: csp },
+			// One page may stand for another's address, on a host that knows no better.
+			paths: { relative: false },
 			// In the page: as files they are a dozen requests before anything is seen.
 			inlineStyleThreshold: 100_000,
 			// The app registers it itself, to offer an update instead of taking it.

@@ -4,17 +4,18 @@ import { isolationHeaders } from './headers.mjs';
 
 /**
  * Serves the built app on a loopback port, as any static host would: files, pages by their path (`/ledger`: ledger.html), and the fallback for every other path.
- * @param {{ port?: number, directory?: string, isolated?: boolean }} [options] port 0 picks a free one; hosts that cannot send headers do not isolate
+ * @param {{ port?: number, directory?: string, isolated?: boolean, fallback?: string }} [options] port 0 picks a free one; hosts that cannot send headers do not isolate; `fallback` is sent for paths of no file
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
  * @throws when the port is taken
  */
 export async function serve({
 	port = 0,
 	directory = new URL('../build', import.meta.url).pathname,
-	isolated = true
+	isolated = true,
+	fallback = 'fallback.html'
 } = {}) {
 	const files = sirv(directory, {
-		single: 'fallback.html',
+		single: fallback,
 		etag: true,
 		gzip: true,
 		setHeaders: (response, pathname) => {

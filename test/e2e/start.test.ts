@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { Locator } from 'playwright';
-import { expect, inject, test } from 'vitest';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { serve } from '../../.ci/serve.mjs';
 import { App } from './app.ts';
 
 /** Bytes of script, gzip, that a visitor may have to fetch before asking. Workers and wasm come meanwhile and are not counted. */
@@ -45,6 +46,52 @@ test('a visitor on a phone gets a reply with attribution within three taps', asy
 	await page.getByRole('button', { name: 'Send' }).tap();
 	await page.waitForTimeout(1000);
 	expect(await page.getByRole('tooltip').count()).toBe(0);
+});
+
+test('a page is seen before its scripts, in its theme; what is typed and pressed meanwhile is kept and done', async () => {
+	const { context, page } = await App.open({ path: '/manifest.webmanifest', dark: true });
+	const held = Promise.withResolvers<void>();
+	await context.route('**/_app/immutable/entry/start*', async (route) => {
+		await held.promise;
+		await route.continue();
+	});
+	await page.goto(new URL('/', page.url()).href, { waitUntil: 'commit' });
+	await page.getByRole('heading', { name: 'Ask Nano' }).waitFor();
+	await page.getByRole('link', { name: 'Ledger' }).first().waitFor();
+	const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+	const dark = await paper();
+	await page.getByRole('textbox', { name: 'Message' }).fill('What is a loan?');
+	await page.getByRole('button', { name: /^Model:/ }).click();
+	expect(await page.getByRole('dialog').count()).toBe(0);
+	held.resolve();
+	await page.getByRole('dialog').waitFor();
+	expect(await page.getByRole('textbox', { name: 'Message' }).inputValue()).toBe('What is a loan?');
+	expect(await paper()).toBe(dark);
+	expect(dark).not.toBe('rgb(251, 252, 251)');
+});
+
+test('who reads another language, or opens a conversation, sees no words before that are not meant', async () => {
+	for (const [preferences, path] of [
+		[{ language: 'de' }, '/ledger'],
+		[{}, '/?c=1']
+	] as const) {
+		const { context, page } = await App.open({ path: '/manifest.webmanifest', preferences });
+		await context.route('**/_app/immutable/entry/start*', () => undefined);
+		await page.goto(new URL(path, page.url()).href, { waitUntil: 'commit' });
+		await page.getByRole('heading', { level: 1 }).first().waitFor();
+		const onTop = await page.evaluate(
+			() => document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.closest('#opening')?.id
+		);
+		expect(onTop).toBe('opening');
+	}
+});
+
+test('a host that answers everything with the start page opens the page that was asked', async () => {
+	const server = await serve({ fallback: 'index.html', isolated: false });
+	onTestFinished(() => server.close());
+	const { page } = await App.open({ url: server.url, path: '/datanets/none/rows' });
+	await page.getByText('not on this device').first().waitFor();
+	expect(await page.getByRole('heading', { name: /^Ask/ }).count()).toBe(0);
 });
 
 test('where scripts are blocked the page says so', async () => {
