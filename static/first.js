@@ -40,7 +40,7 @@ try {
 		!location.hash &&
 		(language ?? 'en') === 'en' &&
 		window.parent === window &&
-		!(dataset.page === '/' && (chosen.model || chosen.agent || chosen.adapters?.length));
+		!(dataset.page === '/' && (chosen.model || chosen.agent || chosen.guide || chosen.adapters?.length));
 	if (!meant) dataset.opening = '';
 
 	// What is pressed before the app stands is done when it does, and no form leaves the page.
