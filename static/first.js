@@ -34,8 +34,8 @@ try {
 		.map((tag) => tag?.split('-')[0].toLowerCase())
 		.find((tag) => languages.includes(tag));
 	const meant =
-		location.pathname.replace(/\.html$|\/$/, '').endsWith(dataset.page.replace(/\/$/, '')) &&
 		dataset.page &&
+		dataset.page.replace(/\/$/, '') === location.pathname.replace(/\/(index\.html)?$|\.html$/, '') &&
 		!location.search &&
 		!location.hash &&
 		(language ?? 'en') === 'en' &&
