@@ -1,4 +1,4 @@
-import type { Handle } from '@sveltejs/kit';
+import type { Handle } from '@sveltejs/kit/hooks';
 import { languages } from '#lib/i18n/locale.ts';
 
 // There is no server: this runs where the pages' markup is made (docs/decisions/first-paint.md). Nobody has chosen anything there,
