@@ -9,7 +9,9 @@ import { App, endless, endlessQuestion } from './app.ts';
 async function installed(app: App): Promise<unknown> {
 	// A sign of a hand: the engine, and what comes after it, waits no longer.
 	await app.page.mouse.move(9, 9);
-	return app.page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated');
+	return app.page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated', null, {
+		timeout: 80_000
+	});
 }
 
 test('after one visit the app opens, chats with an adapter and shows every room without a network', async () => {
