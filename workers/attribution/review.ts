@@ -91,9 +91,11 @@ export async function reviewRows(
 		review.baseLoss = own;
 		review.gain = own - adapted;
 		if (others.length > 0) review.mismatch = own - average(contrasts);
+		// Sums over the reply's tokens: a long reply tells more of its question.
 		[at, ...others].forEach((question, i) => {
 			const found = losses.get(block);
-			if (found) found[question * block.length + at] = i === 0 ? own : (contrasts[i - 1] ?? NaN);
+			const mean = i === 0 ? own : (contrasts[i - 1] ?? NaN);
+			if (found) found[question * block.length + at] = mean * reply.length;
 		});
 		onProgress?.({ done: row + 1, total: rows.length });
 	}
