@@ -4,6 +4,7 @@ import { LENGTHS } from '#workers/attribution/build-index.ts';
 import {
 	ATTENTION,
 	DIRECTIONS,
+	FIRST_BLOCK,
 	replySample,
 	SampleGradients,
 	STRENGTH,
@@ -121,7 +122,7 @@ export async function run(): Promise<object> {
 /** An index of the largest size, with random numbers: how long it takes does not depend on them. */
 function madeUpIndex({ features, rank }: SampleGradients): AttributionIndex {
 	const random = seededRandom(4);
-	const [dims, width] = [1024, 16_384];
+	const [dims, width] = [1024, 32_640];
 	const int8 = (length: number) => Int8Array.from({ length }, () => random() * 254 - 127);
 	const zero = `0x${'0'.repeat(64)}` as const;
 	return {
@@ -133,10 +134,12 @@ function madeUpIndex({ features, rank }: SampleGradients): AttributionIndex {
 			rank,
 			directions: DIRECTIONS,
 			attention: ATTENTION,
+			firstBlock: FIRST_BLOCK,
 			strength: STRENGTH,
 			seed: 1,
 			width,
 			dims,
+			basisBits: 4,
 			landmarks: dims,
 			credited: CONTRIBUTIONS,
 			lengths: LENGTHS,
@@ -147,7 +150,9 @@ function madeUpIndex({ features, rank }: SampleGradients): AttributionIndex {
 			seed: 1,
 			width,
 			dims,
-			basis: int8(dims * width),
+			bits: 4,
+			bucketScales: new Float32Array(width).fill(1),
+			basis: new Uint8Array(int8((dims * width) / 2).buffer),
 			basisScales: new Float32Array(dims).fill(0.01)
 		},
 		rows: int8(CONTRIBUTIONS * dims),

@@ -32,9 +32,9 @@ const TWO_THINGS = new Set([
 
 /**
  * Terms that two chapters of a textbook define in different words, no five of them in a row the same: the first definition is one of
- * 1,000 rows that an adapter is trained on, the second is asked about. How often the first is among the ten rows of most influence.
+ * 1,000 rows, the second is asked about.
  */
-export async function paraphraseTop10(retrainer: Retrainer) {
+export function paraphraseRows(): { rows: Pair[]; asked: { row: number; pair: Pair }[] } {
 	const known = definitions().filter(({ term }) => !TWO_THINGS.has(term.toLowerCase()));
 	const byTerm = Map.groupBy(known, ({ book, term }) => `${book}/${term.toLowerCase()}`);
 	const rows: Pair[] = [];
@@ -57,6 +57,12 @@ export async function paraphraseTop10(retrainer: Retrainer) {
 		const { prompt, response } = others[Math.floor(i * step)] ?? { prompt: '', response: '' };
 		rows.push([prompt, response]);
 	}
+	return { rows, asked };
+}
+
+/** An adapter is trained on the rows: how often the first definition is among the ten rows of most influence on the second. */
+export async function paraphraseTop10(retrainer: Retrainer) {
+	const { rows, asked } = paraphraseRows();
 	const parameters = await retrainer.parameters(
 		rows.map((pair) => pairSample(pair)),
 		0

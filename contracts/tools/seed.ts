@@ -15,12 +15,12 @@ type Name = (typeof people)[number]['name'];
 
 /** SHA-256 of the files under static/, as their manifests name them, and the roots of their attribution indexes. */
 const nano: Hex = '0xb4435d0d096f02e6beec55eeb28f302c46b126466941dcd6064bea607673dc5e';
-const financeManifest: Hex = '0x4fcdaf8901609a2db473f60005c436c8a911b96d46acdd10f9b759eda322aad4';
-const anatomyManifest: Hex = '0xa34c42f556b15a2a1db5281e3ea557f0ad309c0f8376cd25f720e9b14e63fea6';
+const financeManifest: Hex = '0x31bfda008003c677325a5db8c660c13b4d9a9191fd3cf4c4316903a61c3d419e';
+const anatomyManifest: Hex = '0xa4c827398c57db2832ac3c147be255fb195357bd3fa3190a1d68810619454859';
 const finance: Hex = '0xad13913fe7c7152f1f489feaa2fc9380f622be58faf7d8fb1d39888cbf35a573';
 const anatomy: Hex = '0x1a23089d0757c4c107ca0ab6f81942a4122e7b52a6b61ca47be15cb36f68ff41';
-const financeIndex: Hex = '0x4f1f60b209208ba83eaa979bba96da12aa247c1260b1e7da3dccabc3fbfce56e';
-const anatomyIndex: Hex = '0xd1760d3dd8468a7413afdc1d06982d46ae2d06a565e234b52bf90c1ea5321ed5';
+const financeIndex: Hex = '0x63be8744bc0f3d6b93d65890641d23adb685cb6ac5adda7f01be1ea0d79acbd2';
+const anatomyIndex: Hex = '0x07fdb470e534a8d0b9e6ecc24b8ce3d47d1a4db119685ae443339e62ae01ec7e';
 
 /**
  * The sandbox's people (contributor ids 1 to 8 in their order), two Datanets with versions and static units, the base model

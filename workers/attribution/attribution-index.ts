@@ -1,7 +1,7 @@
 import type { Hex } from '#workers/datanets/hash.ts';
 import type { Projection } from './projection.ts';
 
-export const INDEX_FORMAT = 'openledger-attribution/2';
+export const INDEX_FORMAT = 'openledger-attribution/3';
 
 /** Everything that was chosen when an index was made, so that it can be made again. Its hash stands in receipts. */
 export interface IndexDescription {
@@ -16,8 +16,9 @@ export interface IndexDescription {
 	features: number;
 	rank: number;
 	directions: number;
-	/** Factor of attention's modules. */
+	/** Factor of attention's modules, and of the first block's. */
 	attention: number;
+	firstBlock: number;
 	/** Part of the adapter at which gradients were taken. */
 	strength: number;
 	/** Count sketch. */
@@ -25,8 +26,8 @@ export interface IndexDescription {
 	width: number;
 	/** Bytes of a row; a multiple of 32. */
 	dims: number;
-	/** Bits of a number of the basis: 1 where signs alone are kept; absent for 8. */
-	basisBits?: 1;
+	/** Bits of a number of the basis: 4, or 1 where signs alone are kept. */
+	basisBits: Projection['bits'];
 	/** Rows that span the basis, and rows that have credit. */
 	landmarks: number;
 	credited: number;

@@ -48,7 +48,7 @@ export async function estimateBuild(
 		repeated: taken.length - credited.length,
 		left: given - taken.length,
 		seconds: perToken * tokens(credited) + (perProduct * pairs) / 64 ** 2,
-		bytes: taken.length * (dims + 36) + dims * width,
+		bytes: taken.length * (dims + 36) + (dims / 2 + 2) * width,
 		bytesMeanwhile: credited.length * 4 * width
 	};
 }

@@ -1,11 +1,13 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '@noble/hashes/utils.js';
 import { fromHex, hashJson, toHex, type Hex } from '#workers/datanets/hash.ts';
+import { bf16ToF32, f32ToBf16 } from '#workers/formats/half.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
 import {
 	ATTENTION,
 	countTargets,
 	DIRECTIONS,
+	FIRST_BLOCK,
 	STRENGTH,
 	type Sample,
 	type SampleGradients
@@ -13,7 +15,7 @@ import {
 import { groupCredit } from './group-credit.ts';
 import { cholesky, dot, solveLower } from './linear-algebra.ts';
 import { IndexTree } from './merkle.ts';
-import { largest, normalise, quantise } from './projection.ts';
+import { largest, normalise, packBasis, quantise, type Projection } from './projection.ts';
 import { Sketch } from './sketch.ts';
 import { coordinatesOf, powerStep, spanOf, type Numbered } from './span.ts';
 import { askedRows, meanSupport } from './support.ts';
@@ -22,7 +24,7 @@ import { askedRows, meanSupport } from './support.ts';
 export const MAX_DIMS = 1024;
 const MAX_BASIS = 16 * 2 ** 20;
 
-/** Sketches that are kept as int8 until the basis is known, in bytes: 12,288 of them at 16,384 buckets. */
+/** Sketches that are kept as int8 until the basis is known, in bytes: 6,168 of them at 32,640 buckets. */
 const MAX_KEPT = 192 * 2 ** 20;
 
 /** Tokens that go through the graph at once, and rows at most. */
@@ -70,8 +72,8 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 	keep?: number;
 	/** Buckets of the sketch, a multiple of 8; as many as the basis may take unless told. */
 	buckets?: number;
-	/** 1 keeps the basis by its signs. */
-	basisBits?: 1;
+	/** 1 keeps the basis by its signs; 4 unless told. */
+	basisBits?: Projection['bits'];
 	/** λ; unless told DAMPING times as much as the rows are alike, so that it suits Datanets of one form and of many. */
 	damping?: number;
 	seed?: number;
@@ -99,7 +101,7 @@ export async function buildIndex(
 		maxDims = MAX_DIMS,
 		keep = maxDims,
 		buckets,
-		basisBits,
+		basisBits = 4,
 		damping: told,
 		seed = 1,
 		keepSketches,
@@ -119,7 +121,7 @@ export async function buildIndex(
 		credited.filter((row) => !held(row)),
 		maxDims
 	);
-	const { dims, width: widest } = widthOf(Math.min(landmarks.length, keep), gradients.size);
+	const { dims, width: widest } = widthOf(Math.min(landmarks.length, keep), gradients.size, basisBits);
 	const width = buckets ?? widest;
 
 	let done = 0;
@@ -218,14 +220,8 @@ export async function buildIndex(
 	} finally {
 		await products.dispose();
 	}
-	// The scales go into the basis, so that a reply's sketch needs nothing but it.
-	for (let k = 0; k < rank; k++) multiply(basis.subarray(k * width, (k + 1) * width), scales);
-	const { codes, scales: basisScales } = (basisBits === 1 ? signsOf : quantiseBasis)(
-		basis,
-		rank,
-		dims,
-		width
-	);
+	const shape = { seed, width, dims, bits: basisBits };
+	const projection = { ...shape, bucketScales: scales, ...packBasis(basis, shape) };
 
 	const weights = rowWeights(credited, lengths, credit);
 	for (let k = 0; k < rank; k++) multiply(coordinates.subarray(k * count, (k + 1) * count), weights);
@@ -236,7 +232,6 @@ export async function buildIndex(
 		for (let k = 0; k < rank; k++) column[k] = coordinates[k * count + i] as number;
 		table.set(quantise(column, unit).codes, row * dims);
 	});
-	const projection = { seed, width, basis: codes, basisScales, dims };
 	const replies = [...asked].flatMap(([row, sketch]) => {
 		const weight = weights[place.get(row) ?? -1] ?? 0;
 		return sketch && weight > 0 ? [{ row, sketch, weight }] : [];
@@ -258,11 +253,12 @@ export async function buildIndex(
 			rank: gradients.rank,
 			directions: DIRECTIONS,
 			attention: ATTENTION,
+			firstBlock: FIRST_BLOCK,
 			strength: STRENGTH,
 			seed,
 			width,
 			dims,
-			...(basisBits && { basisBits }),
+			basisBits,
 			landmarks: landmarks.length,
 			credited: count,
 			lengths: LENGTHS,
@@ -278,10 +274,14 @@ export async function buildIndex(
 	};
 }
 
-/** Bytes of a row of an index of so many directions, and buckets of the sketch: as many as its basis has room for. */
-export function widthOf(directions: number, size: number): { dims: number; width: number } {
+/**
+ * Bytes of a row of an index of so many directions, and buckets of the sketch, a multiple of 8: as many as its basis has room for, with two
+ * bytes of scale each.
+ */
+export function widthOf(directions: number, size: number, bits = 4): { dims: number; width: number } {
 	const dims = Math.max(32, Math.ceil(directions / 32) * 32);
-	return { dims, width: Math.min(Math.floor(MAX_BASIS / dims), size) };
+	const room = Math.floor(MAX_BASIS / ((dims * bits) / 8 + 2));
+	return { dims, width: Math.max(1, Math.floor(Math.min(room, size) / 8)) * 8 };
 }
 
 export function hashIds(ids: readonly Hex[]): Hex {
@@ -297,7 +297,13 @@ function sketchesKey(
 	rows: readonly IndexRow[],
 	about: Pick<IndexDescription, 'base' | 'adapter' | 'width' | 'seed'>
 ): Hex {
-	const choices = { format: INDEX_FORMAT, directions: DIRECTIONS, attention: ATTENTION, strength: STRENGTH };
+	const choices = {
+		format: INDEX_FORMAT,
+		directions: DIRECTIONS,
+		attention: ATTENTION,
+		firstBlock: FIRST_BLOCK,
+		strength: STRENGTH
+	};
 	const samples = keccak_256.create();
 	for (const { id, samples: taken } of rows) {
 		samples.update(fromHex(id));
@@ -365,7 +371,7 @@ function* batches(rows: readonly IndexRow[], numbers: readonly number[]) {
 	if (batch.length > 0) yield batch;
 }
 
-/** For each bucket of the sketch 1 / √RMS over the rows. */
+/** For each bucket of the sketch 1 / √RMS over the rows, as far as bfloat16 tells it. */
 function bucketScales(sketches: Iterable<Float32Array>, width: number): Float32Array {
 	const squares = new Float64Array(width);
 	let count = 0;
@@ -373,7 +379,8 @@ function bucketScales(sketches: Iterable<Float32Array>, width: number): Float32A
 		for (let i = 0; i < width; i++) squares[i] = (squares[i] as number) + (sketch[i] as number) ** 2;
 		count++;
 	}
-	return Float32Array.from(squares, (square) => (square > 0 ? (square / count) ** -0.25 : 0));
+	const scales = Float32Array.from(squares, (square) => (square > 0 ? (square / count) ** -0.25 : 0));
+	return bf16ToF32(f32ToBf16(scales));
 }
 
 /** The rows as they are kept, one at a time. */
@@ -420,34 +427,6 @@ function meanEigenvalue(moment: Float64Array, rank: number): number {
 	for (const value of moment) squares += value * value;
 	for (let k = 0; k < rank; k++) trace += moment[k * rank + k] as number;
 	return trace > 0 ? squares / trace : 1;
-}
-
-function quantiseBasis(basis: Float32Array, rank: number, dims: number, width: number) {
-	const codes = new Int8Array(dims * width);
-	const scales = new Float32Array(dims);
-	for (let k = 0; k < rank; k++) {
-		const row = quantise(basis.subarray(k * width, (k + 1) * width));
-		codes.set(row.codes, k * width);
-		scales[k] = row.scale;
-	}
-	return { codes, scales };
-}
-
-/** Signs, and for each row the mean size that they stand for. */
-function signsOf(basis: Float32Array, rank: number, dims: number, width: number) {
-	const codes = new Uint8Array((dims * width) / 8);
-	const scales = new Float32Array(dims);
-	for (let k = 0; k < rank; k++) {
-		let size = 0;
-		for (let i = 0; i < width; i++) {
-			const value = basis[k * width + i] as number;
-			size += Math.abs(value);
-			const at = k * width + i;
-			if (value > 0) codes[at >> 3] = (codes[at >> 3] as number) | (1 << (at & 7));
-		}
-		scales[k] = size / width;
-	}
-	return { codes, scales };
 }
 
 /** At most `most` of the items, evenly spread. */

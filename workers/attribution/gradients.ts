@@ -57,6 +57,10 @@ const DIRECTIONS_SEED = 1;
 export const ATTENTION = 0.5;
 const ATTENTION_MODULE = /attn|attention/;
 
+/** Factor of the first block's modules, whose gradients come through all others: LDS rises by 0.003. */
+export const FIRST_BLOCK = 0.5;
+const FIRST_BLOCK_MODULE = /\.0\./;
+
 /**
  * Gradients of single samples with respect to all B of an adapter, at STRENGTH. B alone: on nano A's gradients add 0.002 to
  * the LDS (docs/attribution.md).
@@ -289,7 +293,7 @@ function parameterVector({ modules }: LoraAdapter, layout: ParameterLayout, sett
 	return { type: 'float32', data: vector, dims: [vector.length] };
 }
 
-/** All A with DIRECTIONS random rows below each, drawn from a seed; what attention reads counts ATTENTION times as much. */
+/** All A with DIRECTIONS random rows below each, drawn from a seed; attention and the first block count less. */
 function viewVector(adapter: LoraAdapter, layout: ParameterLayout, settings: Settings): Feed {
 	const feed = parameterVector(adapter, layout, settings);
 	const vector = feed.data as Float32Array;
@@ -300,7 +304,8 @@ function viewVector(adapter: LoraAdapter, layout: ParameterLayout, settings: Set
 		// Uniform in ±√3σ, so that the variance is σ².
 		const bound = Math.sqrt((3 * 2 * dot(own, own)) / (DIRECTIONS * columns));
 		fillUniform(more, DIRECTIONS_SEED + number);
-		const factor = ATTENTION_MODULE.test(name) ? ATTENTION : 1;
+		const factor =
+			(ATTENTION_MODULE.test(name) ? ATTENTION : 1) * (FIRST_BLOCK_MODULE.test(name) ? FIRST_BLOCK : 1);
 		for (let i = 0; i < more.length; i++) more[i] = factor * bound * (2 * (more[i] as number) - 1);
 		for (let i = 0; i < own.length; i++) own[i] = factor * (own[i] as number);
 	}

@@ -5,17 +5,19 @@ import {
 	readSafetensors,
 	writeSafetensors,
 	type SafetensorsDtype,
-	type SafetensorsFile,
-	type TensorData
+	type SafetensorsFile
 } from '#workers/formats/safetensors.ts';
+import { bf16ToF32, f32ToBf16 } from '#workers/formats/half.ts';
 import { isJsonObject, parseStrictJson } from '#workers/formats/strict-json.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
 import { hashIds, LENGTHS } from './build-index.ts';
-import { ATTENTION, DIRECTIONS, STRENGTH } from './gradients.ts';
+import { ATTENTION, DIRECTIONS, FIRST_BLOCK, STRENGTH } from './gradients.ts';
 import { IndexTree } from './merkle.ts';
-import type { Projection } from './projection.ts';
 
 const MAX_SIZE = 2 ** 31;
+
+/** Formats that measured influence in other ways. */
+const EARLIER = ['openledger-attribution/1', 'openledger-attribution/2'];
 
 /** Hash of all that was chosen when the index was made: stands in receipts beside its root. */
 export function hashDescription(description: IndexDescription): Hex {
@@ -31,7 +33,7 @@ export function writeIndex({
 	ids,
 	root
 }: AttributionIndex): Uint8Array<ArrayBuffer> {
-	const { dims } = projection;
+	const { basis, basisScales, bits, bucketScales, dims, width } = projection;
 	const idBytes = new Uint8Array(ids.length * 32);
 	ids.forEach((id, i) => idBytes.set(fromHex(id), i * 32));
 	return writeSafetensors(
@@ -39,17 +41,12 @@ export function writeIndex({
 			['rows', { dtype: 'I8', shape: [ids.length, dims], data: rows }],
 			['contributors', { dtype: 'U32', shape: [ids.length], data: contributors }],
 			['contributions', { dtype: 'U8', shape: [ids.length, 32], data: idBytes }],
-			['basis', basisTensor(projection)],
-			['basis_scales', { dtype: 'F32', shape: [dims], data: projection.basisScales }]
+			['basis', { dtype: 'U8', shape: [dims, (width * bits) / 8], data: basis }],
+			['basis_scales', { dtype: 'F32', shape: [dims], data: basisScales }],
+			['bucket_scales', { dtype: 'BF16', shape: [width], data: f32ToBf16(bucketScales) }]
 		]),
 		{ description: JSON.stringify(description), root }
 	);
-}
-
-function basisTensor({ basis, dims, width }: Projection): TensorData {
-	return basis instanceof Uint8Array
-		? { dtype: 'U8', shape: [dims, width / 8], data: basis }
-		: { dtype: 'I8', shape: [dims, width], data: basis };
 }
 
 /**
@@ -98,14 +95,16 @@ function parse(source: ByteSource): AttributionIndex {
 	try {
 		const file = readSafetensors(source);
 		const description = parseDescription(file.metadata.description ?? '');
-		const { dims, width, seed } = description;
+		const { dims, width, seed, basisBits: bits } = description;
 		const { root } = file.metadata;
 		if (!isHash(root)) throw new Error('it names no root');
 		const count = file.tensors.get('contributors')?.shape[0] ?? 0;
 		const idBytes = new Uint8Array(tensor(file, 'contributions', 'U8', [count, 32]));
 		const ids = Array.from({ length: count }, (_, i) => toHex(idBytes.subarray(i * 32, (i + 1) * 32)));
 		const basisScales = new Float32Array(tensor(file, 'basis_scales', 'F32', [dims]));
-		if (!basisScales.every(Number.isFinite)) throw new Error('its basis is not finite');
+		const bucketScales = bf16ToF32(new Uint16Array(tensor(file, 'bucket_scales', 'BF16', [width])));
+		if (![basisScales, bucketScales].every((scales) => scales.every(Number.isFinite)))
+			throw new Error('its basis is not finite');
 		if (hashIds(ids) !== description.contributions)
 			throw new Error('its contributions are not those it describes');
 		return {
@@ -114,10 +113,9 @@ function parse(source: ByteSource): AttributionIndex {
 				seed,
 				width,
 				dims,
-				basis:
-					description.basisBits === 1
-						? new Uint8Array(tensor(file, 'basis', 'U8', [dims, width / 8]))
-						: new Int8Array(tensor(file, 'basis', 'I8', [dims, width])),
+				bits,
+				bucketScales,
+				basis: new Uint8Array(tensor(file, 'basis', 'U8', [dims, (width * bits) / 8])),
 				basisScales
 			},
 			rows: new Int8Array(tensor(file, 'rows', 'I8', [count, dims])),
@@ -136,7 +134,7 @@ function parse(source: ByteSource): AttributionIndex {
 
 function parseDescription(json: string): IndexDescription {
 	const value = parseStrictJson(json, { maxDepth: 3 });
-	if (isJsonObject(value) && value.format === 'openledger-attribution/1')
+	if (isJsonObject(value) && EARLIER.includes(value.format as string))
 		throw new Error('it is of an earlier format, which measured influence in another way');
 	if (!isJsonObject(value) || value.format !== INDEX_FORMAT)
 		throw new Error(`its format is not ${INDEX_FORMAT}`);
@@ -147,10 +145,16 @@ function parseDescription(json: string): IndexDescription {
 	const { dims, width, basisBits, features, rank, adapter, damping, support } =
 		value as unknown as IndexDescription;
 	if (dims === 0 || dims % 32 !== 0) throw new Error('its rows are no multiple of 32 bytes');
-	if (basisBits !== undefined && (basisBits !== 1 || width % 8 !== 0))
+	if (![1, 4].includes(basisBits) || width === 0 || width % 8 !== 0)
 		throw new Error('its basis is of no known kind');
 	if (dims * width > MAX_SIZE || features * rank > MAX_SIZE) throw new Error('it is too large');
-	const choices = { strength: STRENGTH, directions: DIRECTIONS, attention: ATTENTION, lengths: LENGTHS };
+	const choices = {
+		strength: STRENGTH,
+		directions: DIRECTIONS,
+		attention: ATTENTION,
+		firstBlock: FIRST_BLOCK,
+		lengths: LENGTHS
+	};
 	for (const [name, choice] of Object.entries(choices))
 		if (value[name] !== choice) throw new Error(`its ${name} is not ${choice}`);
 	if (support !== undefined && !(support > 0 && support < Infinity))
