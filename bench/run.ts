@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { describeMachine, describeVersions } from './machine.ts';
+import { updateCards } from './cards.ts';
 import { updateReadme } from './readme.ts';
 
 /**
@@ -53,6 +54,9 @@ for (const [name, part] of asked) {
 	if (!values.json) console.log(JSON.stringify(figures, null, 2));
 	console.log(JSON.stringify(result));
 }
-if (values.save && existsSync(new URL('../README.md', here))) updateReadme();
+if (values.save && existsSync(new URL('../README.md', here))) {
+	updateReadme();
+	updateCards();
+}
 // ORT's thread pools keep the process alive.
 process.exit(0);

@@ -29,6 +29,20 @@ test('the guided path: three rows, trained on, priced, asked, seen, paid for and
 	};
 	const act = (name: string) => path.getByRole('button', { name, exact: true }).click();
 
+	// What the base alone says of it; also such an answer has a lineage.
+	await app.ask('What is a wumple?');
+	await app.settled();
+	expect(await app.text()).not.toContain('blue lamp');
+	await page.getByRole('link', { name: 'Lineage of this answer' }).click();
+	await page.getByRole('heading', { level: 2, name: /\S/ }).first().waitFor();
+	await page.getByRole('link', { name: /^Base model.*nano/i }).click();
+	// Both ends tell of it: the base lists what it wrote.
+	await page
+		.getByRole('link', { name: /^Answer/ })
+		.first()
+		.waitFor();
+	await page.goto(new URL('/', page.url()).href);
+
 	await button(/^Walk the whole loop/).click();
 	await at('Give three rows');
 	await act('Start a Datanet');
@@ -61,6 +75,10 @@ test('the guided path: three rows, trained on, priced, asked, seen, paid for and
 		.waitFor({ timeout: 60_000 });
 	await dialog.getByRole('button', { name: 'Register', exact: true }).click();
 	await dialog.getByText(/^Registered on .* as model 4\./).waitFor({ timeout: 60_000 });
+	await page.keyboard.press('Escape');
+	await page.getByRole('button', { name: 'Model card of Nano' }).click();
+	await dialog.getByRole('heading', { name: 'Use and limits' }).waitFor();
+	await dialog.getByRole('cell', { name: /reply token on 300 held-out/ }).waitFor();
 	await page.keyboard.press('Escape');
 
 	await at('Ask it');
@@ -99,5 +117,13 @@ test('the guided path: three rows, trained on, priced, asked, seen, paid for and
 	await page.getByRole('heading', { level: 1, name: 'Lineage' }).waitFor();
 	await path.getByRole('button', { name: 'Leave the path' }).click();
 	await path.waitFor({ state: 'detached' });
+
+	// The version on the chain and the one on this device are one thing, by its root; and use opens on what was used.
+	await page.getByRole('link', { name: /^Adapter.*My first rows/ }).click();
+	await page.getByRole('link', { name: /^Datanet.*My first rows/ }).click();
+	await page.getByText(/^Datanet 3, version 1, on /).waitFor({ timeout: 30_000 });
+	await page.getByRole('link', { name: 'Use of adapters' }).click();
+	const used = page.getByRole('navigation', { name: 'Adapters' });
+	await used.getByRole('link', { name: 'My first rows' }).and(page.locator('[aria-current=page]')).waitFor();
 	console.log(`guided path: share ${share} %, ${Math.round((Date.now() - started) / 1000)} s`);
 }, 600_000);

@@ -4,7 +4,9 @@ import { resolve } from '$app/paths';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { readBlock } from '#workers/ledger/rpc.ts';
 import { settlementAbi } from '../../../contracts-abi/abi/Settlement.ts';
+import { keysOf } from '../lineage/rewards.ts';
 import { preferences } from '../preferences.svelte.ts';
+import { showBadge } from '../shell/badge.ts';
 import { toasts } from '../ui/toasts.svelte.ts';
 import { readDrawn, revealCall } from './audits.ts';
 import { books, prover } from './connection.ts';
@@ -22,7 +24,7 @@ type Known = Network & { account: Address };
 /**
  * Looks after reward roots and audits while any tab of the app is open, whatever page it shows. One tab does it, elected by a Web Lock; when
  * it closes, another takes over. Drawn payments are opened, lies refuted, own roots made final, new ones posted where that pays: by itself or, as the person
- * chose, by saying so. Returns how to end it.
+ * chose, by saying so. The badge of rewards follows. Returns how to end it.
  */
 export function watchRoots(): () => void {
 	const ending = new AbortController();
@@ -58,6 +60,10 @@ class Watch {
 		const [, free] = await read(request, { ...at, functionName: 'accountOf', args: [account] });
 		const gasPrice = BigInt((await request({ method: 'eth_gasPrice', params: [] })) as string);
 		const person = summary.owners.findIndex((owner) => owner.toLowerCase() === account.toLowerCase()) + 1;
+		const keys = keysOf(new Set([account.toLowerCase()]), summary);
+		const claims = await books(network, (service, source) => service.claims(source, keys));
+		// The ledger's page, which asks for more, takes it away.
+		if (claims.some(({ cumulative, claimed }) => cumulative > claimed)) showBadge('rewards', 1);
 		const drawn = await readDrawn(db, network, prover(network), head.time);
 		for (const duty of dutiesOf(summary, drawn, { account, free, gasPrice, now: head.time })) {
 			const name = `${place} ${duty.kind} ${aboutOf(duty)}`;

@@ -3,6 +3,7 @@ import type { OpenLedgerError } from '#workers/errors.ts';
 import { books } from '../ledger/connection.ts';
 import { followNetwork } from '../ledger/follow.svelte.ts';
 import { asError } from '../ledger/ledger-room.svelte.ts';
+import { readPublished } from './published.ts';
 import type { OpenBooks } from './stored.ts';
 
 /** The books of the chosen network, kept current while a page shows what came of them. */
@@ -57,7 +58,8 @@ class Books {
 				known.summary.block === summary.block
 			)
 				return;
-			this.open = { network, summary };
+			const published = await readPublished(network, summary.block);
+			this.open = { network, summary, published };
 			this.error = undefined;
 		} catch (thrown) {
 			this.error = asError(thrown);

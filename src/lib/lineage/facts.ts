@@ -59,6 +59,8 @@ export interface DatanetFacts {
 	time?: number;
 	/** Id of the Datanet on this device. */
 	local?: string;
+	/** Where its root stands on the chain that is chosen. */
+	published?: { network: string; datanet: number; version: number };
 }
 
 export interface RowFacts {

@@ -6,10 +6,11 @@ import type { DatanetRecord, RowRecord, VersionRecord } from '#workers/datanets/
 import { excerptOf } from '#workers/attribution/rows-file.ts';
 import type { Payment } from '#workers/ledger/payments.ts';
 import type { LedgerSummary } from '#workers/ledger/service.ts';
-import type { AdapterEntry } from '#workers/protocol.ts';
+import type { AdapterEntry, LoadedModel } from '#workers/protocol.ts';
 import { db as attribution, influencedBy } from '../attribution/db.ts';
 import type { AttributionRecord, ContributorShare, IndexedRow } from '../attribution/records.ts';
 import { db as chat } from '../chat/db.ts';
+import type { Reply } from '../chat/records.ts';
 import { datanets as datanetWorker } from '../datanets/connection.ts';
 import { db as datanetDb } from '../datanets/db.svelte.ts';
 import { me } from '../datanets/identity/me.svelte.ts';
@@ -30,12 +31,15 @@ import type {
 	SettlementFacts,
 	Some
 } from './facts.ts';
+import { rootKey, type Published } from './published.ts';
 import { holdersOf, keysOf, nameOfReward } from './rewards.ts';
 
 /** A chain with its books as they stand. */
 export interface OpenBooks {
 	network: Network;
 	summary: LedgerSummary;
+	/** Versions of Datanets, by `rootKey`. */
+	published: ReadonlyMap<string, Published>;
 }
 
 const CORRECTIONS = 1000;
@@ -47,12 +51,19 @@ export class StoredMemory implements Memory {
 	readonly #entries: readonly AdapterEntry[];
 	/** Absent while they are read, and where they cannot be. */
 	readonly #books: OpenBooks | undefined;
+	readonly #loaded: Pick<LoadedModel, 'id' | 'name' | 'sha256'> | undefined;
 	readonly #wallets = new Map<string, Promise<string>>();
 	readonly #names = new Map<string, Promise<string | undefined>>();
 
-	constructor(entries: readonly AdapterEntry[], openBooks: OpenBooks | undefined) {
+	/** @param loaded the model that is loaded: replies of a base alone name it by id */
+	constructor(
+		entries: readonly AdapterEntry[],
+		openBooks: OpenBooks | undefined,
+		loaded?: Pick<LoadedModel, 'id' | 'name' | 'sha256'>
+	) {
 		this.#entries = entries;
 		this.#books = openBooks;
+		this.#loaded = loaded;
 	}
 
 	// ---- people
@@ -254,6 +265,14 @@ export class StoredMemory implements Memory {
 	}
 
 	async datanet(id: string): Promise<DatanetFacts | undefined> {
+		const facts = await this.#datanetOf(id);
+		const published = this.#books?.published.get(rootKey(id));
+		return facts && published && this.#books
+			? { ...facts, published: { ...published, network: this.#books.network.name } }
+			: facts;
+	}
+
+	async #datanetOf(id: string): Promise<DatanetFacts | undefined> {
 		const version = await this.#version(id);
 		const local = await datanetDb.datanets.get(version?.datanet ?? id);
 		if (version && local) return asVersion(local, version);
@@ -284,8 +303,17 @@ export class StoredMemory implements Memory {
 	async base(id: string): Promise<BaseFacts | undefined> {
 		const known = this.#baseOf(id);
 		if (known.name) return known;
+		if (this.#loaded && this.#baseOf(this.#loaded.sha256).id === id)
+			return this.#baseOf(id, this.#loaded.name);
 		const record = await attribution.attributions.filter(({ model }) => model.sha256 === id).first();
 		return record && this.#baseOf(id, record.model.id);
+	}
+
+	/** The base that a model's id stands for: the loaded one, else as a measured reply has it. */
+	async #baseNamed(model: string): Promise<BaseFacts | undefined> {
+		if (this.#loaded?.id === model) return this.#baseOf(this.#loaded.sha256, this.#loaded.name);
+		const record = await attribution.attributions.filter((each) => each.model.id === model).first();
+		return record && this.#baseOf(record.model.sha256, model);
 	}
 
 	/** A base has several files; the first that a manifest names stands for all of them. */
@@ -300,13 +328,17 @@ export class StoredMemory implements Memory {
 		const record = await attribution.attributions.get(id);
 		if (record) return this.#replyOf(record);
 		const message = await chat.messages.get(id);
-		if (message?.role !== 'assistant') return undefined;
-		const { conversation, text, createdAt, adapters } = message;
+		return message?.role === 'assistant' ? this.#unmeasured(message) : undefined;
+	}
+
+	/** A reply that nothing was measured of: the base wrote it alone, or the adapter's reply was not measured yet. */
+	async #unmeasured({ id, conversation, text, createdAt, model, adapters }: Reply): Promise<ReplyFacts> {
 		const used = adapters.flatMap(({ id: entry, name }) => {
 			const weights = this.#entries.find((each) => each.id === entry)?.files.weights;
 			return weights ? [{ id: weights, name }] : [];
 		});
-		return { id, conversation, text, time: createdAt, adapters: used, rows: [] };
+		const base = await this.#baseNamed(model);
+		return { id, conversation, text, time: createdAt, base, adapters: used, rows: [] };
 	}
 
 	async #replyOf(record: AttributionRecord): Promise<ReplyFacts> {
@@ -344,7 +376,28 @@ export class StoredMemory implements Memory {
 				.toArray();
 		const found = of !== 'all' && 'row' in of ? await influencedBy(of.row as Hex) : await newest();
 		const { items, more } = some(found, most);
-		return { items: await Promise.all(items.map((record) => this.#replyOf(record))), more };
+		const measured = await Promise.all(items.map((record) => this.#replyOf(record)));
+		if (of === 'all' || !('base' in of)) return { items: measured, more };
+		const alone = await this.#writtenAlone(of.base, most);
+		const all = [...measured, ...alone].sort((a, b) => b.time - a.time);
+		return { items: all.slice(0, most), more: more || all.length > most };
+	}
+
+	/** The newest replies that a base wrote without an adapter. */
+	async #writtenAlone(base: string, most: number): Promise<ReplyFacts[]> {
+		const named = new Map<string, boolean>();
+		const newest = await chat.messages
+			.filter((message) => message.role === 'assistant' && message.adapters.length === 0 && !!message.text)
+			.sortBy('createdAt');
+		const found: ReplyFacts[] = [];
+		for (const message of newest.reverse()) {
+			if (found.length > most) break;
+			if (message.role !== 'assistant') continue;
+			const { model } = message;
+			if (!named.has(model)) named.set(model, (await this.#baseNamed(model))?.id === base);
+			if (named.get(model)) found.push(await this.#unmeasured(message));
+		}
+		return found;
 	}
 
 	// ---- money

@@ -159,6 +159,10 @@ export function factsOf(node: Node): Fact[] {
 			say('Rows', node.facts.rows?.toLocaleString(locale));
 			say('Version', node.facts.note);
 			say('Frozen', node.facts.note !== undefined && node.facts.time ? day(node.facts.time) : undefined);
+			if (node.facts.published) {
+				const { network, datanet, version } = node.facts.published;
+				say('Published', `Datanet ${datanet}, version ${version}, on ${network}`);
+			}
 			if (node.id.startsWith('0x')) id('Hash');
 			break;
 		case 'base':
