@@ -6,7 +6,7 @@ import type { DatanetRecord, RowRecord, VersionRecord } from '#workers/datanets/
 import { excerptOf } from '#workers/attribution/rows-file.ts';
 import type { Payment } from '#workers/ledger/payments.ts';
 import type { LedgerSummary } from '#workers/ledger/service.ts';
-import type { AdapterEntry, LoadedModel } from '#workers/protocol.ts';
+import type { AdapterEntry, LoadedModel, ModelEntry } from '#workers/protocol.ts';
 import { db as attribution, influencedBy } from '../attribution/db.ts';
 import type { AttributionRecord, ContributorShare, IndexedRow } from '../attribution/records.ts';
 import { db as chat } from '../chat/db.ts';
@@ -34,6 +34,11 @@ import type {
 import { rootKey, type Published } from './published.ts';
 import { holdersOf, keysOf, nameOfReward } from './rewards.ts';
 
+export interface KnownModels {
+	readonly loaded?: Pick<LoadedModel, 'name' | 'sha256'>;
+	readonly entries: readonly Pick<ModelEntry, 'id' | 'name'>[];
+}
+
 /** A chain with its books as they stand. */
 export interface OpenBooks {
 	network: Network;
@@ -51,19 +56,19 @@ export class StoredMemory implements Memory {
 	readonly #entries: readonly AdapterEntry[];
 	/** Absent while they are read, and where they cannot be. */
 	readonly #books: OpenBooks | undefined;
-	readonly #loaded: Pick<LoadedModel, 'id' | 'name' | 'sha256'> | undefined;
+	readonly #models: KnownModels;
 	readonly #wallets = new Map<string, Promise<string>>();
 	readonly #names = new Map<string, Promise<string | undefined>>();
 
-	/** @param loaded the model that is loaded: replies of a base alone name it by id */
+	/** @param models of the catalogue: replies of a base alone have its name */
 	constructor(
 		entries: readonly AdapterEntry[],
 		openBooks: OpenBooks | undefined,
-		loaded?: Pick<LoadedModel, 'id' | 'name' | 'sha256'>
+		models: KnownModels = { entries: [] }
 	) {
 		this.#entries = entries;
 		this.#books = openBooks;
-		this.#loaded = loaded;
+		this.#models = models;
 	}
 
 	// ---- people
@@ -303,17 +308,19 @@ export class StoredMemory implements Memory {
 	async base(id: string): Promise<BaseFacts | undefined> {
 		const known = this.#baseOf(id);
 		if (known.name) return known;
-		if (this.#loaded && this.#baseOf(this.#loaded.sha256).id === id)
-			return this.#baseOf(id, this.#loaded.name);
+		const { loaded } = this.#models;
+		if (loaded && this.#baseOf(loaded.sha256).id === id) return this.#baseOf(id, loaded.name);
 		const record = await attribution.attributions.filter(({ model }) => model.sha256 === id).first();
 		return record && this.#baseOf(id, record.model.id);
 	}
 
-	/** The base that a model's id stands for: the loaded one, else as a measured reply has it. */
-	async #baseNamed(model: string): Promise<BaseFacts | undefined> {
-		if (this.#loaded?.id === model) return this.#baseOf(this.#loaded.sha256, this.#loaded.name);
-		const record = await attribution.attributions.filter((each) => each.model.id === model).first();
-		return record && this.#baseOf(record.model.sha256, model);
+	/** The base that a model's name stands for: the loaded one, else as a measured reply has it. */
+	async #baseNamed(name: string): Promise<BaseFacts | undefined> {
+		const { loaded, entries } = this.#models;
+		if (loaded?.name === name) return this.#baseOf(loaded.sha256, name);
+		const ids = entries.filter((entry) => entry.name === name).map(({ id }) => id);
+		const record = await attribution.attributions.filter(({ model }) => ids.includes(model.id)).first();
+		return record && this.#baseOf(record.model.sha256, name);
 	}
 
 	/** A base has several files; the first that a manifest names stands for all of them. */
