@@ -41,7 +41,7 @@ const single = new Map([
 /** What is no text although it looks like it: keys of records, another program's words, tables, values of a property. */
 const records = /^src\/lib\/(ledger\/(audits|roots|stakes|earned)|lineage\/stored)\.ts$/;
 const others =
-	/\t|^(max|min)-width|^https?:|^all but first$|^User disconnected|^Invalid .* request$|^no account of an/;
+	/\t|^(max|min)-width|^\(width |^https?:|^all but first$|^User disconnected|^Invalid .* request$|^no account of an/;
 /** Attributes that a person reads or hears, whatever they begin with. */
 const spoken =
 	/^(aria-label|aria-description|alt|title|label|hint|intro|note|text|placeholder|place|from|to)$/;
