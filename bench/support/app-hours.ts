@@ -313,7 +313,10 @@ async function settleAndClaim(page: Page): Promise<void> {
 	await room(page, 'Ledger');
 	await enabled('Pay now').click();
 	await enabled('Post a root').click();
-	await page.getByText(/: right/).first().waitFor();
+	await page
+		.getByText(/: right/)
+		.first()
+		.waitFor();
 	await room(page, 'Device & storage');
 	await button(page, '+ 3 days').click();
 	await room(page, 'Ledger');
