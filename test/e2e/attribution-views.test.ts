@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Locator } from 'playwright';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { violations } from '#test/support/axe.ts';
 import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
@@ -30,10 +32,20 @@ const beside = (app: App) =>
 const marked = (app: App, kind: 'same-words' | 'pointed') =>
 	app.page.evaluate((name) => [...(CSS.highlights.get(name)?.values() ?? [])].map(String), `reply-${kind}`);
 
+/** Where the first marked words are drawn. */
+const placeOf = (app: App, kind: 'same-words') =>
+	app.page.evaluate((name) => {
+		const [range] = CSS.highlights.get(name)?.values() ?? [];
+		const { x, y, height } = (range as Range).getClientRects()[0] ?? new DOMRect();
+		return { x, y, height };
+	}, `reply-${kind}`);
+
 test('a bar arrives under the reply without moving anything; each sentence says who moved it', async () => {
-	const app = await App.open({ preferences });
+	// Greedy and without a penalty the adapter says what stands in its rows.
+	const reply = { ...preferences.reply, repetitionPenalty: 1 };
+	const app = await App.open({ preferences: { reply } });
 	await app.page.getByRole('button', { name: /^Adapter:/ }).waitFor();
-	await app.chooseAdapter(1);
+	await app.chooseAdapter(0);
 	// Where the reply's tools stand, in every frame from the first word to the measured bar.
 	await app.page.evaluate(() => {
 		const tops: number[] = [];
@@ -45,7 +57,7 @@ test('a bar arrives under the reply without moving anything; each sentence says 
 		};
 		look();
 	});
-	await app.ask('What is inflation?');
+	await app.ask('What is femoropatellar joint?');
 	const line = lineOf(app);
 	await expect.poll(() => line.innerText().catch(() => ''), { timeout: 90_000 }).toMatch(/from \d+ people/);
 	expect(await line.getAttribute('aria-expanded')).toBe('false');
@@ -77,6 +89,51 @@ test('a bar arrives under the reply without moving anything; each sentence says 
 	await words.click({ position: { x: 20, y: 12 } });
 	await beside(app).getByRole('heading', { name: 'Who moved these words' }).waitFor();
 	expect(await beside(app).innerText()).toContain(sentence.slice(0, 20));
+
+	// Words that stand verbatim in rows are underlined; a tap on them opens the rows.
+	await expect.poll(() => marked(app, 'same-words'), { timeout: 30_000 }).not.toEqual([]);
+	const [same = ''] = await marked(app, 'same-words');
+	expect(text).toContain(same);
+	const where = await placeOf(app, 'same-words');
+	await app.page.mouse.click(where.x + 2, where.y + where.height / 2);
+	const elsewhere = beside(app).getByRole('region', { name: 'The same words elsewhere' });
+	await elsewhere.getByText(same).first().waitFor();
+	const source = elsewhere.getByRole('button').first();
+	await source.click();
+	await elsewhere.getByText('Licence').first().waitFor();
+	const plain = (said: string) => said.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ');
+	expect(plain(await elsewhere.innerText())).toContain(plain(same).trim());
+
+	// Words that a person selects are asked for themselves.
+	await app.page.keyboard.press('Escape');
+	const box = await words.boundingBox();
+	if (!box) throw new Error('no words');
+	await app.page.mouse.move(box.x + 2, box.y + 10);
+	await app.page.mouse.down();
+	await app.page.mouse.move(box.x + 150, box.y + 10, { steps: 6 });
+	await app.page.mouse.up();
+	const selected = await app.page.evaluate(() => String(getSelection()));
+	expect(selected.length).toBeGreaterThan(5);
+	await expect.poll(() => line.innerText()).toContain('Ask who moved the words you selected');
+	await line.click();
+	await beside(app).getByRole('heading', { name: 'Who moved these words' }).waitFor();
+	const quoted = await beside(app).getByText(/^“/).first().innerText();
+	expect(plain(quoted)).toContain(plain(selected).trim().split(' ').slice(1, -1).join(' '));
+	await expect
+		.poll(
+			() =>
+				beside(app)
+					.getByText(/^(Measuring|Searching)/)
+					.count(),
+			{ timeout: 30_000 }
+		)
+		.toBe(0);
+	expect(
+		await beside(app)
+			.getByRole('region', { name: 'Who moved these words' })
+			.locator('.figures, .value')
+			.count()
+	).toBeGreaterThan(0);
 });
 
 test('by keyboard: the bar opens people, a person rows, a row its Datanet and licence; Escape goes back', async () => {
@@ -106,6 +163,19 @@ test('by keyboard: the bar opens people, a person rows, a row its Datanet and li
 	await panel.waitFor({ state: 'detached' });
 	expect(await line.evaluate((element) => element === document.activeElement)).toBe(true);
 });
+
+/** Lets go of a file over a place, as a person would. */
+async function drop({ page, context }: App, target: Locator, text: string): Promise<void> {
+	const folder = mkdtempSync(join(tmpdir(), 'receipt-'));
+	onTestFinished(() => rmSync(folder, { recursive: true }));
+	writeFileSync(join(folder, 'receipt.json'), text);
+	await target.scrollIntoViewIfNeeded();
+	const box = await target.boundingBox();
+	const session = await context.newCDPSession(page);
+	const data = { items: [], files: [join(folder, 'receipt.json')], dragOperationsMask: 1 };
+	for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+		await session.send('Input.dispatchDragEvent', { type, x: (box?.x ?? 0) + 5, y: (box?.y ?? 0) + 5, data });
+}
 
 test(
 	'a receipt is downloaded, confirmed here and from its file; changed by hand it is refuted',
@@ -149,6 +219,9 @@ test(
 		);
 		expect(await verdict(closed.text)).toMatch(/^Cannot be checked here[\s\S]*Question and answer/);
 		expect(await verdict('{"receipt": {}}')).toMatch(/no receipt/);
+		// A file that is dropped on the page is checked as a chosen one is.
+		await drop(app, app.page.getByRole('group', { name: 'Receipt to check' }), whole.text);
+		await app.page.getByText('Confirmed', { exact: true }).waitFor({ timeout: 60_000 });
 		expect(await violations(app.page)).toEqual([]);
 	}
 );
@@ -233,6 +306,7 @@ test(
 		// The manifest names the Datanet, not its version.
 		await dialog.getByText('The right Datanet, perhaps another version').waitFor();
 		await dialog.getByText(/^About .* on this device/).waitFor({ timeout: 60_000 });
+		expect(await violations(page)).toEqual([]);
 		await dialog.getByRole('button', { name: 'Index 40 rows' }).click();
 		await dialog.getByText(/, \d+ of 40 rows/).waitFor({ timeout: 60_000 });
 		await page.reload();
@@ -240,7 +314,7 @@ test(
 		await row.getByRole('button', { name: 'Go on' }).click();
 		await dialog.getByText('are done and kept').waitFor();
 		await dialog.getByRole('button', { name: 'Go on' }).click();
-		await dialog.getByText(/40 rows are indexed/).waitFor({ timeout: 90_000 });
+		await dialog.getByText(/40 rows are indexed/).waitFor({ timeout: 150_000 });
 		await page.keyboard.press('Escape');
 		await row.getByText('40 rows indexed').waitFor();
 
@@ -254,8 +328,41 @@ test(
 		await expect
 			.poll(() => line.innerText().catch(() => ''), { timeout: 90_000 })
 			.toMatch(/from \d+ p|base model’s own|stands out/);
+
+		// A row says which answers it helped and how strongly; the model says which rows to look at.
+		const [influential = ''] = await influencing(page);
+		expect(influential).toMatch(/^0x[0-9a-f]{64}$/);
+		await visit(page, `/datanets/${datanet}/rows?row=${influential}`);
+		const helped = page.getByRole('region', { name: 'Answers it helped' });
+		await helped.getByText('1 answer on this device').waitFor({ timeout: 30_000 });
+		expect(await helped.getByRole('listitem').innerText()).toMatch(/“Bone doctor”[\s\S]*%/);
+		await visit(page, `/datanets/${datanet}`);
+		await it.tab('Checks');
+		await page.getByRole('button', { name: 'Ask the model' }).click();
+		const list = page.getByRole('region', { name: 'Rows to look at' });
+		await list.getByText(/rows? of 40 rows, the most/).waitFor({ timeout: 120_000 });
+		expect(await list.getByRole('listitem').first().innerText()).toMatch(/part \d+/i);
+		expect(await violations(page)).toEqual([]);
 	}
 );
+
+/** Contributions that moved the replies, as the app keeps them. */
+const influencing = (page: DatanetsApp['page']) =>
+	page.evaluate(
+		() =>
+			new Promise<string[]>((resolve) => {
+				const open = indexedDB.open('openledger-attribution');
+				open.onsuccess = () => {
+					const all = open.result.transaction('attributions').objectStore('attributions').getAll();
+					all.onsuccess = () => {
+						open.result.close();
+						resolve(
+							(all.result as { contributions: string[] }[]).flatMap(({ contributions }) => contributions)
+						);
+					};
+				};
+			})
+	);
 
 /** The example adapter's files under another name and scale, with a manifest that names a Datanet. */
 async function importAdapter({ page }: DatanetsApp, datanet: string): Promise<void> {
