@@ -308,7 +308,8 @@ test(
 		await dialog.getByText(/^About .* on this device/).waitFor({ timeout: 60_000 });
 		expect(await violations(page)).toEqual([]);
 		await dialog.getByRole('button', { name: 'Index 40 rows' }).click();
-		await dialog.getByText(/, \d+ of 40 rows/).waitFor({ timeout: 60_000 });
+		// Some are done, and kept.
+		await dialog.getByText(/, [1-9]\d* of 40 rows/).waitFor({ timeout: 60_000 });
 		await page.reload();
 		await row.getByText(/half built, \d+ of 40/).waitFor({ timeout: 60_000 });
 		await row.getByRole('button', { name: 'Go on' }).click();

@@ -46,6 +46,9 @@ export class IndexBuild {
 	}
 }
 
+/** Milliseconds until builds of other tabs are looked at again. */
+const ELSEWHERE = 1_000;
+
 /** Attribution indexes of the adapters on this device, as every page sees them. */
 class Indexes {
 	/** By adapter; undefined until they have been read. */
@@ -54,6 +57,7 @@ class Indexes {
 	unfinished = $state.raw<ReadonlyMap<string, UnfinishedIndex>>(new Map());
 	/** Builds of this tab, by adapter. */
 	readonly live = new SvelteMap<string, IndexBuild>();
+	#later: ReturnType<typeof setTimeout> | undefined;
 
 	async refresh(): Promise<void> {
 		const [list, left] = await measurer.worker.call(async (api) => [
@@ -62,6 +66,10 @@ class Indexes {
 		]);
 		this.facts = new Map(list.map((facts) => [facts.adapter, facts]));
 		this.unfinished = new Map(left.map((build) => [build.adapter, build]));
+		clearTimeout(this.#later);
+		// Another tab goes on with it, or it is this one's from before a reload, whose worker ends a moment later.
+		if (left.some(({ elsewhere }) => elsewhere))
+			this.#later = setTimeout(() => void this.refresh().catch(() => undefined), ELSEWHERE);
 	}
 
 	/**
