@@ -24,7 +24,7 @@ export async function lighthouseScores() {
 		args: [...args.map((name) => `--${name}`), `--remote-debugging-port=${port}`]
 	});
 	const lowest = (category: keyof Scores) =>
-		100 * Math.min(...Object.values(scores).map((page) => page[category]));
+		Math.round(100 * Math.min(...Object.values(scores).map((page) => page[category])));
 	return {
 		lighthouse_performance_min: lowest('performance'),
 		lighthouse_accessibility_min: lowest('accessibility'),
