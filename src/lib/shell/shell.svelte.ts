@@ -11,5 +11,5 @@ class ShellState {
 
 export const shell = new ShellState();
 
-/** ⌘ on Apple's machines, Ctrl elsewhere. */
-export const modifier = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl ';
+/** Whose keyboards say ⌘ where others say Ctrl. */
+export const isApple = /Mac|iPhone|iPad/.test(navigator.platform);
