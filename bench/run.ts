@@ -8,7 +8,7 @@ import { updateReadme } from './readme.ts';
 /**
  * `npm run bench -- NAME [--json] [--save]`: runs bench/NAME.bench.ts. The last line of output is one JSON object.
  * `--save` also writes bench/results/NAME.json, from which the README's table is made. NAME:PART runs one of the parts of a long
- * benchmark; saved, its figures take the place of those before and the other parts' stay.
+ * benchmark; saved, its figures take the place of those before and the other parts' stay, as they do when it is run without them.
  */
 const { values, positionals } = parseArgs({
 	allowPositionals: true,
@@ -44,7 +44,7 @@ for (const [name, part] of asked) {
 	const figures = await run();
 	const file = new URL(`results/${name}.json`, here);
 	const before =
-		part !== undefined && existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+		benchmark.parts && existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
 	const about = { machine: describeMachine(), versions: describeVersions() };
 	const result = { bench: name, ...(values.save && before), ...figures, ...about };
 	if (values.save) {
