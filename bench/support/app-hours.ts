@@ -1,4 +1,5 @@
 import type { Page } from 'playwright';
+import { pastedBones } from '#test/support/bones.ts';
 import { chromiumArguments } from '../../.ci/chromium.mjs';
 import { footprint, openApp, rendererOf } from './app-in-browser.ts';
 import { theilSen } from './statistics.ts';
@@ -35,24 +36,6 @@ interface Sample {
 	nodes: number;
 	listeners: number;
 }
-
-const rows = [
-	'humerus',
-	'radius',
-	'ulna',
-	'femur',
-	'tibia',
-	'fibula',
-	'patella',
-	'sternum',
-	'scapula',
-	'sacrum'
-]
-	.flatMap((bone, i) => [
-		`What is the ${bone}?\tThe ${bone} is bone number ${i + 1} of the skeleton.`,
-		`Define ${bone}.\tThe ${bone}: a bone of the human body.`
-	])
-	.join('\n');
 
 /**
  * How much memory eight hours add: the slope of a line through the rounds after the warm-up (Theil–Sen), times all rounds, as a part
@@ -294,7 +277,7 @@ async function chat(page: Page): Promise<void> {
 async function train(page: Page): Promise<void> {
 	await room(page, 'Factory');
 	await page.getByRole('link', { name: 'Train an adapter' }).first().click();
-	await page.getByRole('textbox', { name: 'Rows' }).fill(rows);
+	await page.getByRole('textbox', { name: 'Rows' }).fill(pastedBones);
 	await button(page, 'Use these rows').click();
 	await page.getByText('Advanced settings, and several runs at once').click();
 	for (const [name, value] of [

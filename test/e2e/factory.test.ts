@@ -1,31 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Download } from 'playwright';
 import { expect, test } from 'vitest';
+import { pastedBones } from '#test/support/bones.ts';
 import { App } from './app.ts';
 
-const subjects = [
-	'humerus',
-	'radius',
-	'ulna',
-	'femur',
-	'tibia',
-	'fibula',
-	'patella',
-	'sternum',
-	'scapula',
-	'sacrum'
-];
-
-/** Twenty rows, as a person pastes them from a spreadsheet. */
-const pasted = subjects
-	.flatMap((bone, i) => [
-		`What is the ${bone}?\tThe ${bone} is bone number ${i + 1} of the skeleton.`,
-		`Define ${bone}.\tThe ${bone}: a bone of the human body.`
-	])
-	.join('\n');
-
 /** The form of a new run, with the rows in it. */
-async function newRun(preferences: object = {}, rows = pasted): Promise<App> {
+async function newRun(preferences: object = {}, rows = pastedBones): Promise<App> {
 	const app = await App.open({ path: '/factory/new', preferences });
 	const { page } = app;
 	await page.getByRole('textbox', { name: 'Rows' }).fill(rows);

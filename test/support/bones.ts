@@ -50,3 +50,22 @@ export function bonesPlan(
 		}
 	};
 }
+
+/** Twenty rows on ten bones, as a person pastes them from a spreadsheet. */
+export const pastedBones = [
+	'humerus',
+	'radius',
+	'ulna',
+	'femur',
+	'tibia',
+	'fibula',
+	'patella',
+	'sternum',
+	'scapula',
+	'sacrum'
+]
+	.flatMap((bone, i) => [
+		`What is the ${bone}?\tThe ${bone} is bone number ${i + 1} of the skeleton.`,
+		`Define ${bone}.\tThe ${bone}: a bone of the human body.`
+	])
+	.join('\n');
