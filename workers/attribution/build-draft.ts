@@ -4,6 +4,7 @@ import { sizeOf } from '#workers/models/store/blobs.ts';
 import type { Folder, WritableFile } from '#workers/models/store/folder.ts';
 import { takeLock, type Release } from '#workers/models/store/lock.ts';
 import { crc32 } from '#workers/models/store/record-log.ts';
+import { readWhole, writeWhole } from '#workers/models/store/whole-file.ts';
 import type { UnfinishedIndex } from './api.ts';
 import type { KeptSketches } from './build-index.ts';
 import { readRows, writeRows, type LearntRows } from './rows-file.ts';
@@ -113,24 +114,12 @@ export class BuildDrafts {
 		}
 	}
 
-	async #read(adapter: string, part: Part): Promise<Uint8Array | undefined> {
-		const file = await this.#folder.openToRead(path(adapter, part));
-		try {
-			return file?.read(0, file.size);
-		} finally {
-			file?.close();
-		}
+	#read(adapter: string, part: Part): Promise<Uint8Array | undefined> {
+		return readWhole(this.#folder, path(adapter, part));
 	}
 
-	async #write(adapter: string, part: Part, bytes: Uint8Array): Promise<void> {
-		const file = await this.#folder.openToWrite(path(adapter, part));
-		try {
-			file.truncate(0);
-			file.write(0, bytes);
-			file.flush();
-		} finally {
-			file.close();
-		}
+	#write(adapter: string, part: Part, bytes: Uint8Array): Promise<void> {
+		return writeWhole(this.#folder, path(adapter, part), bytes);
 	}
 
 	#lockName(adapter: string): string {

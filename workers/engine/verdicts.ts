@@ -1,5 +1,6 @@
 import type { Folder } from '#workers/models/store/folder.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
+import { readWhole, writeWhole } from '#workers/models/store/whole-file.ts';
 import type { SelfTestReport } from '#workers/runtime/self-test.ts';
 
 /** What the self-test found, kept so that it runs once for each device, browser and model file. */
@@ -21,32 +22,22 @@ const pathOf = async (key: VerdictKey): Promise<string> =>
 	`verdicts/${await sha256Hex(new TextEncoder().encode(JSON.stringify([FORMAT, key.device, key.model])))}`;
 
 export async function readVerdict(folder: Folder, key: VerdictKey): Promise<Verdict | undefined> {
-	const file = await folder.openToRead(await pathOf(key));
-	if (!file) return undefined;
+	const bytes = await readWhole(folder, await pathOf(key));
+	if (!bytes) return undefined;
 	try {
-		const json = JSON.parse(new TextDecoder().decode(file.read(0, file.size))) as Partial<Verdict>;
+		const json = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Verdict>;
 		const plan = PLANS.find((known) => known === json.plan);
 		return plan && { plan, prefillChunk: json.prefillChunk };
 	} catch {
 		// Damaged: the test runs again.
 		return undefined;
-	} finally {
-		file.close();
 	}
 }
 
 /** A full disk or a second tab must not keep a model from starting: the test then runs again next time. */
 export async function writeVerdict(folder: Folder, key: VerdictKey, verdict: Verdict): Promise<void> {
 	try {
-		const file = await folder.openToWrite(await pathOf(key));
-		try {
-			const bytes = new TextEncoder().encode(JSON.stringify(verdict));
-			file.write(0, bytes);
-			file.truncate(bytes.byteLength);
-			file.flush();
-		} finally {
-			file.close();
-		}
+		await writeWhole(folder, await pathOf(key), new TextEncoder().encode(JSON.stringify(verdict)));
 	} catch (error) {
 		console.warn('The verdict of the self-test could not be kept.', error);
 	}

@@ -5,6 +5,7 @@ import { newSalt } from '#workers/attribution/salt.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { Completion } from '#workers/protocol.ts';
 import type { Reply } from '../chat/records.ts';
+import { backlog } from './backlog.ts';
 import { db, updateRecord } from './db.ts';
 import { QuietWorker } from './quiet-worker.ts';
 import type { AttributionRecord } from './records.ts';
@@ -29,7 +30,10 @@ interface Written {
 /** Measures replies, the newest first, while no reply is being written. What is not finished when the tab ends is taken up by the next. */
 class Measurer {
 	readonly worker = new QuietWorker();
-	#working: Promise<void> | undefined;
+	/** Goes on with what is waiting, also from an earlier visit. */
+	readonly wake = backlog(() =>
+		this.#work().catch((error: unknown) => console.warn('Replies could not be measured.', error))
+	);
 
 	/** Chat comes first. Call what is returned when the reply is written. */
 	hold(): () => void {
@@ -62,13 +66,6 @@ class Measurer {
 		};
 		await db.attributions.put(record);
 		this.wake();
-	}
-
-	/** Goes on with what is waiting, also from an earlier visit. */
-	wake(): void {
-		this.#working ??= this.#work()
-			.catch((error: unknown) => console.warn('Replies could not be measured.', error))
-			.finally(() => (this.#working = undefined));
 	}
 
 	/** Measures a reply anew: its adapter has an index now. */

@@ -14,21 +14,33 @@ const IDLE = 30_000;
  */
 export class QuietWorker {
 	#connection: Connection<AttributionApi> | undefined;
+	readonly #open: () => Connection<AttributionApi>;
 	#holds = 0;
+	/** Resolves with the quiet that is waited for now; `#begin` is there until then. */
 	#quiet = Promise.resolve();
-	#loud: (() => void) | undefined;
+	#begin: (() => void) | undefined;
+	#settling: ReturnType<typeof setTimeout> | undefined;
 	/** Calls under way. */
 	#calls = 0;
 	/** Ends the calls under way, to be made again. */
 	#interrupt: ((reason: 'held') => void) | undefined;
 	#idle: ReturnType<typeof setTimeout> | undefined;
 
+	/** @param open starts the worker */
+	constructor(open = connectAttribution) {
+		this.#open = open;
+	}
+
 	/** Keeps the worker silent until the returned function is called. */
 	hold(): () => void {
+		clearTimeout(this.#settling);
 		if (this.#holds++ === 0) {
-			const { promise, resolve } = Promise.withResolvers<void>();
-			this.#quiet = promise;
-			this.#loud = resolve;
+			// A reply that follows at once makes the same wait longer: who waits must not wait for a quiet that never came.
+			if (!this.#begin) {
+				const { promise, resolve } = Promise.withResolvers<void>();
+				this.#quiet = promise;
+				this.#begin = resolve;
+			}
 			if (this.#calls > 0) {
 				this.#interrupt?.('held');
 				this.#close();
@@ -39,8 +51,10 @@ export class QuietWorker {
 			if (!held) return;
 			held = false;
 			if (--this.#holds > 0) return;
-			const loud = this.#loud;
-			setTimeout(() => this.#holds === 0 && loud?.(), QUIET);
+			this.#settling = setTimeout(() => {
+				this.#begin?.();
+				this.#begin = undefined;
+			}, QUIET);
 		};
 	}
 
@@ -50,24 +64,16 @@ export class QuietWorker {
 	 */
 	async call<T>(work: (api: Remote<AttributionApi>) => Promise<T>, onHeld?: () => void): Promise<T> {
 		for (;;) {
-			await this.#untilQuiet();
+			while (this.#begin) await this.#quiet;
 			const result = await this.#attempt(work);
 			if (result !== 'held') return result.value;
 			onHeld?.();
 		}
 	}
 
-	async #untilQuiet(): Promise<void> {
-		let quiet: Promise<void>;
-		do {
-			quiet = this.#quiet;
-			await quiet;
-		} while (quiet !== this.#quiet);
-	}
-
 	async #attempt<T>(work: (api: Remote<AttributionApi>) => Promise<T>): Promise<{ value: T } | 'held'> {
 		clearTimeout(this.#idle);
-		const connection = (this.#connection ??= this.#open());
+		const connection = (this.#connection ??= this.#start());
 		const held = new Promise<'held'>((resolve) => {
 			const before = this.#interrupt;
 			this.#interrupt = (reason) => {
@@ -87,8 +93,8 @@ export class QuietWorker {
 		}
 	}
 
-	#open(): Connection<AttributionApi> {
-		const connection = connectAttribution();
+	#start(): Connection<AttributionApi> {
+		const connection = this.#open();
 		void connection.gone.then(() => {
 			if (this.#connection === connection) this.#connection = undefined;
 		});

@@ -3,6 +3,7 @@ import type { Hex } from '#workers/datanets/hash.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { Folder } from '#workers/models/store/folder.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
+import { placeWhole, readWhole } from '#workers/models/store/whole-file.ts';
 import { buildSpanIndex } from './build.ts';
 import { readSpanIndex, writeSpanIndex, type SpanIndex } from './span-index.ts';
 
@@ -55,33 +56,21 @@ export class SpanStore {
 	}
 
 	async #read(name: string): Promise<SpanIndex | undefined> {
-		const file = await this.#folder.openToRead(`${DIRECTORY}/${name}`);
+		const bytes = await readWhole(this.#folder, `${DIRECTORY}/${name}`);
 		try {
-			const bytes = file?.read(0, file.size);
 			if (!bytes || !name.endsWith(`.${(await sha256Hex(bytes)).slice(0, HASH_DIGITS)}`)) return undefined;
 			return readSpanIndex(memorySource(bytes));
 		} catch (error) {
 			// One of an earlier format.
 			if (error instanceof OpenLedgerError && error.code === 'spans/malformed') return undefined;
 			throw error;
-		} finally {
-			file?.close();
 		}
 	}
 
-	/** A file is whole before it has its name. */
 	async #write(stem: string, bytes: Uint8Array): Promise<void> {
-		const part = `${DIRECTORY}/${stem}.part`;
-		const file = await this.#folder.openToWrite(part);
-		try {
-			file.truncate(0);
-			file.write(0, bytes);
-			file.flush();
-		} finally {
-			file.close();
-		}
+		const path = `${DIRECTORY}/${stem}`;
 		const hash = (await sha256Hex(bytes)).slice(0, HASH_DIGITS);
-		await this.#folder.rename(part, `${DIRECTORY}/${stem}.${hash}`);
+		await placeWhole(this.#folder, `${path}.part`, `${path}.${hash}`, bytes);
 	}
 }
 

@@ -4,6 +4,7 @@ import type { Folder } from '#workers/models/store/folder.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import { takeLock, type Release } from '#workers/models/store/lock.ts';
 import { decodeRecords, encodeRecords } from '#workers/models/store/record-log.ts';
+import { placeWhole, readWhole } from '#workers/models/store/whole-file.ts';
 import type { RunDetail } from '../api.ts';
 import { migrated } from '../hyperparameters.ts';
 import { foldRun, type RunFile, type RunRecord } from './records.ts';
@@ -165,27 +166,12 @@ export class RunStore {
 		return (await this.#folder.names(DIRECTORY)).filter((name) => name.startsWith(`${id}.`));
 	}
 
-	async #read(name: string): Promise<Uint8Array | undefined> {
-		const file = await this.#folder.openToRead(`${DIRECTORY}/${name}`);
-		try {
-			return file?.read(0, file.size);
-		} finally {
-			file?.close();
-		}
+	#read(name: string): Promise<Uint8Array | undefined> {
+		return readWhole(this.#folder, `${DIRECTORY}/${name}`);
 	}
 
-	/** A file is whole before it has its name. */
-	async #place(id: string, name: string, bytes: Uint8Array): Promise<void> {
-		const part = `${DIRECTORY}/${id}.part`;
-		const file = await this.#folder.openToWrite(part);
-		try {
-			file.truncate(0);
-			file.write(0, bytes);
-			file.flush();
-		} finally {
-			file.close();
-		}
-		await this.#folder.rename(part, `${DIRECTORY}/${name}`);
+	#place(id: string, name: string, bytes: Uint8Array): Promise<void> {
+		return placeWhole(this.#folder, `${DIRECTORY}/${id}.part`, `${DIRECTORY}/${name}`, bytes);
 	}
 
 	#lockName(id: string): string {
