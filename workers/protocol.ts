@@ -196,15 +196,18 @@ export interface Completion {
 
 export interface StoredItem {
 	id: string;
-	/** `run`: what training keeps of a run, to go on from and to compare. */
-	kind: 'model' | 'adapter' | 'index' | 'run';
+	/**
+	 * `run`: what training keeps of a run, to go on from and to compare. `sketches`: what a half built attribution index goes on from. `spans`:
+	 * an index of words, built again when it is asked for.
+	 */
+	kind: 'model' | 'adapter' | 'index' | 'run' | 'sketches' | 'spans';
 	name: string;
 	bytes: number;
 	/** Milliseconds since the epoch; of a run, when it began. */
 	lastUsed?: number;
 	/** False for a download that goes on, and for a run too damaged to be listed. */
 	complete: boolean;
-	/** A run that is worked on now: `remove` refuses it with `engine/busy`. */
+	/** Worked on now, as a run or as an index that is built: `remove` refuses it with `engine/busy`. */
 	inUse?: boolean;
 	/** True for the app's example adapters, which it brings along each time: `remove` refuses them with `adapter/bundled`. */
 	bundled?: boolean;

@@ -21,9 +21,8 @@ const WARM_UP = Math.ceil(ROUNDS / 4);
 const GPU_ROUNDS = Number(process.env['GPU_ROUNDS'] ?? 4);
 const GPU_WARM_UP = 1;
 
-/** Tokens that Finance gives away a day (contracts/tools/seed.ts), and of one long reply: more than are free are asked for first. */
+/** Tokens that Finance gives away a day (contracts/tools/seed.ts). */
 const FREE = 2_000;
-const LONG = 480;
 
 /** What is held at the end of a round, after garbage was collected everywhere. MB are 10⁶ bytes. */
 interface Sample {
@@ -87,39 +86,31 @@ function draw(name: string, values: readonly number[]): void {
 }
 
 function live(): Promise<Sample[]> {
-	return openWatched(
-		{ ...sampling, temperature: 2, topK: 0, topP: 1, seed: 9, maxNewTokens: LONG },
-		{},
-		async (page, url) => {
-			await useUpAllowance(page);
-			await page.evaluate(
-				(text) => (localStorage['openledger.preferences'] = text),
-				JSON.stringify({ reply: sampling })
-			);
-			await page.goto(`${url}/ledger`);
-			await joinLedger(page);
-			const pid = await rendererOf(page);
-			const samples: Sample[] = [];
-			const end = Date.now() + MINUTES * 60_000;
-			while (samples.length < ROUNDS && Date.now() < end) {
-				const began = Date.now();
-				await train(page);
-				// Nothing is owed before the first.
-				if (samples.length > 0) await settleAndClaim(page);
-				await walk(page);
-				await chat(page);
-				const sample = await measure(page, pid);
-				samples.push(sample);
-				const figures = Object.entries(sample).map(
-					([name, value]) => `${name} ${Math.round(value * 10) / 10}`
-				);
-				console.error(
-					`round ${samples.length} (${Math.round((Date.now() - began) / 1000)} s): ${figures.join(', ')}`
-				);
-			}
-			return samples;
+	return openWatched(sampling, {}, async (page) => {
+		await useUpAllowance(page);
+		await room(page, 'Ledger');
+		await joinLedger(page);
+		const pid = await rendererOf(page);
+		const samples: Sample[] = [];
+		const end = Date.now() + MINUTES * 60_000;
+		while (samples.length < ROUNDS && Date.now() < end) {
+			const began = Date.now();
+			await train(page);
+			// Nothing is owed before the first.
+			if (samples.length > 0) await settleAndClaim(page);
+			await chat(page);
+			const written = Date.now();
+			await walk(page);
+			// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
+			await page.waitForTimeout(Math.max(0, written + 6_000 - Date.now()));
+			const sample = await measure(page, pid);
+			samples.push(sample);
+			const figures = Object.entries(sample).map(([name, value]) => `${name} ${Math.round(value * 10) / 10}`);
+			const seconds = Math.round((Date.now() - began) / 1000);
+			console.error(`round ${samples.length} (${seconds} s): ${figures.join(', ')}`);
 		}
-	);
+		return samples;
+	});
 }
 
 /** Buffers of the GPU that were neither destroyed nor collected, and their bytes, after each round; in software (SwiftShader), so few words. */
@@ -160,11 +151,7 @@ function onGpu(): Promise<Buffers[]> {
 }
 
 /** The app in a fresh profile, its workers watched and garbage collected on demand. */
-function openWatched<T>(
-	reply: object,
-	preferences: object,
-	work: (page: Page, url: string) => Promise<T>
-): Promise<T> {
+function openWatched<T>(reply: object, preferences: object, work: (page: Page) => Promise<T>): Promise<T> {
 	return openApp(
 		async (context, url) => {
 			await context.addInitScript(
@@ -180,7 +167,7 @@ function openWatched<T>(
 			const page = await context.newPage();
 			page.setDefaultTimeout(180_000);
 			await page.goto(url);
-			return work(page, url);
+			return work(page);
 		},
 		{
 			args: [
@@ -223,33 +210,34 @@ async function ask(page: Page, question: string): Promise<void> {
 	await button(page, 'Send').waitFor();
 }
 
-/** So that every reply from here on costs something. */
+/** So that every reply from here on costs something: of one reply's receipt a copy that tells of all free tokens lies beside it. */
 async function useUpAllowance(page: Page): Promise<void> {
 	await button(page, /^Adapter:/).waitFor();
 	await choose(page, 'Finance');
-	// A conversation of its own each: the context of a longer one has no room for so long a reply.
-	do {
-		await page.getByRole('link', { name: 'OpenLedger, new chat' }).click();
-		await ask(page, 'What is a comet?');
-	} while ((await tokensWritten(page)) <= FREE);
-}
-
-/** Of all receipts, as the ledger's database has them. */
-function tokensWritten(page: Page): Promise<number> {
-	return page.evaluate(
-		() =>
-			new Promise<number>((resolve, reject) => {
+	await ask(page, 'What is inflation?');
+	await measured(page, 1);
+	await page.evaluate(
+		(free) =>
+			new Promise<void>((resolve, reject) => {
 				const opening = indexedDB.open('openledger-ledger');
 				opening.onerror = () => reject(opening.error);
 				opening.onsuccess = () => {
-					const reading = opening.result.transaction('receipts').objectStore('receipts').getAll();
+					const writing = opening.result.transaction('receipts', 'readwrite');
+					const receipts = writing.objectStore('receipts');
+					const reading = receipts.getAll();
 					reading.onsuccess = () => {
-						opening.result.close();
-						const receipts = reading.result as { receipt: { tokens: { reply: number } } }[];
-						resolve(receipts.reduce((sum, { receipt }) => sum + receipt.tokens.reply, 0));
+						const [first] = reading.result as { receipt: object }[];
+						const receipt = { ...first?.receipt, tokens: { prompt: 0, reply: free } };
+						receipts.put({ ...first, id: `0x${'0'.repeat(64)}`, receipt });
 					};
+					writing.oncomplete = () => {
+						opening.result.close();
+						resolve();
+					};
+					writing.onerror = () => reject(writing.error);
 				};
-			})
+			}),
+		FREE
 	);
 }
 
@@ -269,9 +257,14 @@ async function chat(page: Page): Promise<void> {
 		await choose(page, ADAPTERS[i] ?? '');
 		await ask(page, question);
 	}
-	const measured = page.locator('article [data-state=measured], article [data-state=unmeasured]');
-	await measured.nth(QUESTIONS.length - 1).waitFor();
+	await measured(page, QUESTIONS.length);
 	await page.getByRole('link', { name: 'OpenLedger, new chat' }).click();
+}
+
+/** Waits until so many replies of the conversation are measured. */
+function measured(page: Page, replies: number): Promise<void> {
+	const lines = page.locator('article [data-state=measured], article [data-state=unmeasured]');
+	return lines.nth(replies - 1).waitFor();
 }
 
 async function train(page: Page): Promise<void> {
@@ -297,7 +290,7 @@ async function settleAndClaim(page: Page): Promise<void> {
 	await enabled('Pay now').click();
 	await enabled('Post a root').click();
 	await page
-		.getByText(/: right/)
+		.getByText(/:\s+right/)
 		.first()
 		.waitFor();
 	await room(page, 'Device & storage');
@@ -379,8 +372,6 @@ const weigh = () => {
 
 /** While the worker that measures replies is still there: it goes after 30 s of rest (src/lib/attribution/quiet-worker.ts). */
 async function measure(page: Page, pid: number): Promise<Sample> {
-	// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
-	await page.waitForTimeout(6_000);
 	const session = await page.context().newCDPSession(page);
 	// Twice: what a finaliser lets go of is garbage only then.
 	let wasm = 0;

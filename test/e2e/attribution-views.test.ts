@@ -288,7 +288,7 @@ test(
 		const datanet = /datanets\/([0-9a-f]{32})/.exec(page.url())?.[1] ?? '';
 
 		await visit(page, '/adapters');
-		await importAdapter(it, datanet);
+		await importAdapter(it, { name: 'Bone doctor', datanet });
 		await visit(page, `/datanets/${datanet}`);
 		const models = page.getByRole('region', { name: 'Models trained from it' });
 		await models.getByRole('heading', { name: 'Bone doctor' }).waitFor();
@@ -301,15 +301,58 @@ test(
 		await visit(page, '/adapters');
 		const row = page.getByRole('listitem').filter({ hasText: 'Bone doctor' });
 		await row.getByText('Nobody can see yet whose rows').waitFor({ timeout: 60_000 });
+		// Until then a reply is nobody's: nothing is paid on a guess.
+		await row.getByRole('button', { name: 'Use Bone doctor' }).click();
+		await visit(page, '/');
+		await page.getByRole('button', { name: 'Adapter: Bone doctor' }).waitFor();
+		await page.getByRole('textbox', { name: 'Message' }).fill('What is part 7?');
+		await page.getByRole('button', { name: 'Send' }).click();
+		const line = page.getByRole('button', { name: /^Whose knowledge is in this answer/ });
+		await line.getByText('Could not be measured: no index of rows.').waitFor({ timeout: 60_000 });
+		expect((await receipts(page)).map(credited)).toEqual([{ unmeasured: 'no-index', paid: 0 }]);
+		await line.click();
+		await page.getByText(/its rows can be indexed under Models/).waitFor();
+		const conversation = page.url();
+
+		// A manifest may name rows that are nowhere here: that is said, and only those that are can be indexed.
+		await visit(page, '/adapters');
+		const [known = ''] = await contributions(page);
+		await importAdapter(it, { name: 'Bone nurse', datanet, rowIds: [known, `0x${'9'.repeat(64)}`] });
+		const nurse = page.getByRole('listitem').filter({ hasText: 'Bone nurse' });
+		await nurse.getByRole('button', { name: 'Index its rows' }).click({ timeout: 60_000 });
+		const partly = page.getByRole('dialog', { name: 'Rows behind Bone nurse' });
+		await partly.getByText('1 row that the adapter names cannot be found here').waitFor();
+		await partly.getByText(/credited to nobody/).waitFor();
+		await partly.getByRole('button', { name: 'Index 1 row' }).waitFor();
+		await page.keyboard.press('Escape');
+
 		await row.getByRole('button', { name: 'Index its rows' }).click();
 		const dialog = page.getByRole('dialog', { name: 'Rows behind Bone doctor' });
 		// The manifest names the Datanet, not its version.
 		await dialog.getByText('The right Datanet, perhaps another version').waitFor();
 		await dialog.getByText(/^About .* on this device/).waitFor({ timeout: 60_000 });
 		expect(await violations(page)).toEqual([]);
-		await dialog.getByRole('button', { name: 'Index 40 rows' }).click();
-		// Some are done, and kept.
-		await dialog.getByText(/, [1-9]\d* of 40 rows/).waitFor({ timeout: 60_000 });
+		const begin = dialog.getByRole('button', { name: 'Index 40 rows' });
+		const someDone = dialog.getByText(/, [1-9]\d* of 40 rows/);
+		await begin.click();
+		await someDone.waitFor({ timeout: 60_000 });
+		// Cancelled, nothing of it is kept; paused, what is done.
+		await dialog.getByRole('button', { name: 'Cancel' }).click();
+		await begin.and(page.locator(':enabled')).click({ timeout: 60_000 });
+		await someDone.waitFor({ timeout: 60_000 });
+		await dialog.getByRole('button', { name: 'Pause' }).click();
+		await dialog.getByText('are done and kept').waitFor();
+		const kept = /(\d+) of\s+40\s+rows\s+are done and kept/.exec(await dialog.innerText())?.[1];
+		expect(Number(kept)).toBeGreaterThan(0);
+		expect(await violations(page)).toEqual([]);
+		await page.keyboard.press('Escape');
+		await visit(page, '/settings');
+		const storage = page.getByRole('region', { name: 'Storage' });
+		await storage.getByRole('row', { name: /^Bone doctor half built attribution index/ }).waitFor();
+		await visit(page, '/adapters');
+		await row.getByRole('button', { name: 'Go on' }).click();
+		await dialog.getByRole('button', { name: 'Go on' }).click();
+		await dialog.getByText(/, \d+ of 40 rows/).waitFor({ timeout: 60_000 });
 		await page.reload();
 		await row.getByText(/half built, \d+ of 40/).waitFor({ timeout: 60_000 });
 		await row.getByRole('button', { name: 'Go on' }).click();
@@ -319,13 +362,8 @@ test(
 		await page.keyboard.press('Escape');
 		await row.getByText('40 rows indexed').waitFor();
 
-		// Its replies are measured as those of an adapter that was trained here.
-		await row.getByRole('button', { name: 'Use Bone doctor' }).click();
-		await visit(page, '/');
-		await page.getByRole('button', { name: 'Adapter: Bone doctor' }).waitFor();
-		await page.getByRole('textbox', { name: 'Message' }).fill('What is part 7?');
-		await page.getByRole('button', { name: 'Send' }).click();
-		const line = page.getByRole('button', { name: /^Whose knowledge is in this answer/ });
+		// The reply from before is measured now, as those of an adapter that was trained here.
+		await visit(page, conversation);
 		await expect
 			.poll(() => line.innerText().catch(() => ''), { timeout: 90_000 })
 			.toMatch(/from \d+ p|base model’s own|stands out/);
@@ -347,46 +385,72 @@ test(
 	}
 );
 
-/** Contributions that moved the replies, as the app keeps them. */
-const influencing = (page: DatanetsApp['page']) =>
+interface Measured {
+	contributions: string[];
+	receipt?: { unmeasured: string | null; weights: { id: number; weight: number }[] };
+}
+
+/** All that a database of the app has in a store. */
+const stored = <T>(page: DatanetsApp['page'], database: string, store: string): Promise<T[]> =>
 	page.evaluate(
-		() =>
-			new Promise<string[]>((resolve) => {
-				const open = indexedDB.open('openledger-attribution');
+		([database, store]) =>
+			new Promise<never[]>((resolve, reject) => {
+				const open = indexedDB.open(database);
+				open.onerror = () => reject(open.error);
 				open.onsuccess = () => {
-					const all = open.result.transaction('attributions').objectStore('attributions').getAll();
+					const all = open.result.transaction(store).objectStore(store).getAll();
 					all.onsuccess = () => {
 						open.result.close();
-						resolve(
-							(all.result as { contributions: string[] }[]).flatMap(({ contributions }) => contributions)
-						);
+						resolve(all.result as never[]);
 					};
 				};
-			})
+			}),
+		[database, store] as const
 	);
 
+const receipts = (page: DatanetsApp['page']) =>
+	stored<Measured>(page, 'openledger-attribution', 'attributions');
+const credited = ({ receipt }: Measured) => ({
+	unmeasured: receipt?.unmeasured,
+	paid: receipt?.weights.reduce((sum, { id, weight }) => (id === 0 ? sum : sum + weight), 0)
+});
+
+/** Contributions that moved the replies, as the app keeps them. */
+const influencing = async (page: DatanetsApp['page']) =>
+	(await receipts(page)).flatMap(({ contributions }) => contributions);
+
+/** Ids of the rows on this device. */
+const contributions = async (page: DatanetsApp['page']) =>
+	(await stored<{ id: string }>(page, 'openledger-datanets', 'rows')).map(({ id }) => id);
+
 /** The example adapter's files under another name and scale, with a manifest that names a Datanet. */
-async function importAdapter({ page }: DatanetsApp, datanet: string): Promise<void> {
+async function importAdapter(
+	{ page }: DatanetsApp,
+	{ name, datanet, rowIds }: { name: string; datanet: string; rowIds?: string[] }
+): Promise<void> {
 	const folder = new URL('../../static/adapters/finance/', import.meta.url);
-	const read = (name: string) => readFileSync(new URL(name, folder));
+	const read = (file: string) => readFileSync(new URL(file, folder));
 	const sha256 = async (bytes: Uint8Array<ArrayBuffer>) =>
 		Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex');
 	const config = Buffer.from(
-		JSON.stringify({ ...(JSON.parse(read('adapter_config.json').toString()) as object), lora_alpha: 12 })
+		JSON.stringify({
+			...(JSON.parse(read('adapter_config.json').toString()) as object),
+			lora_alpha: rowIds ? 13 : 12
+		})
 	);
 	const weights = read('adapter_model.safetensors');
 	const { base, hyperparameters } = JSON.parse(read('openledger.json').toString()) as Record<string, unknown>;
 	const manifest = {
-		...{ format: 'openledger-adapter/1', name: 'Bone doctor', base, hyperparameters },
+		...{ format: 'openledger-adapter/1', name, base, hyperparameters },
 		files: {
 			'adapter_config.json': await sha256(new Uint8Array(config)),
 			'adapter_model.safetensors': await sha256(new Uint8Array(weights))
 		},
-		datanets: [{ name: 'Bones', rows: 2, id: datanet }],
+		datanets: [{ name: 'Bones', rows: 2, id: datanet, rowIds }],
 		evaluation: { metric: 'nats', heldOutRows: 1, heldOutTokens: 9, lossBefore: 3.2, lossAfter: 2.1 }
 	};
-	const upload = (name: string, buffer: Buffer): Upload => ({
-		name,
+	const upload = (file: string, buffer: Buffer): Upload => ({
+		name: file,
 		mimeType: 'application/octet-stream',
 		buffer
 	});

@@ -120,9 +120,21 @@ test('what does not match is refused and not kept; a link that is none says what
 		protocol_handlers: { protocol: string; url: string }[];
 	};
 	expect(handlers).toEqual([{ protocol: 'web+openledger', url: 'a#%s' }]);
-	const handed = handlers[0]?.url.replace('%s', encodeURIComponent('web+openledger:ada/anatomy')) ?? '';
-	await third.page.goto(new URL(handed, third.page.url()).href);
+	const hand = (address: string) => {
+		const handed = handlers[0]?.url.replace('%s', encodeURIComponent(address)) ?? '';
+		return third.page.goto(new URL(handed, third.page.url()).href);
+	};
+	await hand('web+openledger:ada/anatomy');
 	await third.page.getByRole('heading', { name: 'Anatomy', exact: true }).waitFor();
+	for (const hostile of [
+		'javascript:alert(1)',
+		'//ada/heart/../../etc',
+		'from=data:text/html,<b>&id=1',
+		'%00%ff'
+	]) {
+		await hand(`web+openledger:${hostile}`);
+		await third.page.getByText('This is no link to an adapter').waitFor();
+	}
 });
 
 test('an adapter is published on the Hub, registered in the sandbox, and its link says by whom; another description does not match', async () => {

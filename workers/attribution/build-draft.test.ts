@@ -155,10 +155,10 @@ describe('an index whose build was interrupted', () => {
 		expect(found?.done).toBeGreaterThanOrEqual(20);
 		expect(found?.done).toBeLessThan(ROWS);
 		expect(await drafts.rows(ID)).toEqual(learnt);
-		const release = await drafts.lock(ID);
-		expect(await drafts.lock(ID)).toBeUndefined();
-		expect(await drafts.list()).toMatchObject([{ adapter: ID, elsewhere: true }]);
-		await release?.();
+		await drafts.alone(ID, async () => {
+			await expect(drafts.alone(ID, () => drafts.remove(ID))).rejects.toMatchObject({ code: 'engine/busy' });
+			expect(await drafts.list()).toMatchObject([{ adapter: ID, elsewhere: true }]);
+		});
 		await drafts.remove(ID);
 		expect(await drafts.list()).toEqual([]);
 		expect(await drafts.rows(ID)).toBeUndefined();

@@ -2,7 +2,7 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import { isJsonObject } from '#workers/formats/strict-json.ts';
 import { sizeOf } from '#workers/models/store/blobs.ts';
 import type { Folder, WritableFile } from '#workers/models/store/folder.ts';
-import { takeLock, type Release } from '#workers/models/store/lock.ts';
+import { takeLock } from '#workers/models/store/lock.ts';
 import { crc32 } from '#workers/models/store/record-log.ts';
 import { readWhole, writeWhole } from '#workers/models/store/whole-file.ts';
 import type { UnfinishedIndex } from './api.ts';
@@ -39,9 +39,15 @@ export class BuildDrafts {
 		this.#folder = folder;
 	}
 
-	/** Held while an index is built; undefined where another tab builds it. Given back when the worker ends. */
-	lock(adapter: string): Promise<Release | undefined> {
-		return takeLock(this.#lockName(adapter), { ifAvailable: true });
+	/** While no other tab builds this adapter's index. @throws OpenLedgerError `engine/busy` */
+	async alone<T>(adapter: string, work: () => Promise<T>): Promise<T> {
+		const release = await takeLock(this.#lockName(adapter), { ifAvailable: true });
+		if (!release) throw builtElsewhere();
+		try {
+			return await work();
+		} finally {
+			await release();
+		}
 	}
 
 	/** Builds that were left, and those of other tabs. */
@@ -96,6 +102,17 @@ export class BuildDrafts {
 			}
 		}
 		return new Sketches(await this.#folder.openToWrite(path(adapter, 'sketches')), width);
+	}
+
+	/** Bytes of what is kept of each adapter's build. */
+	async sizes(): Promise<Map<string, number>> {
+		const sizes = new Map<string, number>();
+		for (const name of await this.#folder.names(DIRECTORY)) {
+			const adapter = name.slice(0, name.lastIndexOf('.'));
+			const bytes = (await sizeOf(this.#folder, `${DIRECTORY}/${name}`)) ?? 0;
+			sizes.set(adapter, (sizes.get(adapter) ?? 0) + bytes);
+		}
+		return sizes;
 	}
 
 	async remove(adapter: string): Promise<void> {
@@ -195,3 +212,9 @@ type Part = 'plan' | 'rows' | 'sketches';
 const path = (adapter: string, part: Part) => `${DIRECTORY}/${adapter}.${part}`;
 const recordBytes = (width: number) => 8 + 4 * width;
 const isFull = (error: unknown) => error instanceof OpenLedgerError && error.code === 'storage/full';
+
+function builtElsewhere(): OpenLedgerError {
+	return new OpenLedgerError('engine/busy', 'This index is being built in another tab.', {
+		remedy: 'Wait until it is done there, or pause it there first.'
+	});
+}

@@ -266,16 +266,9 @@ export class AttributionService implements AttributionApi {
 		);
 	}
 
-	/** While no other tab builds this adapter's index. */
 	async #alone<T>(adapter: string, work: (drafts: BuildDrafts) => Promise<T>): Promise<T> {
 		const drafts = await this.#drafts;
-		const release = await drafts.lock(adapter);
-		if (!release) throw builtElsewhere();
-		try {
-			return await work(drafts);
-		} finally {
-			await release();
-		}
+		return drafts.alone(adapter, () => work(drafts));
 	}
 
 	/** The base with the adapter; the last one is kept, since replies come in rows. */
@@ -343,12 +336,6 @@ function missing(): OpenLedgerError {
 			remedy: 'Build it from the rows that the adapter was trained on.'
 		}
 	);
-}
-
-function builtElsewhere(): OpenLedgerError {
-	return new OpenLedgerError('engine/busy', 'This index is being built in another tab.', {
-		remedy: 'Wait until it is done there, or pause it there first.'
-	});
 }
 
 function notHere(): OpenLedgerError {

@@ -4,6 +4,8 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import { MemoryFolder } from '#workers/models/store/memory-folder.ts';
 import type { GenerateEvent, GenerateRequest, Sampling } from '#workers/protocol.ts';
 import type { RunFile } from '#workers/train/runs/records.ts';
+import { BuildDrafts } from '#workers/attribution/build-draft.ts';
+import { writeWhole } from '#workers/models/store/whole-file.ts';
 import { RunStore } from '#workers/train/runs/run-store.ts';
 import { sharedPath } from '#test/support/shared.ts';
 import { readFileSync } from 'node:fs';
@@ -207,6 +209,34 @@ test('what training keeps counts as stored, is deleted like the rest, and not wh
 	await trained.remove('run:two');
 	expect(await stored()).toEqual([]);
 	expect(await folder.names('runs')).toEqual([]);
+});
+
+test('half built indexes and indexes of words count as stored, are deleted, and not while they are built', async () => {
+	const folder = new MemoryFolder();
+	const engine = new Engine({ folder, appUrl: `${host.url}/` });
+	const [adapter] = await engine.adapters();
+	const [here, gone] = [adapter?.id ?? '', 'f'.repeat(64)];
+	for (const [path, size] of [
+		[`indexing/${here}.plan`, 10],
+		[`indexing/${here}.sketches`, 500],
+		[`spans/${here}.11.22`, 70],
+		[`spans/${gone}.11.22`, 80]
+	] as const)
+		await writeWhole(folder, path, new Uint8Array(size));
+	const kept = async () =>
+		(await engine.storage()).items.filter(({ kind }) => kind === 'sketches' || kind === 'spans');
+	expect(await kept()).toEqual([
+		{ id: `sketches:${here}`, kind: 'sketches', name: adapter?.name, bytes: 510, complete: true },
+		{ id: `spans:${here}`, kind: 'spans', name: adapter?.name, bytes: 70, complete: true },
+		{ id: `spans:${gone}`, kind: 'spans', name: 'ffffffff', bytes: 80, complete: true }
+	]);
+	await new BuildDrafts(folder).alone(here, async () => {
+		expect((await kept())[0]).toMatchObject({ inUse: true });
+		await expect(engine.remove(`sketches:${here}`)).rejects.toMatchObject({ code: 'engine/busy' });
+	});
+	for (const { id } of await kept()) await engine.remove(id);
+	expect(await kept()).toEqual([]);
+	expect([...(await folder.names('indexing')), ...(await folder.names('spans'))]).toEqual([]);
 });
 
 const peft = sharedPath('models/nano/reference_adapter');

@@ -1,8 +1,10 @@
 import type { AdapterSource } from '#workers/adapters/link.ts';
 import { CONFIG_FILE, INDEX_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
 import { formatManifest, parseManifest } from '#workers/adapters/manifest.ts';
+import { BuildDrafts } from '#workers/attribution/build-draft.ts';
 import { checkIndexOf, readIndex, writeIndex } from '#workers/attribution/index-file.ts';
 import { indexItem, IndexStore } from '#workers/attribution/index-store.ts';
+import { removeSpans, spanSizes } from '#workers/attribution/spans/kept-spans.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import { fitTogether, requireMemory, type DeviceFacts } from '#workers/models/catalogue/entry.ts';
@@ -37,6 +39,9 @@ import { Tasks } from './tasks.ts';
 
 /** What the ids of training runs begin with among stored items. */
 const RUN = 'run:';
+/** And of what attribution keeps beside its indexes, by adapter. */
+const SKETCHES = 'sketches:';
+const SPAN = 'spans:';
 
 /** What `probe` chooses for: larger than what is faster on the processor anyway. */
 const TYPICAL_MODEL: ModelNeeds = { weightBytes: 2 ** 28, features: [] };
@@ -270,7 +275,12 @@ export class Engine implements EngineApi {
 			complete: false
 		}));
 		return {
-			items: [...complete, ...partial, ...(await this.#storedRuns())],
+			items: [
+				...complete,
+				...partial,
+				...(await this.#storedRuns()),
+				...(await this.#keptByAttribution(complete))
+			],
 			usageBytes: space?.used,
 			quotaBytes: space?.quota,
 			unclaimedBytes: unclaimed,
@@ -283,12 +293,19 @@ export class Engine implements EngineApi {
 	}
 
 	async remove(id: string): Promise<void> {
-		if (id.startsWith(RUN)) return new RunStore((await this.#store).folder).remove(id.slice(RUN.length));
+		const { folder } = await this.#store;
+		if (id.startsWith(RUN)) return new RunStore(folder).remove(id.slice(RUN.length));
+		if (id.startsWith(SPAN)) return removeSpans(folder, id.slice(SPAN.length));
+		if (id.startsWith(SKETCHES)) {
+			const [drafts, adapter] = [new BuildDrafts(folder), id.slice(SKETCHES.length)];
+			return drafts.alone(adapter, () => drafts.remove(adapter));
+		}
 		const library = await this.#library();
 		const adapter = id.replace(/^adapter:/, '');
 		if (await library.has(adapter)) {
 			await library.remove(adapter);
 			await (await this.#store).remove(indexItem(adapter));
+			await removeSpans(folder, adapter);
 			this.#base?.forgetAdapter(adapter);
 		} else await (await this.#store).remove(id);
 	}
@@ -309,6 +326,29 @@ export class Engine implements EngineApi {
 				...(run?.state === 'running' && { inUse: true })
 			};
 		});
+	}
+
+	/** Sketches of half built indexes, and indexes of words. What is left of adapters that were deleted goes by their ids. */
+	async #keptByAttribution(items: readonly StoredItem[]): Promise<StoredItem[]> {
+		const { folder } = await this.#store;
+		const drafts = new BuildDrafts(folder);
+		const [sketches, spans, left] = [await drafts.sizes(), await spanSizes(folder), await drafts.list()];
+		const nameOf = (adapter: string) => items.find(({ id }) => id === `adapter:${adapter}`)?.name;
+		const item = (kind: 'sketches' | 'spans', adapter: string, bytes: number): StoredItem => ({
+			id: (kind === 'spans' ? SPAN : SKETCHES) + adapter,
+			kind,
+			name: nameOf(adapter) ?? adapter.slice(0, 8),
+			bytes,
+			complete: true
+		});
+		const busy = new Set(left.filter(({ elsewhere }) => elsewhere).map(({ adapter }) => adapter));
+		return [
+			...[...sketches].map(([adapter, bytes]) => ({
+				...item('sketches', adapter, bytes),
+				...(busy.has(adapter) && { inUse: true })
+			})),
+			...[...spans].map(([adapter, bytes]) => item('spans', adapter, bytes))
+		];
 	}
 
 	async #indexes(): Promise<IndexStore> {

@@ -116,7 +116,7 @@ const REASONS: Record<NonNullable<AttributionRecord['reason']>, { line: string; 
 	},
 	'no-index': {
 		line: 'Could not be measured: no index of rows.',
-		why: 'This adapter came without the index that says what each of its rows taught it. Train it again here, or ask its maker for attribution.safetensors.'
+		why: 'This adapter came without the index that says what each of its rows taught it. Where its Datanet is on this device, its rows can be indexed under Models & adapters; this answer is measured then.'
 	},
 	'wrong-index': {
 		line: 'Could not be measured: the index is another’s.',

@@ -5,9 +5,9 @@ import type { Folder } from '#workers/models/store/folder.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import { placeWhole, readWhole } from '#workers/models/store/whole-file.ts';
 import { buildSpanIndex } from './build.ts';
+import { removeSpans, SPANS } from './kept-spans.ts';
 import { readSpanIndex, writeSpanIndex, type SpanIndex } from './span-index.ts';
 
-const DIRECTORY = 'spans';
 /** Hex digits of the file's SHA-256 that stand in its name. */
 const HASH_DIGITS = 24;
 
@@ -43,20 +43,20 @@ export class SpanStore {
 
 	/** Removes those of adapters that are not here any more. */
 	async keepOnly(adapters: ReadonlySet<string>): Promise<void> {
-		for (const name of await this.#folder.names(DIRECTORY))
-			if (!adapters.has(name.slice(0, name.indexOf('.')))) await this.#folder.remove(`${DIRECTORY}/${name}`);
+		for (const name of await this.#folder.names(SPANS))
+			if (!adapters.has(name.slice(0, name.indexOf('.')))) await this.#folder.remove(`${SPANS}/${name}`);
 	}
 
-	async remove(adapter: string): Promise<void> {
-		for (const name of await this.#names(adapter)) await this.#folder.remove(`${DIRECTORY}/${name}`);
+	remove(adapter: string): Promise<void> {
+		return removeSpans(this.#folder, adapter);
 	}
 
 	async #names(adapter: string): Promise<string[]> {
-		return (await this.#folder.names(DIRECTORY)).filter((name) => name.startsWith(`${adapter}.`));
+		return (await this.#folder.names(SPANS)).filter((name) => name.startsWith(`${adapter}.`));
 	}
 
 	async #read(name: string): Promise<SpanIndex | undefined> {
-		const bytes = await readWhole(this.#folder, `${DIRECTORY}/${name}`);
+		const bytes = await readWhole(this.#folder, `${SPANS}/${name}`);
 		try {
 			if (!bytes || !name.endsWith(`.${(await sha256Hex(bytes)).slice(0, HASH_DIGITS)}`)) return undefined;
 			return readSpanIndex(memorySource(bytes));
@@ -68,7 +68,7 @@ export class SpanStore {
 	}
 
 	async #write(stem: string, bytes: Uint8Array): Promise<void> {
-		const path = `${DIRECTORY}/${stem}`;
+		const path = `${SPANS}/${stem}`;
 		const hash = (await sha256Hex(bytes)).slice(0, HASH_DIGITS);
 		await placeWhole(this.#folder, `${path}.part`, `${path}.${hash}`, bytes);
 	}
