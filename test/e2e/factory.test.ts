@@ -34,6 +34,25 @@ declare const locks: WakeLockSentinel[];
 const stepOf = async ({ page }: App) =>
 	Number(/Step ([\d,]+) of/.exec(await page.locator('main').innerText())?.[1]?.replaceAll(',', '') ?? 0);
 
+/**
+ * Resolves once the page has shown such a text, for however short a time: four steps are through in a third of a second, and
+ * Playwright looks every half. Call it before what leads there; it holds until the page is loaded anew.
+ */
+function shown({ page }: App, text: RegExp): Promise<void> {
+	return page.evaluate(
+		(wanted) =>
+			new Promise((resolve) => {
+				const observer = new MutationObserver(() => {
+					if (!wanted.test(document.querySelector('main')?.innerText ?? '')) return;
+					observer.disconnect();
+					resolve();
+				});
+				observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+			}),
+		text
+	);
+}
+
 test('pasted rows become an adapter, which a person judges without seeing which is which, saves, and asks in the chat', async () => {
 	const app = await newRun({ reply: { maxNewTokens: 16 } });
 	const { page } = app;
@@ -43,10 +62,11 @@ test('pasted rows become an adapter, which a person judges without seeing which 
 	// Measured before anything starts.
 	await page.getByText(/^about \d+ (s|min)$/).waitFor({ timeout: 60_000 });
 	await page.getByText(/^about \d+ MB$/).waitFor();
+	const figures = shown(app, /^Step \d of 4 · [\d,]+ tokens\/s · \d+ s left$/m);
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
 
 	await page.getByRole('heading', { name: 'Bones', exact: true }).waitFor();
-	await page.getByText(/^Step \d of 4 · [\d,]+ tokens\/s · \d+ s left$/).waitFor({ timeout: 60_000 });
+	await figures;
 	await page.getByText('Finished', { exact: true }).waitFor({ timeout: 90_000 });
 	await page.getByRole('img', { name: /^Loss over the steps/ }).waitFor();
 	expect(await page.locator('path[d^="M"]').count()).toBeGreaterThan(0);
