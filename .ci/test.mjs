@@ -17,8 +17,9 @@ const vitest = (project) => {
 
 /**
  * Every check of the project, in the order in which a mistake is cheapest to see. A round begins when the one before is through, and
- * its steps run one after another. What is `beside` them runs meanwhile on what they leave of the machine, and is told after them.
- * @type {{ steps: Step[], beside?: Step }[]}
+ * its steps run one after another. Those `beside` them do so too meanwhile, on what the others leave of the machine (checks take one
+ * core, browser tests wait half of their time), and are told after them.
+ * @type {{ steps: Step[], beside?: Step[] }[]}
  */
 const rounds = [
 	{
@@ -26,12 +27,16 @@ const rounds = [
 			{ name: 'types', command: 'npm run --silent check' },
 			{ name: 'lint', command: 'eslint --max-warnings 0 . && prettier --check --log-level warn .' },
 			{ name: 'dead code', command: 'knip' },
-			{ name: 'build', command: 'vite build --logLevel warn' }
+			{ name: 'build', command: 'vite build --logLevel warn' },
+			vitest('unit')
 		],
-		beside: { name: 'contracts', command: 'node contracts/test.mjs', report: '.cache/contracts.json' }
+		beside: [
+			{ name: 'contracts', command: 'node contracts/test.mjs', report: '.cache/contracts.json' },
+			vitest('browser')
+		]
 	},
-	// These leave nothing of two cores to each other: side by side they take as long, and each test longer.
-	{ steps: [vitest('unit'), vitest('browser'), vitest('e2e')] }
+	// These leave nothing of two cores to others.
+	{ steps: [vitest('e2e')] }
 ];
 
 process.chdir(new URL('..', import.meta.url).pathname);
@@ -40,13 +45,21 @@ mkdirSync('.cache', { recursive: true });
 
 let passed = 0;
 let failed = 0;
-for (const { steps, beside } of rounds) {
-	const quiet = beside && run(beside, 'pipe');
+for (const { steps, beside = [] } of rounds) {
+	const quiet = inTurn(beside);
 	for (const step of steps) tell(step, await run(step, 'inherit'));
-	if (beside) tell(beside, await quiet);
+	for (const [step, result] of await quiet) tell(step, result);
 }
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
+
+/** @param {Step[]} steps */
+async function inTurn(steps) {
+	/** @type {[Step, Awaited<ReturnType<typeof run>>][]} */
+	const results = [];
+	for (const step of steps) results.push([step, await run(step, 'pipe')]);
+	return results;
+}
 
 /** @param {Step} step @param {'inherit' | 'pipe'} stdio seen as it goes, or kept until it is told */
 async function run({ name, command, report }, stdio) {

@@ -136,9 +136,48 @@ test('a bar arrives under the reply without moving anything; each sentence says 
 	).toBeGreaterThan(0);
 });
 
-test('by keyboard: the bar opens people, a person rows, a row its Datanet and licence; Escape goes back', async () => {
+/** axe on what is there, by day and by night; `found` is what it did not like. */
+function seeing({ page }: App) {
+	const found: Record<string, string[]> = {};
+	const see = async (name: string) => {
+		for (const colorScheme of ['light', 'dark'] as const) {
+			await page.emulateMedia({ colorScheme });
+			const here = await violations(page);
+			if (here.length) found[`${name}, ${colorScheme}`] = here;
+		}
+	};
+	return { see, found };
+}
+
+/** Goes through the panel's other parts. */
+async function seeWordsAndReceipt(panel: Locator, see: (name: string) => Promise<void>): Promise<void> {
+	await panel.getByRole('radio', { name: 'Words' }).click();
+	await panel.getByRole('heading', { name: 'The same words elsewhere' }).waitFor();
+	await expect.poll(() => panel.getByText(/^(Measuring|Searching)/).count(), { timeout: 30_000 }).toBe(0);
+	await see('words');
+	await panel.getByRole('radio', { name: 'Receipt' }).click();
+	await panel.getByText('What it says').click();
+	await see('receipt');
+}
+
+/** Lets go of a file over a place, as a person would. */
+async function drop({ page, context }: App, target: Locator, text: string): Promise<void> {
+	const folder = mkdtempSync(join(tmpdir(), 'receipt-'));
+	onTestFinished(() => rmSync(folder, { recursive: true }));
+	writeFileSync(join(folder, 'receipt.json'), text);
+	await target.scrollIntoViewIfNeeded();
+	const box = await target.boundingBox();
+	const session = await context.newCDPSession(page);
+	const data = { items: [], files: [join(folder, 'receipt.json')], dragOperationsMask: 1 };
+	for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+		await session.send('Input.dispatchDragEvent', { type, x: (box?.x ?? 0) + 5, y: (box?.y ?? 0) + 5, data });
+}
+
+test('by keyboard: the bar opens people, a person rows, a row its Datanet and licence; Escape goes back. Its receipt is downloaded, confirmed here and from its file; changed by hand it is refuted', async () => {
 	const app = await App.open({ preferences });
 	const line = await measuredReply(app);
+	const { see, found } = seeing(app);
+	await see('line');
 	await line.focus();
 	await app.page.keyboard.press('Enter');
 	const panel = beside(app);
@@ -159,112 +198,79 @@ test('by keyboard: the bar opens people, a person rows, a row its Datanet and li
 		parseFloat(text.replace('under', ''))
 	);
 	expect(Math.abs(shares.reduce((sum, share) => sum + share, 0) - 100)).toBeLessThan(2);
+	await see('people');
+	await seeWordsAndReceipt(panel, see);
+	expect(await app.page.evaluate(() => document.documentElement.scrollWidth)).toBe(1440);
+	expect(found).toEqual({});
 	await app.page.keyboard.press('Escape');
 	await panel.waitFor({ state: 'detached' });
 	expect(await line.evaluate((element) => element === document.activeElement)).toBe(true);
+
+	await line.click();
+	await panel.getByRole('radio', { name: 'Receipt' }).click();
+	await panel.getByText(/Nothing is owed|Free:/).waitFor();
+	await panel.getByRole('button', { name: 'Check it here' }).click();
+	await panel.getByText('Confirmed', { exact: true }).waitFor({ timeout: 60_000 });
+	const download = async () => {
+		const [file] = await Promise.all([
+			app.page.waitForEvent('download'),
+			panel.getByRole('button', { name: 'Download' }).click()
+		]);
+		return { name: file.suggestedFilename(), text: readFileSync(await file.path(), 'utf8') };
+	};
+	const whole = await download();
+	expect(whole.name).toMatch(/^receipt-.*\.json$/);
+	await panel.getByRole('checkbox').uncheck();
+	const closed = await download();
+	expect(closed.text).not.toContain('transcript');
+
+	await visit(app.page, '/ledger');
+	const verdict = async (text: string) => {
+		const [chooser] = await Promise.all([
+			app.page.waitForEvent('filechooser'),
+			app.page.getByRole('button', { name: 'Choose a receipt' }).click()
+		]);
+		await chooser.setFiles(textFile('receipt.json', text));
+		const said = app.page.locator('.verdict, [role=alert]');
+		await said.first().waitFor({ timeout: 60_000 });
+		return said.first().innerText();
+	};
+	expect(await verdict(whole.text)).toMatch(/^Confirmed/);
+	expect(await verdict(whole.text.replace(/"lift": \d/, '"lift": 7'))).toMatch(
+		/^Refuted[\s\S]*It says[\s\S]*Found here/
+	);
+	expect(await verdict(closed.text)).toMatch(/^Cannot be checked here[\s\S]*Question and answer/);
+	expect(await verdict('{"receipt": {}}')).toMatch(/no receipt/);
+	// A file that is dropped on the page is checked as a chosen one is.
+	await drop(app, app.page.getByRole('group', { name: 'Receipt to check' }), whole.text);
+	await app.page.getByText('Confirmed', { exact: true }).waitFor({ timeout: 60_000 });
+	expect(await violations(app.page)).toEqual([]);
+}, 300_000);
+
+test('on a phone axe finds nothing in the line or in any part of the panel, and nothing is wider than the screen', async () => {
+	const app = await App.open({ phone: true, preferences });
+	const line = await measuredReply(app);
+	const { see, found } = seeing(app);
+	await see('line');
+	await line.tap();
+	const panel = app.page.getByRole('dialog', { name: 'Whose knowledge is in this answer?' });
+	await panel
+		.getByRole('button', { name: /rows?\b.* %/ })
+		.first()
+		.click();
+	await panel
+		.getByRole('list', { name: /^Rows by / })
+		.getByRole('button')
+		.first()
+		.click();
+	await panel.getByText('Licence').first().waitFor();
+	await see('people');
+	await seeWordsAndReceipt(panel, see);
+	expect(await app.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+	expect(found).toEqual({});
+	await app.page.keyboard.press('Escape');
+	await panel.waitFor({ state: 'detached' });
 });
-
-/** Lets go of a file over a place, as a person would. */
-async function drop({ page, context }: App, target: Locator, text: string): Promise<void> {
-	const folder = mkdtempSync(join(tmpdir(), 'receipt-'));
-	onTestFinished(() => rmSync(folder, { recursive: true }));
-	writeFileSync(join(folder, 'receipt.json'), text);
-	await target.scrollIntoViewIfNeeded();
-	const box = await target.boundingBox();
-	const session = await context.newCDPSession(page);
-	const data = { items: [], files: [join(folder, 'receipt.json')], dragOperationsMask: 1 };
-	for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-		await session.send('Input.dispatchDragEvent', { type, x: (box?.x ?? 0) + 5, y: (box?.y ?? 0) + 5, data });
-}
-
-test(
-	'a receipt is downloaded, confirmed here and from its file; changed by hand it is refuted',
-	{ timeout: 300_000 },
-	async () => {
-		const app = await App.open({ preferences });
-		const line = await measuredReply(app);
-		await line.click();
-		const panel = beside(app);
-		await panel.getByRole('radio', { name: 'Receipt' }).click();
-		await panel.getByText(/Nothing is owed|Free:/).waitFor();
-		await panel.getByRole('button', { name: 'Check it here' }).click();
-		await panel.getByText('Confirmed', { exact: true }).waitFor({ timeout: 60_000 });
-		const download = async () => {
-			const [file] = await Promise.all([
-				app.page.waitForEvent('download'),
-				panel.getByRole('button', { name: 'Download' }).click()
-			]);
-			return { name: file.suggestedFilename(), text: readFileSync(await file.path(), 'utf8') };
-		};
-		const whole = await download();
-		expect(whole.name).toMatch(/^receipt-.*\.json$/);
-		await panel.getByRole('checkbox').uncheck();
-		const closed = await download();
-		expect(closed.text).not.toContain('transcript');
-
-		await visit(app.page, '/ledger');
-		const verdict = async (text: string) => {
-			const [chooser] = await Promise.all([
-				app.page.waitForEvent('filechooser'),
-				app.page.getByRole('button', { name: 'Choose a receipt' }).click()
-			]);
-			await chooser.setFiles(textFile('receipt.json', text));
-			const said = app.page.locator('.verdict, [role=alert]');
-			await said.first().waitFor({ timeout: 60_000 });
-			return said.first().innerText();
-		};
-		expect(await verdict(whole.text)).toMatch(/^Confirmed/);
-		expect(await verdict(whole.text.replace(/"lift": \d/, '"lift": 7'))).toMatch(
-			/^Refuted[\s\S]*It says[\s\S]*Found here/
-		);
-		expect(await verdict(closed.text)).toMatch(/^Cannot be checked here[\s\S]*Question and answer/);
-		expect(await verdict('{"receipt": {}}')).toMatch(/no receipt/);
-		// A file that is dropped on the page is checked as a chosen one is.
-		await drop(app, app.page.getByRole('group', { name: 'Receipt to check' }), whole.text);
-		await app.page.getByText('Confirmed', { exact: true }).waitFor({ timeout: 60_000 });
-		expect(await violations(app.page)).toEqual([]);
-	}
-);
-
-test.each([{ phone: true }, { phone: false }])(
-	'axe finds nothing in the line or in any part of the panel, by day and by night; phone $phone',
-	async ({ phone }) => {
-		const app = await App.open({ phone, preferences });
-		const line = await measuredReply(app);
-		const seen: Record<string, string[]> = {};
-		const see = async (name: string) => {
-			for (const colorScheme of ['light', 'dark'] as const) {
-				await app.page.emulateMedia({ colorScheme });
-				seen[`${name}, ${colorScheme}`] = await violations(app.page);
-			}
-		};
-		await see('line');
-		await (phone ? line.tap() : line.click());
-		const panel = phone
-			? app.page.getByRole('dialog', { name: 'Whose knowledge is in this answer?' })
-			: beside(app);
-		const person = panel.getByRole('button', { name: /rows?\b.* %/ }).first();
-		await person.click();
-		await panel
-			.getByRole('list', { name: /^Rows by / })
-			.getByRole('button')
-			.first()
-			.click();
-		await panel.getByText('Licence').first().waitFor();
-		await see('people');
-		await panel.getByRole('radio', { name: 'Words' }).click();
-		await panel.getByRole('heading', { name: 'The same words elsewhere' }).waitFor();
-		await expect.poll(() => panel.getByText(/^(Measuring|Searching)/).count(), { timeout: 30_000 }).toBe(0);
-		await see('words');
-		await panel.getByRole('radio', { name: 'Receipt' }).click();
-		await panel.getByText('What it says').click();
-		await see('receipt');
-		expect(await app.page.evaluate(() => document.documentElement.scrollWidth)).toBe(phone ? 390 : 1440);
-		expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length))).toEqual({});
-		await app.page.keyboard.press('Escape');
-		await panel.waitFor({ state: 'detached' });
-	}
-);
 
 test(
 	'a Datanet shows the models trained from it; one without an index gets it here, also when the tab is closed half way',
