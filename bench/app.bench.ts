@@ -1,6 +1,7 @@
 import { axeViolations } from './support/app-axe.ts';
 import { crashDrill } from './support/app-crashes.ts';
 import { gpuBuffers, hoursOfUse } from './support/app-hours.ts';
+import { lineageAtScale } from './support/app-lineage.ts';
 import { lighthouseScores } from './support/app-lighthouse.ts';
 import { firstVisit } from './support/app-start.ts';
 
@@ -10,6 +11,7 @@ export const parts = {
 	lighthouse: lighthouseScores,
 	axe: axeViolations,
 	crashes: crashDrill,
+	lineage: lineageAtScale,
 	hours: hoursOfUse,
 	gpu: gpuBuffers
 };

@@ -5,13 +5,15 @@ import { footprint, openApp, rendererOf } from './app-in-browser.ts';
 import { theilSen } from './statistics.ts';
 
 /**
- * Eight hours of a busy person, half an hour a round: a new conversation of four questions, two to one adapter and two to another, each
- * reply measured (64 in all); a small training; a payment for what is owed, a reward root that is posted and claimed from; and a walk
+ * Eight hours of a busy person, half an hour a round: a new conversation of two questions, one to each of two adapters, both replies
+ * measured; a small training; a payment for what is owed, a reward root that is posted and claimed from; and a walk
  * through all rooms. Nobody trains, pays and claims that often: leaks show the sooner.
  */
 const ROUNDS = Number(process.env['ROUNDS'] ?? 16);
-const QUESTIONS = ['What is inflation?', 'What is a bond?', 'What is a cell?', 'What is a tendon?'];
-const ADAPTERS = ['Finance', 'Finance', 'Anatomy', 'Anatomy'];
+const QUESTIONS = ['What is inflation?', 'What is a cell?'];
+const ADAPTERS = ['Finance', 'Anatomy'];
+/** Enough to train on. */
+const rows = pastedBones.split('\n').slice(0, 10).join('\n');
 /** No round begins after so many minutes: on a busy machine there are fewer, of which the line is made all the same. */
 const MINUTES = Number(process.env['MINUTES'] ?? 20);
 /** The first quarter, two hours: until every room, worker and cache was used a few times. Chosen before anything was measured. */
@@ -98,11 +100,8 @@ function live(): Promise<Sample[]> {
 			await train(page);
 			// Nothing is owed before the first.
 			if (samples.length > 0) await settleAndClaim(page);
-			await chat(page);
-			const written = Date.now();
 			await walk(page);
-			// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
-			await page.waitForTimeout(Math.max(0, written + 6_000 - Date.now()));
+			await chat(page);
 			const sample = await measure(page, pid);
 			samples.push(sample);
 			const figures = Object.entries(sample).map(([name, value]) => `${name} ${Math.round(value * 10) / 10}`);
@@ -270,7 +269,7 @@ function measured(page: Page, replies: number): Promise<void> {
 async function train(page: Page): Promise<void> {
 	await room(page, 'Factory');
 	await page.getByRole('link', { name: 'Train an adapter' }).first().click();
-	await page.getByRole('textbox', { name: 'Rows' }).fill(pastedBones);
+	await page.getByRole('textbox', { name: 'Rows' }).fill(rows);
 	await button(page, 'Use these rows').click();
 	await page.getByText('Advanced settings, and several runs at once').click();
 	for (const [name, value] of [
@@ -372,6 +371,8 @@ const weigh = () => {
 
 /** While the worker that measures replies is still there: it goes after 30 s of rest (src/lib/attribution/quiet-worker.ts). */
 async function measure(page: Page, pid: number): Promise<Sample> {
+	// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
+	await page.waitForTimeout(6_000);
 	const session = await page.context().newCDPSession(page);
 	// Twice: what a finaliser lets go of is garbage only then.
 	let wasm = 0;

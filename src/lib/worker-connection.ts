@@ -24,8 +24,8 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 	const closed = new AbortController();
 	const gone = new Promise<string>((resolve) => {
 		void lifelineCut(worker, name, closed.signal).then(() => resolve('the worker ended'));
-		worker.addEventListener('error', (event) => {
-			if (!closed.signal.aborted) resolve(event.message || 'the worker failed to start');
+		worker.addEventListener('error', (event) => resolve(event.message || 'the worker failed to start'), {
+			signal: closed.signal
 		});
 	});
 	const open = new Set<(reason: string) => void>();
@@ -35,7 +35,7 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 		for (const fail of open) fail(reason);
 	});
 	return {
-		api: wrap<Api>(worker),
+		api: wrap<Api>(untilClosed(worker, closed.signal)),
 		gone,
 		settle: (call, failure) =>
 			new Promise((resolve, reject) => {
@@ -48,6 +48,19 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 			closed.abort();
 			worker.terminate();
 		}
+	};
+}
+
+/**
+ * The worker as Comlink needs it. Comlink's registry of proxies keeps a worker for as long as a proxy of it lives, and calls that a worker left
+ * unanswered keep their proxies: without its listeners nothing leads from one to the other.
+ */
+function untilClosed(worker: Worker, signal: AbortSignal) {
+	return {
+		postMessage: worker.postMessage.bind(worker) as Worker['postMessage'],
+		addEventListener: (type: string, listener: EventListenerOrEventListenerObject) =>
+			worker.addEventListener(type, listener, { signal }),
+		removeEventListener: worker.removeEventListener.bind(worker)
 	};
 }
 

@@ -24,7 +24,7 @@ type Known = Network & { account: Address };
 /**
  * Looks after reward roots and audits while any tab of the app is open, whatever page it shows. One tab does it, elected by a Web Lock; when
  * it closes, another takes over. Drawn payments are opened, lies refuted, own roots made final, new ones posted where that pays: by itself or, as the person
- * chose, by saying so. The badge of rewards follows. Returns how to end it.
+ * chose, by saying so; for who has never chosen, not at all. The badge of rewards follows. Returns how to end it.
  */
 export function watchRoots(): () => void {
 	const ending = new AbortController();
@@ -42,7 +42,7 @@ export function watchRoots(): () => void {
 }
 
 class Watch {
-	/** The network, account and block of the last look. */
+	/** The network, account and block of the last look, and what was to be done then. */
 	#seen = '';
 	/** What was said or refused since the app was opened. */
 	readonly #settled = new Set<string>();
@@ -53,25 +53,32 @@ class Watch {
 		const { account, chain, request } = network;
 		const head = await readBlock(request, 'latest');
 		if (!account || !head) return;
+		const { roots } = preferences.values;
 		const place = `${chain.id} ${account}`;
-		if (this.#seen === `${place} ${head.hash}`) return;
+		const look = `${place} ${head.hash} ${roots}`;
+		if (this.#seen === look) return;
 		const summary = await books(network, (service, source) => service.sync('watch', source, head.time));
-		const at = { address: chain.addresses.settlement, abi: settlementAbi } as const;
-		const [, free] = await read(request, { ...at, functionName: 'accountOf', args: [account] });
-		const gasPrice = BigInt((await request({ method: 'eth_gasPrice', params: [] })) as string);
-		const person = summary.owners.findIndex((owner) => owner.toLowerCase() === account.toLowerCase()) + 1;
 		const keys = keysOf(new Set([account.toLowerCase()]), summary);
 		const claims = await books(network, (service, source) => service.claims(source, keys));
 		// The ledger's page, which asks for more, takes it away.
 		if (claims.some(({ cumulative, claimed }) => cumulative > claimed)) showBadge('rewards', 1);
+		// Who has never seen that page is told of nothing else.
+		if (!roots) {
+			this.#seen = look;
+			return;
+		}
+		const at = { address: chain.addresses.settlement, abi: settlementAbi } as const;
+		const [, free] = await read(request, { ...at, functionName: 'accountOf', args: [account] });
+		const gasPrice = BigInt((await request({ method: 'eth_gasPrice', params: [] })) as string);
+		const person = summary.owners.findIndex((owner) => owner.toLowerCase() === account.toLowerCase()) + 1;
 		const drawn = await readDrawn(db, network, prover(network), head.time);
 		for (const duty of dutiesOf(summary, drawn, { account, free, gasPrice, now: head.time })) {
 			const name = `${place} ${duty.kind} ${aboutOf(duty)}`;
 			if (this.#settled.has(name)) continue;
-			if (preferences.values.roots === 'tell') this.#tell(duty, name);
+			if (roots === 'tell') this.#tell(duty, name);
 			else await this.#perform(duty, name, { ...network, account }, person, head.time);
 		}
-		this.#seen = `${place} ${head.hash}`;
+		this.#seen = look;
 	}
 
 	/** Once for each; the page that says the same needs no message. */

@@ -96,7 +96,13 @@ export async function lineageOf(ref: Ref, memory: Memory, most: number): Promise
 	return { node, makers: makers.filter(some), made: made.filter(some) };
 }
 
-async function nodeOf({ kind, id }: Ref, memory: Memory): Promise<Node | undefined> {
+/** All things that a lineage shows. */
+export function nodesOf({ node, makers, made }: Lineage): Node[] {
+	return [node, ...[...makers, ...made].flatMap(({ links }) => links.map((link) => link.node))];
+}
+
+/** A thing by itself. @returns undefined where it is not known here */
+export async function nodeOf({ kind, id }: Ref, memory: Memory): Promise<Node | undefined> {
 	const facts =
 		kind === 'contributor'
 			? await memory.person(id)

@@ -48,6 +48,8 @@ export interface OpenBooks {
 }
 
 const CORRECTIONS = 1000;
+/** Answers that are read at a time. */
+const PAGE = 100;
 const onChain = /^(\d{1,15})\.(\d{1,15})$/;
 const onTheWay = /^([\w-]{36})\.(\d{1,6})$/;
 
@@ -59,6 +61,8 @@ export class StoredMemory implements Memory {
 	readonly #models: KnownModels;
 	readonly #wallets = new Map<string, Promise<string>>();
 	readonly #names = new Map<string, Promise<string | undefined>>();
+	readonly #people = new Map<string, Promise<PersonFacts>>();
+	readonly #versions = new Map<string, Promise<VersionRecord[]>>();
 
 	/** @param models of the catalogue: replies of a base alone have its name */
 	constructor(
@@ -116,7 +120,16 @@ export class StoredMemory implements Memory {
 		return found;
 	}
 
-	async #contributor(record: AttributionRecord, number: number): Promise<PersonFacts> {
+	/** Of an index, once for each: an answer has dozens of rows, and a page shows thousands of answers. */
+	#contributor(record: AttributionRecord, number: number): Promise<PersonFacts> {
+		const { address } = record.contributors.find(({ id }) => id === number) ?? {};
+		const key = `${number}@${record.adapter.files.weights} ${address}`;
+		const known = this.#people.get(key) ?? this.#contributorOf(record, number);
+		this.#people.set(key, known);
+		return known;
+	}
+
+	async #contributorOf(record: AttributionRecord, number: number): Promise<PersonFacts> {
 		const known = record.contributors.find(({ id }) => id === number);
 		if (known?.address) return this.#person(await this.#wallet(known.address), known.name);
 		return {
@@ -179,12 +192,19 @@ export class StoredMemory implements Memory {
 	/** The versions that hold a row; where none does, the Datanet itself while the row is in it. */
 	async #standsIn(datanet: DatanetRecord, id: Hex): Promise<DatanetFacts[]> {
 		const bytes = fromHex(id);
-		const versions = await allOf(datanetDb.versions, datanet.id)
-			.filter(({ ids }) => findPacked(ids, bytes) >= 0)
-			.toArray();
+		const versions = (await this.#versionsOf(datanet.id)).filter(({ ids }) => findPacked(ids, bytes) >= 0);
 		if (versions.length) return versions.map((version) => asVersion(datanet, version));
 		const place = await open(datanet.id, (api) => api.place(datanet.id, 'lineage', id));
 		return place !== undefined && place >= 0 ? [asLocal(datanet)] : [];
+	}
+
+	/** Read once: each holds the ids of all its rows, and every row that is shown asks for them. */
+	#versionsOf(datanet: string): Promise<VersionRecord[]> {
+		const known = this.#versions.get(datanet);
+		if (known) return known;
+		const found = allOf(datanetDb.versions, datanet).toArray();
+		this.#versions.set(datanet, found);
+		return found;
 	}
 
 	async rows(
@@ -221,7 +241,15 @@ export class StoredMemory implements Memory {
 		if (version) {
 			const ids: Hex[] = [];
 			for (const id of unpackIds(version.ids)) if (ids.push(id) > most) break;
-			const rows = await Promise.all(ids.map((id) => this.row(id)));
+			const local = await datanetDb.datanets.get(version.datanet);
+			const records = await datanetDb.rows.bulkGet(ids.map((id): [string, Hex] => [version.datanet, id]));
+			const rows = await Promise.all(
+				records.map((record, i) =>
+					local && record && isReadable(record)
+						? this.#rowOf(record, [asVersion(local, version)])
+						: this.row(ids[i] ?? '')
+				)
+			);
 			return some(
 				rows.map((row, i) => row ?? { id: ids[i] ?? '', datanets: [] }),
 				most
@@ -243,16 +271,13 @@ export class StoredMemory implements Memory {
 		most: number
 	): Promise<Some<RowFacts>> {
 		const found = new Map(rows.map((row) => [row.id, row]));
-		const records = attribution.attributions.orderBy('time').reverse();
-		for (let at = 0; found.size <= most; at += 64) {
-			const page = await records.clone().offset(at).limit(64).toArray();
-			for (const record of page)
-				for (const indexed of record.rows) {
-					if (found.has(indexed.contribution)) continue;
-					const row = await this.#indexedRow(record, indexed);
-					if (fits(row)) found.set(row.id, row);
-				}
-			if (page.length < 64) break;
+		for await (const record of newestFirst()) {
+			if (found.size > most) break;
+			for (const indexed of record.rows) {
+				if (found.has(indexed.contribution)) continue;
+				const row = await this.#indexedRow(record, indexed);
+				if (fits(row)) found.set(row.id, row);
+			}
 		}
 		return some([...found.values()], most);
 	}
@@ -374,13 +399,14 @@ export class StoredMemory implements Memory {
 			of === 'all' ||
 			('adapter' in of && adapter.files.weights === of.adapter) ||
 			('base' in of && this.#baseOf(model.sha256).id === of.base);
-		const newest = () =>
-			attribution.attributions
-				.orderBy('time')
-				.reverse()
-				.filter(fits)
-				.limit(most + 1)
-				.toArray();
+		const newest = async () => {
+			const fitting: AttributionRecord[] = [];
+			for await (const record of newestFirst()) {
+				if (fits(record)) fitting.push(record);
+				if (fitting.length > most) break;
+			}
+			return fitting;
+		};
 		const found = of !== 'all' && 'row' in of ? await influencedBy(of.row as Hex) : await newest();
 		const { items, more } = some(found, most);
 		const measured = await Promise.all(items.map((record) => this.#replyOf(record)));
@@ -573,6 +599,14 @@ export class StoredMemory implements Memory {
 /** What a key has earned so far, claimed or not. Wei. */
 export function earned({ sums }: RewardFacts): bigint {
 	return sums ? sums.claimable + sums.claimed + sums.pending : 0n;
+}
+
+/** Measured answers and those that wait for it. Read by their ids: a cursor would wake the page for each. */
+async function* newestFirst(): AsyncGenerator<AttributionRecord> {
+	const ids = (await attribution.attributions.orderBy('time').primaryKeys()).reverse();
+	for (let at = 0; at < ids.length; at += PAGE)
+		for (const record of await attribution.attributions.bulkGet(ids.slice(at, at + PAGE)))
+			if (record) yield record;
 }
 
 /** A name for work in the books that nobody cancels. */
