@@ -5,6 +5,7 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { chromiumArguments, findChromium } from './.ci/chromium.mjs';
 import { writeClient } from './.ci/client.mjs';
+import { framed, writeFrames } from './.ci/frames.mjs';
 import { isolationHeaders } from './.ci/headers.mjs';
 import { writePrecache } from './.ci/precache.mjs';
 import { words } from './.ci/words.mjs';
@@ -15,6 +16,7 @@ const site: typeof pages = {
 	...pages,
 	async adapt(builder) {
 		await pages.adapt(builder);
+		writeFrames('build');
 		writePrecache('build');
 		writeClient('build');
 	}
@@ -73,6 +75,7 @@ export default defineConfig({
 		sveltekit({
 			adapter: site,
 			csp: { mode: 'hash', directives: csp },
+			prerender: { entries: ['*', ...framed] },
 			// One page may stand for another's address, on a host that knows no better.
 			paths: { relative: false },
 			// In the page: as files they are a dozen requests before anything is seen.

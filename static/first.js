@@ -33,15 +33,41 @@ try {
 	const language = [chosen.language, ...navigator.languages]
 		.map((tag) => tag?.split('-')[0].toLowerCase())
 		.find((tag) => languages.includes(tag));
+	const path = location.pathname.replace(/\/(index\.html)?$|\.html$/, '');
+	const readable = (language ?? 'en') === 'en' && window.parent === window;
 	const meant =
 		dataset.page &&
-		dataset.page.replace(/\/$/, '') === location.pathname.replace(/\/(index\.html)?$|\.html$/, '') &&
+		dataset.page.replace(/\/$/, '') === path &&
 		!location.search &&
 		!location.hash &&
-		(language ?? 'en') === 'en' &&
-		window.parent === window &&
+		readable &&
 		!(dataset.page === '/' && (chosen.model || chosen.agent || chosen.guide || chosen.adapters?.length));
 	if (!meant) dataset.opening = '';
+
+	// A page of something that only this device knows: what all such pages show first is in the markup, for any of them.
+	const frames = new MutationObserver(() => {
+		const opening = document.getElementById('opening');
+		if (!opening) return;
+		frames.disconnect();
+		// One stands for all: /datanets/_/rows.
+		const [, folder, id] = path.split('/');
+		const of = path.replace(/^(\/[^/]+)\/[^/]+/, '$1/_');
+		const isOf = (element) => element.dataset.of.split(' ').includes(of);
+		const template = [...document.querySelectorAll('template[data-of]')].find(isOf);
+		if (!template) return;
+		const frame = document.createElement('div');
+		frame.id = 'frame';
+		frame.append(template.content.cloneNode(true));
+		for (const link of frame.querySelectorAll('link')) if (!isOf(link)) link.remove();
+		for (const link of frame.querySelectorAll(`a[href^="/${folder}/_"]`)) {
+			link.href = link.getAttribute('href').replace('_', () => id);
+			if (link.pathname === path) link.setAttribute('aria-current', 'page');
+			else link.removeAttribute('aria-current');
+		}
+		opening.before(frame);
+		delete dataset.opening;
+	});
+	if (!dataset.page && readable) frames.observe(document.documentElement, { childList: true, subtree: true });
 
 	// What is pressed before the app stands is done when it does, and no form leaves the page.
 	let pressed;
@@ -61,7 +87,11 @@ try {
 			removeEventListener('click', press, true);
 			removeEventListener('submit', hold, true);
 			pressed?.removeAttribute('data-pressed');
+			// One that stood in a frame is gone with it: the page has one of the same name.
+			const name = (button) => button.getAttribute('aria-label') ?? button.textContent.trim();
+			const own = (button) => name(button) === name(pressed);
 			if (pressed?.isConnected) pressed.click();
+			else if (pressed) [...document.querySelectorAll('button')].find(own)?.click();
 		},
 		{ once: true }
 	);

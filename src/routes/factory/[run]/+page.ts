@@ -1,3 +1,0 @@
-// Whose pages these are, only the browser knows.
-export const ssr = false;
-export const prerender = false;
