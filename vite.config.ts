@@ -7,6 +7,7 @@ import { chromiumArguments, findChromium } from './.ci/chromium.mjs';
 import { writeClient } from './.ci/client.mjs';
 import { framed, writeFrames } from './.ci/frames.mjs';
 import { isolationHeaders } from './.ci/headers.mjs';
+import { icons } from './.ci/icons.mjs';
 import { writePrecache } from './.ci/precache.mjs';
 import { words } from './.ci/words.mjs';
 
@@ -72,6 +73,7 @@ export default defineConfig({
 	plugins: [
 		// Tests of modules read the English that stands in them.
 		...(process.env.VITEST ? [] : [words()]),
+		icons(),
 		sveltekit({
 			adapter: site,
 			csp: { mode: 'hash', directives: csp },

@@ -7,6 +7,8 @@ class ShellState {
 	compare = $state(false);
 	/** Puts the cursor into the message box; set while there is one. */
 	write: (() => void) | undefined;
+	/** What the page that opens is waiting for: until then its frame may stand. */
+	waits: Promise<unknown> | undefined;
 }
 
 export const shell = new ShellState();
