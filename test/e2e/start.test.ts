@@ -86,6 +86,36 @@ test('who reads another language, or opens a conversation, sees no words before 
 	}
 });
 
+test('a page of a Datanet shows its frame before any script, with links of that Datanet; who reads German sees no English', async () => {
+	const { context, page } = await App.open({ path: '/manifest.webmanifest', phone: true });
+	const held = Promise.withResolvers<void>();
+	await context.route('**/_app/immutable/entry/start*', async (route) => {
+		await held.promise;
+		await route.continue();
+	});
+	const address = new URL('/datanets/none/rows', page.url()).href;
+	await page.goto(address, { waitUntil: 'commit' });
+	const tabs = page.getByRole('navigation', { name: 'Parts of this Datanet' });
+	await tabs.waitFor();
+	expect(await tabs.getByRole('link', { name: 'Rows' }).getAttribute('aria-current')).toBe('page');
+	expect(await tabs.getByRole('link', { name: 'Overview' }).getAttribute('aria-current')).toBeNull();
+	expect(await tabs.getByRole('link', { name: 'Checks' }).getAttribute('href')).toBe('/datanets/none/checks');
+	await page.getByText('A Datanet rests on this device alone').waitFor();
+	// Pressed in the frame, done in the page.
+	await page.getByRole('button', { name: /play money$/ }).click();
+	held.resolve();
+	await page.getByRole('dialog').waitFor();
+	await page.keyboard.press('Escape');
+	await page.getByText('not on this device').first().waitFor();
+	expect(await page.locator('#frame').count()).toBe(0);
+
+	const german = await App.open({ path: '/manifest.webmanifest', preferences: { language: 'de' } });
+	await german.context.route('**/_app/immutable/entry/start*', () => undefined);
+	await german.page.goto(address, { waitUntil: 'commit' });
+	await german.page.locator('#opening .name').waitFor();
+	expect(await german.page.locator('#frame').count()).toBe(0);
+});
+
 test('a host that answers everything with the start page opens the page that was asked', async () => {
 	const server = await serve({ fallback: 'index.html', isolated: false });
 	onTestFinished(() => server.close());
