@@ -16,7 +16,8 @@ try {
 
 // SvelteKit reads these, in a tab's first page to no avail: what it throws then makes V8 read the whole first script once more, to tell where.
 try {
-	for (const key of ['snapshot', 'navigation-snapshot', 'history-info']) sessionStorage[`sveltekit:${key}`] ??= '{}';
+	for (const key of ['snapshot', 'navigation-snapshot', 'history-info'])
+		sessionStorage[`sveltekit:${key}`] ??= '{}';
 } catch {
 	// Blocked, as above.
 }
