@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { violations } from '#test/support/axe.ts';
 import { App } from './app.ts';
@@ -41,6 +42,10 @@ test('the guided path: three rows, trained on, priced, asked, seen, paid for and
 		.getByRole('link', { name: /^Answer/ })
 		.first()
 		.waitFor();
+	// Who has given nothing is told where to begin.
+	await page.getByRole('link', { name: 'My data', exact: true }).click();
+	await page.getByText('You have given no rows yet.').waitFor();
+	await page.getByText('This account earns nothing yet.').waitFor({ timeout: 60_000 });
 	await page.goto(new URL('/', page.url()).href);
 
 	await button(/^Walk the whole loop/).click();
@@ -55,7 +60,7 @@ test('the guided path: three rows, trained on, priced, asked, seen, paid for and
 		.poll(() => page.evaluate(() => document.activeElement?.textContent?.trim()), { timeout: 90_000 })
 		.toBe('Train');
 	await page.keyboard.press('Enter');
-	await path.getByRole('button', { name: 'Watch it learn' }).waitFor({ timeout: 30_000 });
+	await path.getByRole('button', { name: 'Watch it learn' }).waitFor({ timeout: 90_000 });
 	// Left, and taken up again where it was, also after a reload.
 	await path.getByRole('button', { name: 'Leave the path' }).click();
 	await path.waitFor({ state: 'detached' });
@@ -110,6 +115,23 @@ test('the guided path: three rows, trained on, priced, asked, seen, paid for and
 	await act('Let three days pass');
 	await act('Show the roots');
 	await button('Make final').click();
+	await path.getByRole('button', { name: 'Show what you earned', exact: true }).waitFor();
+	// The icon says that something can be claimed, also to who has never seen the ledger.
+	await app.context.addInitScript(() => {
+		const badges: number[] = [];
+		Object.assign(globalThis, { badges });
+		Object.assign(navigator, { setAppBadge: (count: number) => Promise.resolve(void badges.push(count)) });
+		const { roots, ...others } = JSON.parse(localStorage['openledger.preferences'] ?? '{}') as {
+			roots?: string;
+		};
+		if (roots && location.pathname === '/') localStorage['openledger.preferences'] = JSON.stringify(others);
+	});
+	await page.goto(new URL('/', page.url()).href);
+	await expect
+		.poll(() => page.evaluate(() => (globalThis as unknown as { badges: number[] }).badges), {
+			timeout: 30_000
+		})
+		.toEqual([1]);
 	await act('Show what you earned');
 	await button(/^Claim all/).click();
 
@@ -126,5 +148,57 @@ test('the guided path: three rows, trained on, priced, asked, seen, paid for and
 	await page.getByRole('link', { name: 'Use of adapters' }).click();
 	const used = page.getByRole('navigation', { name: 'Adapters' });
 	await used.getByRole('link', { name: 'My first rows' }).and(page.locator('[aria-current=page]')).waitFor();
+
+	// What one's data did, and what it earned: all of it is claimed now.
+	await page.getByRole('link', { name: 'My data', exact: true }).click();
+	const figure = (name: string) => page.locator('dl > div', { has: page.getByText(name, { exact: true }) });
+	await expect.poll(() => figure('Rows given').innerText(), { timeout: 60_000 }).toMatch(/^Rows given\s+3$/);
+	expect(await figure('Answers moved').innerText()).toMatch(/^Answers moved\s+1$/);
+	await page
+		.getByRole('table')
+		.getByText(/wumple/)
+		.first()
+		.waitFor();
+	await page.getByRole('heading', { name: 'What you earned' }).waitFor({ timeout: 60_000 });
+	const wei = (name: string) =>
+		figure(name)
+			.locator('.amount')
+			.getAttribute('data-wei')
+			.then((text) => BigInt(text ?? '-1'));
+	expect(await wei('To claim now')).toBe(0n);
+	const earned = await wei('Claimed so far');
+	expect(earned).toBeGreaterThan(0n);
+
+	// Everything there is, as a file for others: from the rows to what was claimed.
+	await page.getByRole('link', { name: 'Walk', exact: true }).click();
+	await button('Save for others').click();
+	const saving = page.getByRole('dialog');
+	expect(await violations(page)).toEqual([]);
+	const [file] = await Promise.all([
+		page.waitForEvent('download', { timeout: 60_000 }),
+		saving.getByRole('button', { name: 'Save the file' }).click()
+	]);
+	expect(file.suggestedFilename()).toMatch(/^lineage-\d{4}-\d\d-\d\d\.jsonld$/);
+	const { '@graph': graph } = JSON.parse(readFileSync(await file.path(), 'utf8')) as {
+		'@graph': { '@id': string; '@type': string[]; complete?: string; claimed?: string; label?: string }[];
+	};
+	const of = (type: string) => graph.filter((each) => each['@type'].includes(`ol:${type}`));
+	expect(of('Export')[0]?.complete).toBe('true');
+	const kinds = [
+		'Contributor',
+		'Row',
+		'Datanet',
+		'BaseModel',
+		'Adapter',
+		'Reply',
+		'Receipt',
+		'Settlement',
+		'Reward'
+	];
+	for (const kind of kinds) expect(of(kind).length, kind).toBeGreaterThan(0);
+	expect(of('Settlement')).toHaveLength(1);
+	expect(of('Reward').some(({ claimed }) => BigInt(claimed ?? 0) > 0n)).toBe(true);
+	// Without the person's leave it has no words of theirs.
+	expect(JSON.stringify(graph)).not.toContain('wumple');
 	console.log(`guided path: share ${share} %, ${Math.round((Date.now() - started) / 1000)} s`);
 }, 600_000);
