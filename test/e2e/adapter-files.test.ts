@@ -35,6 +35,21 @@ async function pick(app: App, files: Partial<PeftFiles>): Promise<void> {
 	await (await chooser).setFiles(paths);
 }
 
+/** Lets go of a folder with these files over the page. */
+async function dropFolder(app: App, files: PeftFiles): Promise<void> {
+	const zone = app.page.getByRole('group', { name: 'Drop an adapter here' });
+	await zone.scrollIntoViewIfNeeded();
+	const box = await zone.boundingBox();
+	if (!box) throw new Error('nowhere to drop');
+	// By the DevTools protocol: only a real drag carries entries of a file system.
+	const session = await app.context.newCDPSession(app.page);
+	const paths = await onDisk(files);
+	const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+	const data = { items: [], files: [paths[0]?.replace(/\/[^/]+$/, '') ?? ''], dragOperationsMask: 1 };
+	for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+		await session.send('Input.dispatchDragEvent', { type, ...at, data });
+}
+
 test('a PEFT adapter is imported by the file picker, used in a chat, and its files are given back', async () => {
 	const app = await openAdapters({ maxNewTokens: 16 });
 	const files = peftFiles();
@@ -68,23 +83,6 @@ test('a PEFT adapter is imported by the file picker, used in a chat, and its fil
 	await app.ask('What is patella?');
 	await app.settled();
 	expect(await app.replies.first().innerText()).toContain(name);
-});
-
-test('a folder that is dropped on the page is imported', async () => {
-	const app = await openAdapters();
-	const zone = app.page.getByRole('group', { name: 'Drop an adapter here' });
-	await zone.scrollIntoViewIfNeeded();
-	const box = await zone.boundingBox();
-	if (!box) throw new Error('nowhere to drop');
-	// By the DevTools protocol: only a real drag carries entries of a file system.
-	const session = await app.context.newCDPSession(app.page);
-	const paths = await onDisk(peftFiles());
-	const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-	const data = { items: [], files: [paths[0]?.replace(/\/[^/]+$/, '') ?? ''], dragOperationsMask: 1 };
-	for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-		await session.send('Input.dispatchDragEvent', { type, ...at, data });
-	await app.page.getByText(/^Adapter [0-9a-f]{8} is ready to use\.$/).waitFor();
-	expect(await imported(app).count()).toBe(1);
 });
 
 /** What a person may bring, and what is said about it. */
@@ -131,7 +129,7 @@ const refused: [what: string, files: () => Partial<PeftFiles>, says: RegExp][] =
 	['trained biases', () => peftFiles({ config: { bias: 'all' } }), /bias/]
 ];
 
-test('bad adapters are refused in words, each by its own reason, and nothing that was stored is harmed', async () => {
+test('bad adapters are refused in words, each by its own reason, and nothing that was stored is harmed; then a folder that is dropped on the page is imported', async () => {
 	const app = await openAdapters();
 	const region = app.page.getByRole('region', { name: 'Adapters' });
 	for (const [what, files, says] of refused) {
@@ -144,6 +142,10 @@ test('bad adapters are refused in words, each by its own reason, and nothing tha
 	}
 	expect(await imported(app).count()).toBe(0);
 	await region.getByRole('heading', { name: 'Anatomy' }).waitFor();
+	await dropFolder(app, peftFiles());
+	await app.page.getByText(/^Adapter [0-9a-f]{8} is ready to use\.$/).waitFor();
+	expect(await imported(app).count()).toBe(1);
+
 	await app.page.getByRole('link', { name: 'Chat', exact: true }).click();
 	await app.chooseAdapter();
 	await app.ask('What is patella?');

@@ -22,23 +22,7 @@ test('what runs the model is shown, and a person may choose otherwise', async ()
 	await app.settled();
 });
 
-test('a browser without WebGPU says so, offers no GPU, and answers on the processor', async () => {
-	const args = [
-		...chromiumArguments.filter((argument) => !/webgpu|vulkan/i.test(argument)),
-		'--disable-features=WebGPU',
-		'--disable-gpu'
-	];
-	const app = await App.open({ path: '/settings', preferences: { reply }, args });
-	const device = app.page.getByRole('region', { name: 'This device' });
-	await device.getByText('This browser offers none (no WebGPU)').waitFor();
-	expect(await device.getByRole('radio', { name: 'GPU' }).isDisabled()).toBe(true);
-	await app.page.getByRole('link', { name: 'Chat', exact: true }).click();
-	await app.ask('What is a cell?');
-	await app.settled();
-	expect(await app.text()).not.toBe('');
-});
-
-test('a choice of the GPU that came from another browser is refused in words, with a way back', async () => {
+test('a browser without WebGPU refuses in words a choice of the GPU that came from another, with a way back; it says what it lacks, offers no GPU, and answers on the processor', async () => {
 	const args = [
 		...chromiumArguments.filter((argument) => !/webgpu|vulkan/i.test(argument)),
 		'--disable-features=WebGPU',
@@ -48,6 +32,12 @@ test('a choice of the GPU that came from another browser is refused in words, wi
 	await app.page.getByText('This model cannot run on the graphics card').waitFor();
 	await visit(app.page, '/settings');
 	await app.page.getByRole('button', { name: 'Back to the best choice' }).click();
+	await app.page.getByText(/^Nano on the CPU/).waitFor();
+	const device = app.page.getByRole('region', { name: 'This device' });
+	await device.getByText('This browser offers none (no WebGPU)').waitFor();
+	expect(await device.getByRole('radio', { name: 'GPU' }).isDisabled()).toBe(true);
+	// As for somebody who never chose.
+	await app.page.reload();
 	await app.page.getByText(/^Nano on the CPU/).waitFor();
 	await app.page.getByRole('link', { name: 'Chat', exact: true }).click();
 	await app.ask('What is a cell?');
