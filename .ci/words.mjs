@@ -121,7 +121,7 @@ export async function wordsOf(file, content) {
 	const index = new IndexTracker();
 	const { transform } = adapters[computing.test(file) ? 'heard' : file.endsWith('.ts') ? 'ts' : 'svelte'];
 	const { msgs, output } = await transform({
-		content,
+		content: computing.test(file) ? content.replaceAll(thrown, 'return new OpenLedgerError(') : content,
 		filename: file,
 		index,
 		expr: { plain: '', reactive: '' },
@@ -154,6 +154,9 @@ export async function wordsOf(file, content) {
 		}
 	};
 }
+
+/** wuchale takes what is thrown for no text; what the workers throw says to a person what to do. */
+const thrown = 'throw new OpenLedgerError(';
 
 /** What is compared, or names a property, is a key, whatever it looks like. */
 const key =

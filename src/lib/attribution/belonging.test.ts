@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { belonging } from './belonging.ts';
+import { belonging, belongingOfAll } from './belonging.ts';
 
 const root = `0x${'1'.repeat(64)}` as const;
 const ids = ['0xb', '0xa', '0xc'];
@@ -27,6 +27,33 @@ test('without rows the version’s root, then the hash of all ids, then the Data
 	expect((await of({ rowsSha256: '0'.repeat(64) })).kind).toBe('elsewhere');
 	expect((await of({ id: 'bones', root: `0x${'2'.repeat(64)}` })).kind).toBe('version');
 	expect((await of({ id: 'muscles' })).kind).toBe('elsewhere');
+});
+
+test('of several Datanets each is held against what is said of it; the least certain says what the whole is', async () => {
+	const muscles = { id: 'muscles', root: `0x${'3'.repeat(64)}` as const, ids: ['0xm', '0xn'] };
+	const all = (...datanets: object[]) =>
+		belongingOfAll({ datanets: datanets.map((one) => ({ name: 'Named', rows: 3, ...one })) }, [
+			chosen,
+			muscles
+		]);
+	const { root: other } = muscles;
+	expect(await all({ id: 'bones', root }, { id: 'muscles', root: other })).toEqual({
+		kind: 'same',
+		use: [...ids, ...muscles.ids],
+		named: 5
+	});
+	expect(await all({ id: 'bones', rowIds: ['0xa', '0xz'] }, { id: 'muscles', rowIds: ['0xm'] })).toEqual({
+		kind: 'part',
+		use: ['0xa', '0xm'],
+		named: 3
+	});
+	expect((await all({ id: 'bones', root }, { id: 'muscles' })).kind).toBe('version');
+	// Rows of one are not looked for in the other.
+	expect(await all({ id: 'bones', rowIds: ['0xm'] }, { id: 'muscles', root: other })).toEqual({
+		kind: 'other',
+		use: muscles.ids,
+		named: 3
+	});
 });
 
 test('an adapter that names nothing tells nothing', async () => {

@@ -47,6 +47,32 @@ export async function belonging(
 	return { kind: named.some((one) => one.id === id) ? 'version' : 'elsewhere', use: ids };
 }
 
+/** From what says most against it to what says most for it. */
+const KINDS: readonly Belonging['kind'][] = ['other', 'elsewhere', 'unknown', 'version', 'part', 'same'];
+
+/**
+ * The same for an adapter that was made of several Datanets: each is held against what the manifest says of it, the first against all that is
+ * said of none of the others. The whole is what can be said of the least certain.
+ * @param parts the first is the one that was chosen
+ */
+export async function belongingOfAll(
+	manifest: Pick<AdapterManifest, 'datanets'> | undefined,
+	parts: readonly Chosen[]
+): Promise<Belonging> {
+	const others = new Set(parts.slice(1).map(({ id }) => id));
+	const said = (part: Chosen, place: number) =>
+		manifest && {
+			datanets: manifest.datanets.filter(({ id }) =>
+				place === 0 ? id === undefined || !others.has(id) : id === part.id
+			)
+		};
+	const found = await Promise.all(parts.map((part, place) => belonging(said(part, place), part)));
+	const use = found.flatMap((one) => [...one.use]);
+	const kind = KINDS.find((each) => found.some((one) => one.kind === each)) ?? 'unknown';
+	const named = found.reduce((sum, one) => sum + ('named' in one ? one.named : one.use.length), 0);
+	return kind === 'same' || kind === 'part' || kind === 'other' ? { kind, use, named } : { kind, use };
+}
+
 /** As manifests hash ids: ascending, each behind a line feed. */
 async function hashOf(ids: readonly string[]): Promise<string> {
 	const text = [...ids]

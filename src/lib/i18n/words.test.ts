@@ -79,6 +79,17 @@ test('what is compared or names a property is a key and stays as it is, whatever
 		expect(code).toContain(kept);
 });
 
+test('what the workers throw reaches a person, and is found', async () => {
+	const { words } = await wordsOf(
+		'workers/train/x.ts',
+		`export function find(id: string): never {
+	if (!id) throw new OpenLedgerError('train/not-found', 'There is no such run.', { remedy: 'Choose one from the list.' });
+	throw new Error('Nobody reads this.');
+}`
+	);
+	expect(words.map(({ forms }) => forms)).toEqual([['There is no such run.'], ['Choose one from the list.']]);
+});
+
 test('choices in the middle of a sentence would be mixed up, and stop the build', async () => {
 	const { spell } = await wordsOf(
 		'src/lib/x.svelte',
