@@ -363,6 +363,8 @@ test('a wallet on a phone: paired by the code, pays, refuses, outlasts a reload,
 		.waitFor({ timeout: 30_000 });
 	await page.keyboard.press('Escape');
 	await page.getByText('Your account').waitFor({ timeout: 60_000 });
+	// From now on the books are the phone's: those of the account before would take its deposit, or vanish under a dialog.
+	expect(await shown(app, 'In the wallet')).toBe(parseEther('100'));
 
 	// The key to talk with it is a secret.
 	expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toMatch(/"key\\*"|topic/);

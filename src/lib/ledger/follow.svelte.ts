@@ -9,8 +9,17 @@ const EVERY = 15_000;
 
 /** The network and account that are chosen, for a page that reads the chain. */
 class Follow {
-	network = $state.raw<Network>();
+	taken = $state.raw<Network>();
 	error = $state.raw<OpenLedgerError>();
+
+	/** Undefined also from a change in the wallet until it has been read anew: what was there is another account's. */
+	get network(): Network | undefined {
+		const { taken } = this;
+		const { connected } = session;
+		const isCurrent =
+			!connected || (connected.account === taken?.account && connected.network?.id === taken.chain.id);
+		return isCurrent ? taken : undefined;
+	}
 }
 
 /**
@@ -21,7 +30,7 @@ export function followNetwork(onchange: () => void): Follow {
 	const follow = new Follow();
 	async function take() {
 		try {
-			follow.network = await currentNetwork();
+			follow.taken = await currentNetwork();
 			follow.error = undefined;
 			onchange();
 		} catch (thrown) {

@@ -67,16 +67,18 @@ export interface View {
 	now: number;
 }
 
+/** What a view belongs to. */
+const keyOf = ({ chain, account }: Network) => `${chain.id} ${account}`;
+
 /** The ledger of one network and account, as pages see it. */
 export class LedgerRoom {
 	readonly #network: () => Network | undefined;
-	view = $state.raw<View>();
+	/** What was seen last, and of which network and account. */
+	#seen = $state.raw<{ of: string; view: View }>();
 	/** How far the books are, 0 to 1, while they are being made. */
 	progress = $state<number>();
 	busy = $state(false);
 	error = $state.raw<OpenLedgerError>();
-	/** The network or account that `view` belongs to. */
-	#shown = '';
 	#again = false;
 
 	constructor(network: () => Network | undefined) {
@@ -85,6 +87,12 @@ export class LedgerRoom {
 
 	get network(): Network | undefined {
 		return this.#network();
+	}
+
+	/** Never another account's: a person who pays from it would pay from the wrong one. */
+	get view(): View | undefined {
+		const { network } = this;
+		return network && this.#seen?.of === keyOf(network) ? this.#seen.view : undefined;
 	}
 
 	/** Looks at the chain again. Calls while one look is under way make one more look after it. */
@@ -109,8 +117,6 @@ export class LedgerRoom {
 		const network = this.network;
 		if (!network) return;
 		const { account, chain } = network;
-		const key = `${chain.id} ${account}`;
-		if (this.#shown !== key) this.view = undefined;
 		try {
 			const head = await readBlock(network.request, 'latest');
 			const now = head?.time ?? 0;
@@ -122,11 +128,10 @@ export class LedgerRoom {
 			);
 			const view = await look(network, summary, now);
 			if (account) await reconcile(db, payerOver(chain, account, network.request, network.wallet));
-			this.view = view;
+			this.#seen = { of: keyOf(network), view };
 			showBadge('rewards', this.claimCalls().length > 0 ? 1 : 0);
 			// What chat goes by was older.
 			await db.registry.delete(chain.id);
-			this.#shown = key;
 			this.error = undefined;
 		} catch (thrown) {
 			this.error = asError(thrown);
