@@ -169,7 +169,7 @@ async function fill(page: Page, datanet: string): Promise<void> {
 					return {
 						id: `reply-${i}`,
 						conversation: `talk-${Math.floor(i / 4)}`,
-						adapter: { id: weights, name: name, files },
+						adapter: { id: weights, name, files },
 						model: {
 							id: 'bundled:nano',
 							sha256: base
@@ -341,7 +341,7 @@ function finance() {
 		readFileSync(new URL('../../static/adapters/finance/openledger.json', import.meta.url), 'utf8')
 	) as { name: string; files: Record<string, string> };
 	const { 'adapter_config.json': config = '', 'adapter_model.safetensors': weights = '' } = manifest.files;
-	return { name: name, config, weights, base: NANO };
+	return { name: manifest.name, config, weights, base: NANO };
 }
 
 const hash = (i: number) => `0x${i.toString(16).padStart(64, '0')}`;
