@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { App } from './app.ts';
 
-test('an adapter is swapped in the middle of a conversation, and every reply says who wrote it', async () => {
+test('an adapter is swapped in the middle of a conversation, and every reply says who wrote it, also one that was asked before the model was there', async () => {
 	const app = await App.open();
 	await app.ask('What is a joint?');
 	await app.settled(1);
@@ -23,6 +23,11 @@ test('an adapter is swapped in the middle of a conversation, and every reply say
 		)
 	).toEqual(['', `+ ${first}`, `+ ${second}`]);
 	expect(first).not.toBe(second);
+
+	await app.page.goto(new URL('/', app.page.url()).href);
+	await app.ask('What is capital?');
+	await app.settled(1);
+	expect(await app.replies.first().locator('.label').innerText()).toContain(second);
 });
 
 test('base and adapter answer one question side by side, and the chat goes on from the chosen one', async () => {

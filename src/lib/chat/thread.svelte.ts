@@ -123,10 +123,12 @@ export class Thread {
 
 	/** Starts the reply, or both of a pair, and returns; they go on by themselves. */
 	async #answer(conversation: string, parent: string, compare: boolean) {
-		const chosen = this.#engine.adapters.chosen;
+		const { models } = this.#engine;
+		// Which adapters fit is known with the model. Asked before it was there, the base alone answered.
+		if (preferences.values.adapters.length > 0) await models.ready().catch(() => undefined);
+		const { chosen } = this.#engine.adapters;
 		const columns = compare && chosen.length > 0 ? [[], chosen] : [chosen];
 		const pair = columns.length > 1 ? newId() : undefined;
-		const { models } = this.#engine;
 		const replies = columns.map((adapters, column): Reply => ({
 			id: newId(),
 			conversation,

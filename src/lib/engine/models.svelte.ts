@@ -92,6 +92,8 @@ export class Models {
 			const loaded = await this.#engine.call((api) =>
 				api.load({ id, provider: preferences.values.provider }, load.task, load.listener())
 			);
+			// Which of them fit is known with it.
+			await this.#engine.adapters.refresh();
 			if (this.load === load) {
 				this.loaded = loaded;
 				this.load = undefined;
@@ -99,7 +101,6 @@ export class Models {
 			}
 			if (entry && entry.source !== 'bundled' && entry.stored !== 'complete') void keepStored();
 			void this.refresh().catch(() => undefined);
-			await this.#engine.adapters.refresh();
 			return loaded;
 		} catch (thrown) {
 			const error = asError(thrown);
