@@ -27,18 +27,19 @@ const PARTS: Record<string, (retrainer: Retrainer) => Promise<object>> = {
  * (names from PARTS, with commas) computes some of the figures anew and takes the others from the saved result.
  */
 export async function run(): Promise<object> {
-	const saved = new URL('results/lds.json', import.meta.url);
 	const asked = process.env['LDS_PARTS']?.split(',');
+	const retrainer = await Retrainer.create(readShapeGraph('nano').read);
+	const figures: object = {};
+	for (const [name, compute] of Object.entries(PARTS))
+		if (!asked || asked.includes(name)) Object.assign(figures, await compute(retrainer));
+	await retrainer.dispose();
+	// Read at the end: other parts may have been computed meanwhile.
+	const saved = new URL('results/lds.json', import.meta.url);
 	const { bench, machine, versions, ...before } = (
 		asked && existsSync(saved) ? JSON.parse(readFileSync(saved, 'utf8')) : {}
 	) as Record<string, unknown>;
 	void [bench, machine, versions];
-	const retrainer = await Retrainer.create(readShapeGraph('nano').read);
-	const figures: object = { ...before };
-	for (const [name, compute] of Object.entries(PARTS))
-		if (!asked || asked.includes(name)) Object.assign(figures, await compute(retrainer));
-	await retrainer.dispose();
-	return figures;
+	return { ...before, ...figures };
 }
 
 /**
@@ -106,7 +107,7 @@ async function measure(
 	const attributed = await Attributed.create(retrainer, parameters, truth.rows);
 	const { gradients, index } = attributed;
 	const scores = await attributed.scores(truth.queries);
-	const float = await floatScores(gradients, rows, queries, index.description);
+	const { scores: float } = await floatScores(gradients, attributed.rows, queries, index.description);
 	await attributed.dispose();
 	const texts = (pairs: GroundTruth['rows']) => pairs.map((pair) => pair.join(' '));
 	const found = {

@@ -1,5 +1,5 @@
 import type { AttributionIndex } from '#workers/attribution/attribution-index.ts';
-import { buildIndex } from '#workers/attribution/build-index.ts';
+import { buildIndex, type IndexRow } from '#workers/attribution/build-index.ts';
 import { replySample, SampleGradients } from '#workers/attribution/gradients.ts';
 import { AttributionQuery } from '#workers/attribution/query.ts';
 import { sharesOf, unattributedScore, WHOLE } from '#workers/attribution/shares.ts';
@@ -13,10 +13,13 @@ import type { Retrainer } from './retrain.ts';
 export class Attributed {
 	readonly gradients: SampleGradients;
 	readonly index: AttributionIndex;
+	/** What the index was made of. */
+	readonly rows: readonly IndexRow[];
 	readonly #query: AttributionQuery;
 
-	private constructor(gradients: SampleGradients, index: AttributionIndex) {
+	private constructor(gradients: SampleGradients, index: AttributionIndex, rows: readonly IndexRow[]) {
 		this.gradients = gradients;
+		this.rows = rows;
 		this.index = index;
 		this.#query = new AttributionQuery(index);
 	}
@@ -40,7 +43,7 @@ export class Attributed {
 			adapter: { config: '', weights: '' },
 			groups: groupsOf(rows)
 		});
-		return new Attributed(gradients, index);
+		return new Attributed(gradients, index, contributions);
 	}
 
 	/** Score of every row for each pair: [pair][row]. */

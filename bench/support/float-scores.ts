@@ -1,32 +1,37 @@
 import type { IndexDescription } from '#workers/attribution/attribution-index.ts';
+import { PROBES, signed, type IndexRow } from '#workers/attribution/build-index.ts';
 import { countTargets, type Sample, type SampleGradients } from '#workers/attribution/gradients.ts';
 import { cholesky, dot, solveLower } from '#workers/attribution/linear-algebra.ts';
 import { normalise } from '#workers/attribution/projection.ts';
 import { Sketch } from '#workers/attribution/sketch.ts';
 
 /**
- * The index's scores without int8, written another way: with Φ the rows' scaled sketches of length 1 and φ the query's,
- * φᵀ(ΦᵀΦ + λ)⁻¹Φᵀ = (Φφ)ᵀ(ΦΦᵀ + λ)⁻¹, each row's times a power of its length. For at most as many rows as span the basis. [query][row]
+ * The index's scores without int8, written another way. Φ are the rows' scaled sketches of length 1, K = ΦΦᵀ = LLᵀ, so that L⁻¹Φ is
+ * an orthonormal basis: rows are the columns of Lᵀ in it, a query φ is L⁻¹Φφ, and of the rows' tokens p only the direction of L⁻¹Φp counts.
+ * Scores: (L⁻¹Φφ)ᵀ (C + λ)⁻¹ Lᵀ with C = LᵀL + Σ ppᵀ / PROBES and λ = 2 tr C² / tr C, each row's times a power of its length. For
+ * rows of one sample, at most as many as span the basis. `scores`: [query][row]
  */
 export async function floatScores(
 	gradients: SampleGradients,
-	rows: readonly Sample[],
+	rows: readonly IndexRow[],
 	queries: readonly Sample[],
-	{ width, seed, damping, lengths: power }: Pick<IndexDescription, 'width' | 'seed' | 'damping' | 'lengths'>
-): Promise<Float32Array[]> {
+	{ width, seed, lengths: power }: Pick<IndexDescription, 'width' | 'seed' | 'lengths'>
+): Promise<{ damping: number; scores: Float32Array[] }> {
 	const sketcher = new Sketch(gradients.size, width, seed);
-	const sketches = async (samples: readonly Sample[]) => {
+	const sketches = async (samples: readonly Sample[], along = false) => {
 		const result: Float32Array[] = [];
 		for (let at = 0; at < samples.length; at += 8) {
 			const some = samples.slice(at, at + 8);
-			for (const [i, gradient] of (await gradients.of(some)).entries()) {
+			const found = await (along ? gradients.along(some) : gradients.of(some));
+			for (const [i, gradient] of found.entries()) {
 				const tokens = countTargets(some[i] as Sample);
 				result.push(sketcher.of(gradient.map((value) => value / tokens)));
 			}
 		}
 		return result;
 	};
-	const learnt = await sketches(rows);
+	const samplesOf = (some: readonly IndexRow[]) => some.flatMap(({ samples }) => samples);
+	const learnt = await sketches(samplesOf(rows), true);
 	const scales = new Float64Array(width);
 	for (const sketch of learnt) sketch.forEach((value, i) => (scales[i] = (scales[i] ?? 0) + value ** 2));
 	const scale = (sketch: Float32Array) =>
@@ -37,23 +42,39 @@ export async function floatScores(
 	const phi = scaled.map(normalise);
 	const n = phi.length;
 	const kernel = new Float64Array(n * n);
-	phi.forEach((a, i) => phi.forEach((b, j) => (kernel[i * n + j] = dot(a, b) + (i === j ? damping : 0))));
+	phi.forEach((a, i) => phi.forEach((b, j) => (kernel[i * n + j] = dot(a, b) + (i === j ? 1e-6 : 0))));
 	const lower = cholesky(kernel, n);
-	// (LLᵀ)⁻¹ by its columns: L⁻¹, then L⁻ᵀ L⁻¹.
-	const inverse = new Float32Array(n * n);
-	for (let i = 0; i < n; i++) inverse[i * n + i] = 1;
-	solveLower(lower, n, inverse, n);
-	return (await sketches(queries)).map((sketch) => {
-		const asked = scale(sketch);
-		const whitened = new Float64Array(n);
-		const pulls = phi.map((row) => dot(row, asked));
+	const inBasis = (sketch: Float32Array) => {
+		const pulls = Float32Array.from(phi, (row) => dot(row, scale(sketch)));
+		solveLower(lower, n, pulls, 1);
+		return pulls;
+	};
+	const coordinates = phi.map((_, i) => Float32Array.from({ length: n }, (_, k) => lower[i * n + k] ?? 0));
+	const moment = new Float64Array(n * n);
+	const add = (vector: Float32Array, weight: number) => {
 		for (let k = 0; k < n; k++)
-			for (let j = 0; j <= k; j++)
-				whitened[k] = (whitened[k] ?? 0) + (inverse[k * n + j] ?? 0) * (pulls[j] ?? 0);
-		const scores = new Float32Array(n);
-		for (let k = 0; k < n; k++)
-			for (let j = 0; j <= k; j++)
-				scores[j] = (scores[j] ?? 0) + (inverse[k * n + j] ?? 0) * (whitened[k] ?? 0);
-		return scores.map((score, j) => score * ((lengths[j] ?? 0) / median) ** power);
+			for (let j = 0; j < n; j++)
+				moment[k * n + j] = (moment[k * n + j] ?? 0) + weight * (vector[k] ?? 0) * (vector[j] ?? 0);
+	};
+	for (const vector of coordinates) add(vector, 1);
+	for (let turn = 0; turn < PROBES; turn++)
+		for (const probe of await sketches(samplesOf(rows.map((row) => signed(row, turn)))))
+			add(normalise(inBasis(probe)), 1 / PROBES);
+	let [squares, trace] = [0, 0];
+	for (const value of moment) squares += value * value;
+	for (let k = 0; k < n; k++) trace += moment[k * n + k] ?? 0;
+	const damping = (2 * squares) / trace;
+	for (let k = 0; k < n; k++) moment[k * n + k] = (moment[k * n + k] ?? 0) + damping;
+	const half = cholesky(moment, n);
+	const whitened = (vector: Float32Array) => {
+		const copy = vector.slice();
+		solveLower(half, n, copy, 1);
+		return copy;
+	};
+	const known = coordinates.map(whitened);
+	const scores = (await sketches(queries)).map((sketch) => {
+		const asked = whitened(inBasis(sketch));
+		return Float32Array.from(known, (row, j) => dot(row, asked) * ((lengths[j] ?? 0) / median) ** power);
 	});
+	return { damping, scores };
 }

@@ -62,9 +62,9 @@ export async function tenThousand(): Promise<object> {
 	const codes = new Int8Array(ROWS * WIDTH);
 	const scales = new Float32Array(ROWS);
 	const clock = { wall: 0, processor: 0 };
-	const plain = gradients.of.bind(gradients);
+	const plain = gradients.along.bind(gradients);
 	let peak = 0;
-	gradients.of = async (samples) => {
+	gradients.along = async (samples) => {
 		const found = await plain(samples);
 		const [wall, processor] = [performance.now(), process.cpuUsage()];
 		for (const [i, gradient] of found.entries()) {
@@ -104,7 +104,7 @@ export async function tenThousand(): Promise<object> {
 	const spent = process.cpuUsage(start.processor);
 	const seconds = (performance.now() - start.wall - clock.wall) / 1000;
 	const processorSeconds = (spent.user + spent.system) / 1e6 - clock.processor / 1000;
-	gradients.of = plain;
+	gradients.along = plain;
 
 	say('asking the index');
 	const samples = asked.map((pair) => pairSample(pair));

@@ -21,6 +21,12 @@ export interface IndexDescription {
 	firstBlock: number;
 	/** Part of the adapter at which gradients were taken. */
 	strength: number;
+	/**
+	 * Part of the adapter at which those of rows were taken once more, and gradients a row that told of its tokens one by one. Absent in
+	 * indexes that were made of the base's alone: they are asked in the same way.
+	 */
+	halfway?: number;
+	probes?: number;
 	/** Count sketch. */
 	seed: number;
 	width: number;

@@ -89,12 +89,15 @@ async function build({
 	const counting = Object.create(gradients, {
 		size: { value: gradients.size },
 		features: { value: gradients.features },
-		of: {
-			value: (samples: Parameters<SampleGradients['of']>[0]) => (
+		// Of rows as they are learnt; what is asked of them besides is computed anew each time.
+		along: {
+			value: (samples: Parameters<SampleGradients['along']>[0]) => (
 				(computed += samples.length),
-				gradients.of(samples)
+				gradients.along(samples)
 			)
 		},
+		of: { value: (samples: Parameters<SampleGradients['of']>[0]) => gradients.of(samples) },
+		rest: { value: () => gradients.rest() },
 		products: { value: () => gradients.products() }
 	}) as SampleGradients;
 	let kept: Awaited<ReturnType<BuildDrafts['open']>>;

@@ -1,5 +1,5 @@
 import type { BuildEstimate } from './api.ts';
-import { MAX_DIMS, POWER_STEPS, widthOf } from './build-index.ts';
+import { MAX_DIMS, POWER_STEPS, PROBED, PROBES, widthOf } from './build-index.ts';
 import type { SampleGradients } from './gradients.ts';
 import type { indexRows } from './index-rows.ts';
 
@@ -34,6 +34,7 @@ export async function estimateBuild(
 	const sampled = samples.reduce((sum, { ids }) => sum + ids.length, 0);
 	const perToken = (await seconds(() => gradients.of(samples))) / Math.max(1, sampled);
 
+	const probed = Math.min(credited.length, PROBED);
 	const directions = Math.min(credited.length, MAX_DIMS);
 	const { dims, width } = widthOf(directions, gradients.size);
 	const products = await gradients.products();
@@ -47,7 +48,10 @@ export async function estimateBuild(
 		rows: taken.length,
 		repeated: taken.length - credited.length,
 		left: given - taken.length,
-		seconds: perToken * tokens(credited) + (perProduct * pairs) / 64 ** 2,
+		// Each row at the base and half way, and some token by token.
+		seconds:
+			perToken * (2 * tokens(credited) + (PROBES * tokens(credited) * probed) / credited.length) +
+			(perProduct * pairs) / 64 ** 2,
 		bytes: taken.length * (dims + 36) + (dims / 2 + 2) * width,
 		bytesMeanwhile: credited.length * 4 * width
 	};

@@ -8,6 +8,7 @@ import { randomWeights } from '#workers/models/builder/weights.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import { adapterOf } from '#workers/train/adapter.ts';
 import { Ort } from '#workers/runtime/ort.ts';
+import { floatScores } from '../../bench/support/float-scores.ts';
 import { nodeRunner } from '../../bench/support/gradients.ts';
 import { buildIndex, type IndexRow } from './build-index.ts';
 import { dot } from './linear-algebra.ts';
@@ -68,14 +69,14 @@ describe('an index', () => {
 		const query = new AttributionQuery(index);
 		// A width that holds every coordinate is a signed permutation when no two share a bucket; here some do.
 		const asked = Array.from({ length: 6 }, sample);
-		const { damping, scores: expected } = kernelScores(
-			await gradients.of(samples),
-			await gradients.of(asked)
-		);
+		const { damping, scores: expected } = await floatScores(gradients, rowsOf(samples), asked, {
+			...index.description,
+			width: 2 ** 14
+		});
 		expect(index.description.damping / damping).toBeGreaterThan(0.9);
 		expect(index.description.damping / damping).toBeLessThan(1.1);
 		for (const [i, vector] of (await query.vectors(gradients, asked)).entries())
-			expect(correlation([...query.scores(vector)], expected[i] ?? [])).toBeGreaterThan(0.8);
+			expect(correlation([...query.scores(vector)], [...(expected[i] ?? [])])).toBeGreaterThan(0.8);
 	});
 
 	test('copies of a row earn nothing, and take nothing from it', async () => {
@@ -242,45 +243,6 @@ test('an adapter that does not fit the base is refused, with what to do', async 
 			SampleGradients.create(read, { ...adapter, modules }, (graph) => nodeRunner(read, graph))
 		).rejects.toMatchObject({ code: 'attribution/unsupported' });
 });
-
-/**
- * q Gᵀ (G Gᵀ + λ)⁻¹ over unit rows, each coordinate divided by √RMS, λ one and a half times the mean over rows of their squared cosines
- * with all rows, summed: by Gauss and Jordan, in float64. Each row's times the fourth root of its length over the median.
- */
-function kernelScores(rows: Float32Array[], asked: Float32Array[]): { damping: number; scores: number[][] } {
-	const size = rows[0]?.length ?? 0;
-	const scale = Float64Array.from({ length: size }, (_, k) => {
-		const square = rows.reduce((sum, row) => sum + ((row[k] ?? 0) / 5) ** 2, 0) / rows.length;
-		return square > 0 ? square ** -0.25 : 0;
-	});
-	const scaled = (values: Float32Array) => Float64Array.from(values, (value, k) => value * (scale[k] ?? 0));
-	const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, k) => sum + value * (b[k] ?? 0), 0);
-	const all = rows.map(scaled);
-	const lengths = all.map((values) => Math.sqrt(dot(values, values)));
-	const median = lengths.toSorted((a, b) => a - b)[lengths.length >> 1] ?? NaN;
-	const unit = all.map((values, i) => values.map((value) => value / (lengths[i] ?? NaN)));
-	const n = rows.length;
-	const kernel = unit.map((a) => unit.map((b) => dot(a, b)));
-	const damping = (1.5 / n) * kernel.flat().reduce((sum, cosine) => sum + cosine ** 2, 0);
-	const scores = asked.map((values) => {
-		const q = scaled(values);
-		// Solve (K + λ) x = K_q.
-		const m = unit.map((a, i) => [
-			...(kernel[i] ?? []).map((value, j) => value + (i === j ? damping : 0)),
-			dot(a, q)
-		]);
-		for (let i = 0; i < n; i++) {
-			const pivot = m[i]?.[i] ?? 1;
-			for (let j = 0; j < n; j++) {
-				if (j === i) continue;
-				const factor = (m[j]?.[i] ?? 0) / pivot;
-				for (let k = i; k <= n; k++) (m[j] as number[])[k] = (m[j]?.[k] ?? 0) - factor * (m[i]?.[k] ?? 0);
-			}
-		}
-		return m.map((row, i) => ((lengths[i] ?? NaN) / median) ** 0.25 * ((row[n] ?? 0) / (row[i] ?? 1)));
-	});
-	return { damping, scores };
-}
 
 function correlation(a: number[], b: number[]): number {
 	const mean = (x: number[]) => x.reduce((sum, value) => sum + value, 0) / x.length;

@@ -8,6 +8,7 @@ import {
 	countTargets,
 	DIRECTIONS,
 	FIRST_BLOCK,
+	HALFWAY,
 	STRENGTH,
 	type Sample,
 	type SampleGradients
@@ -16,6 +17,7 @@ import { groupCredit } from './group-credit.ts';
 import { cholesky, dot, solveLower } from './linear-algebra.ts';
 import { IndexTree } from './merkle.ts';
 import { largest, normalise, packBasis, quantise, type Projection } from './projection.ts';
+import { fillUniform } from '#workers/train/rows/random.ts';
 import { Sketch } from './sketch.ts';
 import { coordinatesOf, powerStep, spanOf, type Numbered } from './span.ts';
 import { askedRows, meanSupport } from './support.ts';
@@ -34,8 +36,17 @@ const BATCH_ROWS = 8;
 /** Times that the second moment of all rows is applied to a basis of fewer directions than rows (docs/attribution.md). */
 export const POWER_STEPS = 2;
 
-/** λ over the mean eigenvalue of the rows' second moment, each weighted by itself. */
-const DAMPING = 1.5;
+/** λ over the mean eigenvalue of the second moment, each weighted by itself. */
+const DAMPING = 2;
+
+/**
+ * Gradients a row that tell how its tokens pull one by one: each a sum with random signs, whose squares are on average those of the tokens'.
+ * In the second moment they count as much as the rows do: LDS rises by 0.007, with four of them by 0.002 more (docs/attribution.md).
+ */
+export const PROBES = 2;
+const PROBES_SEED = 1000;
+/** Rows that are probed at most, spread over all. */
+export const PROBED = 512;
 
 /**
  * Power of a row's length, over the median row's, that its scores grow by. Rows of length 1 foretell retraining almost as well, those of their
@@ -87,9 +98,10 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
 }
 
 /**
- * Makes an adapter's attribution index. The estimator: gradients of B at the base; count-sketched; each bucket divided by the
- * square root of its RMS (half of Adam's correction); of unit length; preconditioned by the inverse of their damped second
- * moment, half of it on the rows' side and half on the reply's; the rows' side times the fourth root of their lengths; both int8. Why each of these: docs/attribution.md.
+ * Makes an adapter's attribution index. The estimator: gradients of B, of rows at the base and half way to the adapter, of replies at the
+ * base; count-sketched; each bucket divided by the square root of its RMS (half of Adam's correction); of unit length; preconditioned by the
+ * inverse of the damped second moment of rows and of their tokens, half of it on the rows' side and half on the reply's; the rows' side times
+ * the fourth root of their lengths; both int8. Why each of these: docs/attribution.md.
  */
 export async function buildIndex(
 	gradients: SampleGradients,
@@ -113,10 +125,10 @@ export async function buildIndex(
 		.map((_, i) => i)
 		.filter((i) => groups === undefined || (groups[i] ?? -1) < 0 || groups[i] === i);
 	const credit = groups ? await groupCredit(gradients, rows, groups, signal) : undefined;
-	// Rows that are asked about as replies are. A basis of signs keeps less of what it does not know than of what it was made of, so it must
+	// Rows that are asked about as replies are, by their sketches at the base. A basis of signs keeps less of what it does not know than of what it was made of, so it must
 	// not know them.
-	const asked = new Map<number, Float32Array | undefined>(askedRows(credited).map((row) => [row, undefined]));
-	const held = (row: number) => basisBits === 1 && asked.has(row);
+	const asked = askedRows(credited);
+	const held = (row: number) => basisBits === 1 && asked.includes(row);
 	const landmarks = spread(
 		credited.filter((row) => !held(row)),
 		maxDims
@@ -128,23 +140,36 @@ export async function buildIndex(
 	const sketcher = new Sketch(gradients.size, width, seed);
 	const key = sketchesKey(gradients, rows, { base, adapter, width, seed });
 	const finished = await keepSketches?.({ key, width, total: credited.length });
-	const each = async (
+	const probed = spread(
+		credited.filter((row) => !held(row)),
+		PROBED
+	);
+	// Told in rows; a row's own gradients are two.
+	const passes = 2 * credited.length + asked.length + PROBES * probed.length;
+	const total = credited.length;
+	const learnt: SketchSource = { rows, of: (samples) => gradients.along(samples), finished };
+	const sketched = async (
 		numbers: readonly number[],
+		from: SketchSource,
 		take: (row: number, sketch: Float32Array) => void | Promise<void>
 	) => {
-		for await (const { row, sketch } of rowSketches(gradients, rows, numbers, { sketcher, finished })) {
+		for await (const { row, sketch } of rowSketches(numbers, sketcher, from)) {
 			await take(row, sketch);
 			signal?.throwIfAborted();
-			onProgress?.({ phase: 'gradients', done: ++done, total: credited.length });
+			done += from === learnt ? 2 : 1;
+			onProgress?.({ phase: 'gradients', done: Math.floor((done * total) / passes), total });
 		}
 	};
+	const each = (
+		numbers: readonly number[],
+		take: (row: number, sketch: Float32Array) => void | Promise<void>
+	) => sketched(numbers, learnt, take);
 	const sketches = new Map<number, Float32Array>();
 	await each(landmarks, (row, sketch) => void sketches.set(row, sketch));
 	const scales = bucketScales(sketches.values(), width);
 	// Of a row's sketch after scaling.
 	const lengths = new Map<number, number>();
 	const prepare = (row: number, sketch: Float32Array) => {
-		if (asked.has(row)) asked.set(row, sketch.slice());
 		multiply(sketch, scales);
 		lengths.set(row, Math.sqrt(dot(sketch, sketch)));
 		return normalise(sketch);
@@ -171,6 +196,14 @@ export async function buildIndex(
 		const start = (turn++ % landmarks.length) * width;
 		for (let k = 0; k < width; k++) sums[start + k] = (sums[start + k] as number) + (sketch[k] as number);
 	});
+	const asReplies: SketchSource['of'] = (samples) => gradients.of(samples);
+	const replies: { row: number; sketch: Float32Array }[] = [];
+	await sketched(asked, { rows, of: asReplies }, (row, sketch) => void replies.push({ row, sketch }));
+	const probes = new Map<number, { codes: Int8Array; scale: number }>();
+	for (let probe = 0; probe < PROBES; probe++)
+		await sketched(probed, { rows: rows.map((row) => signed(row, probe)), of: asReplies }, (row, sketch) => {
+			probes.set(row * PROBES + probe, quantise(multiply(sketch, scales)));
+		});
 	const known = (): Numbered => (kept.size > 0 ? vectorsOf(kept) : sketches);
 
 	const powerSteps = kept.size > 0 ? POWER_STEPS : 0;
@@ -210,6 +243,15 @@ export async function buildIndex(
 		phase(powerSteps + 2);
 		// Whitening: L⁻¹ on both sides is (C + λ)⁻¹ between them, C = Σ φφᵀ.
 		const moment = Float64Array.from(await products.byRows(coordinates, coordinates, count));
+		const pulls = new Float32Array(rank * probes.size);
+		let pull = 0;
+		await coordinatesOf(products, found, guarded(vectorsOf(probes), signal), width, (_, values) => {
+			normalise(values).forEach((value, k) => (pulls[k * probes.size + pull] = value));
+			pull++;
+		});
+		const tokens = await products.byRows(pulls, pulls, probes.size);
+		for (let k = 0; k < moment.length; k++)
+			moment[k] = (moment[k] as number) + ((tokens[k] as number) * count) / Math.max(1, probes.size);
 		damping = told ?? Number((DAMPING * meanEigenvalue(moment, rank)).toPrecision(3));
 		for (let k = 0; k < rank; k++) moment[k * rank + k] = (moment[k * rank + k] as number) + damping;
 		const whitening = new Float32Array(rank * rank);
@@ -219,6 +261,7 @@ export async function buildIndex(
 		basis = await products.plain(whitening, basis, rank);
 	} finally {
 		await products.dispose();
+		await gradients.rest();
 	}
 	const shape = { seed, width, dims, bits: basisBits };
 	const projection = { ...shape, bucketScales: scales, ...packBasis(basis, shape) };
@@ -232,11 +275,14 @@ export async function buildIndex(
 		for (let k = 0; k < rank; k++) column[k] = coordinates[k * count + i] as number;
 		table.set(quantise(column, unit).codes, row * dims);
 	});
-	const replies = [...asked].flatMap(([row, sketch]) => {
-		const weight = weights[place.get(row) ?? -1] ?? 0;
-		return sketch && weight > 0 ? [{ row, sketch, weight }] : [];
-	});
-	const support = meanSupport(projection, table, unit, replies);
+	const support = meanSupport(
+		projection,
+		table,
+		unit,
+		replies
+			.map(({ row, sketch }) => ({ row, sketch, weight: weights[place.get(row) ?? -1] ?? 0 }))
+			.filter(({ weight }) => weight > 0)
+	);
 	const contributors = Uint32Array.from(rows, ({ contributor }) => contributor);
 	onProgress?.({ phase: 'root', done: 0, total: rows.length });
 	const { root } = await IndexTree.build(table, contributors, (done) => {
@@ -255,6 +301,8 @@ export async function buildIndex(
 			attention: ATTENTION,
 			firstBlock: FIRST_BLOCK,
 			strength: STRENGTH,
+			halfway: HALFWAY,
+			probes: PROBES,
 			seed,
 			width,
 			dims,
@@ -302,7 +350,8 @@ function sketchesKey(
 		directions: DIRECTIONS,
 		attention: ATTENTION,
 		firstBlock: FIRST_BLOCK,
-		strength: STRENGTH
+		strength: STRENGTH,
+		halfway: HALFWAY
 	};
 	const samples = keccak_256.create();
 	for (const { id, samples: taken } of rows) {
@@ -315,15 +364,34 @@ function sketchesKey(
 	return hashJson({ ...choices, ...about, features, rank, samples: toHex(samples.digest()) });
 }
 
+/** A row whose tokens count with random signs, others at each turn. */
+export function signed(row: IndexRow, turn: number): IndexRow {
+	return {
+		...row,
+		samples: row.samples.map((sample, i) => {
+			const weights = new Float32Array(sample.ids.length);
+			const text = hashJson([row.id, i, turn, PROBES_SEED]);
+			fillUniform(weights, Number.parseInt(text.slice(2, 10), 16));
+			return { ...sample, weights: weights.map((value) => (value < 0.5 ? -1 : 1)) };
+		})
+	};
+}
+
+/** Where sketches come from: rows, their gradients, and those that are done already. */
+interface SketchSource {
+	rows: readonly IndexRow[];
+	of: (samples: readonly Sample[]) => Promise<Float32Array[]>;
+	finished?: KeptSketches | undefined;
+}
+
 /**
  * Sketches of whole contributions' gradients, several at a time: of the mean loss of their tokens, samples added up. Those that are
  * finished are not computed again.
  */
 async function* rowSketches(
-	gradients: SampleGradients,
-	rows: readonly IndexRow[],
 	numbers: readonly number[],
-	{ sketcher, finished }: { sketcher: Sketch; finished: KeptSketches | undefined }
+	sketcher: Sketch,
+	{ rows, of, finished }: SketchSource
 ): AsyncGenerator<{ row: number; sketch: Float32Array }> {
 	let sum: Float32Array | undefined;
 	for (const batch of batches(rows, numbers)) {
@@ -335,7 +403,7 @@ async function* rowSketches(
 			}
 			continue;
 		}
-		const found = await gradients.of(batch.map(({ sample }) => sample));
+		const found = await of(batch.map(({ sample }) => sample));
 		for (const [i, { row, sample, last }] of batch.entries()) {
 			const gradient = found[i] as Float32Array;
 			const tokens = countTargets(sample);

@@ -17,6 +17,8 @@ export interface Sample {
 	ids: ArrayLike<number>;
 	/** For each position the token that comes next, or a negative number where it does not count. */
 	targets: ArrayLike<number>;
+	/** Factor of each position's loss; 1 unless told. */
+	weights?: ArrayLike<number>;
 }
 
 /** One input of the gradient graph. */
@@ -45,6 +47,12 @@ export type StartRunner = (graph: Pick<LossGraph, 'model'>) => Promise<GraphRunn
  * been learnt and little pulls any more (docs/attribution.md).
  */
 export const STRENGTH = 0;
+
+/**
+ * Part of the adapter at which gradients of rows are taken once more: what a row does on the way there. Replies need not be, so that asking
+ * costs nothing more; with them LDS rises by 0.007, and by 0.01 beside the rows' tokens (docs/attribution.md).
+ */
+export const HALFWAY = 0.5;
 
 /**
  * Random directions through which each module's input is looked at, beside the adapter's own A, together with twice its energy: with them
@@ -79,6 +87,8 @@ export class SampleGradients {
 	readonly #parameters: Feed;
 	/** The forward pass alone and what it is fed of the adapter, made when it is first needed. */
 	#forward: Promise<{ runner: GraphRunner; parameters: Feed }> | undefined;
+	/** Gradients with the adapter at work, and its A and B, made when they are first needed. */
+	#halfway: Promise<{ runner: GraphRunner; adapter: Feed }> | undefined;
 
 	private constructor(
 		{ read, start, adapter }: { read: ReadGraph; start: StartRunner; adapter: LoraAdapter },
@@ -126,6 +136,28 @@ export class SampleGradients {
 		}));
 	}
 
+	/** Of each sample at the base and at HALFWAY of the adapter, the latter brought to the former's length; added up. */
+	async along(samples: readonly Sample[]): Promise<Float32Array[]> {
+		const found = await this.of(samples);
+		if (samples.length === 0) return found;
+		this.#halfway ??= this.#startHalfway();
+		const { runner, adapter } = await this.#halfway;
+		const feeds = withLearnt(sampleFeeds(samples))
+			.set('parameters', this.#parameters)
+			.set('adapter', adapter);
+		const scale = Float32Array.of(this.#settings.scale * HALFWAY);
+		feeds.set('scale', { type: 'float32', data: scale, dims: [] });
+		const [all = new Float32Array()] = await runner.run(feeds, ['gradient']);
+		found.forEach((gradient, row) => {
+			const further = all.subarray(row * this.size, (row + 1) * this.size);
+			const square = dot(further, further);
+			const factor = square > 0 ? Math.sqrt(dot(gradient, gradient) / square) : 0;
+			for (let i = 0; i < gradient.length; i++)
+				gradient[i] = (gradient[i] as number) + factor * (further[i] as number);
+		});
+		return found;
+	}
+
 	/** Loss of each sample, summed over its tokens, in nats: of the base (strength 0), of the adapter (1), or between them. */
 	async losses(samples: readonly Sample[], strength: number): Promise<Float32Array> {
 		if (samples.length === 0) return new Float32Array();
@@ -150,7 +182,27 @@ export class SampleGradients {
 		return { runner: await this.#start(graph), parameters };
 	}
 
+	async #startHalfway() {
+		const { rank, modules, layers } = this.#settings;
+		const graph = trainGraph(this.#read.model, {
+			lora: { rank: this.rank, modules, layers },
+			at: { rank, modules, layers },
+			gradient: 'rows',
+			learntOnly: true
+		});
+		const adapter = parameterVector(this.#adapter, graph.at, this.#settings);
+		return { runner: await this.#start(graph), adapter };
+	}
+
+	/** Gives back what building an index needs and asking it does not. */
+	async rest(): Promise<void> {
+		const halfway = this.#halfway;
+		this.#halfway = undefined;
+		await (await halfway)?.runner.dispose();
+	}
+
 	async dispose(): Promise<void> {
+		await this.rest();
 		await (await this.#forward)?.runner.dispose();
 		await this.#runner.dispose();
 	}
@@ -217,6 +269,7 @@ export function sampleFeeds(samples: readonly Sample[], mean = false): Map<strin
 		labels.set(sample.targets, start);
 		segments.fill(1, start, start + sample.ids.length);
 		for (let at = 0; at < width; at++) positions[start + at] = at;
+		if (sample.weights) weights.set(sample.weights, start);
 		if (mean) weights.fill(1 / Math.max(1, countTargets(sample)), start, start + width);
 	});
 	const int32 = (data: Int32Array): Feed => ({ type: 'int32', data, dims });

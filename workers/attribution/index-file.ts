@@ -10,8 +10,8 @@ import {
 import { bf16ToF32, f32ToBf16 } from '#workers/formats/half.ts';
 import { isJsonObject, parseStrictJson } from '#workers/formats/strict-json.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
-import { hashIds, LENGTHS } from './build-index.ts';
-import { ATTENTION, DIRECTIONS, FIRST_BLOCK, STRENGTH } from './gradients.ts';
+import { hashIds, LENGTHS, PROBES } from './build-index.ts';
+import { ATTENTION, DIRECTIONS, FIRST_BLOCK, HALFWAY, STRENGTH } from './gradients.ts';
 import { IndexTree } from './merkle.ts';
 
 const MAX_SIZE = 2 ** 31;
@@ -153,7 +153,8 @@ function parseDescription(json: string): IndexDescription {
 		directions: DIRECTIONS,
 		attention: ATTENTION,
 		firstBlock: FIRST_BLOCK,
-		lengths: LENGTHS
+		lengths: LENGTHS,
+		...(value.halfway !== undefined && { halfway: HALFWAY, probes: PROBES })
 	};
 	for (const [name, choice] of Object.entries(choices))
 		if (value[name] !== choice) throw new Error(`its ${name} is not ${choice}`);

@@ -198,39 +198,50 @@ describe.each([
 		expect(relativeError(again, await of({}))).toBeLessThan(1e-5);
 	});
 
-	test('gradients by row are those of each row alone, with respect to every B where all B are zero', async () => {
-		const some = { rank: RANK, modules: ['q_proj', 'v_proj', 'o_proj', 'up_proj', 'down_proj'] };
-		const whole = trainGraph(model, { lora: some });
-		const parameters = randomParameters(whole.layout, 7);
-		const parts = new Map(
-			whole.layout.slices.map(({ name, offset, shape }) => {
-				const values = floats(parameters).subarray(offset, offset + (shape[0] ?? 0) * (shape[1] ?? 0));
-				if (name.endsWith('lora_B.weight')) values.fill(0);
-				return [name, values] as const;
-			})
-		);
-		const byRow = trainGraph(model, { lora: some, gradient: 'rows', vocabularyChunk: 20 });
-		const a = parameterVector(byRow.layout, (name) => parts.get(name) ?? []);
-		const found = await run(byRow.model, { ...feeds, parameters: a }, 'wasm');
-		const losses = await run(evaluateGraph(model).model, feeds);
-		expect(relativeError(floats(found.loss), floats(losses.loss))).toBeLessThan(1e-5);
-		expect(floats(found.gradient).length).toBe(3 * byRow.rowWidth);
-		for (const [row] of rows.entries()) {
-			const one = Float32Array.of(1);
-			const alone = trainingFeeds(rows.slice(row, row + 1));
-			const { gradient } = await run(whole.model, { ...alone, parameters, scale: { data: one, dims: [] } });
-			const wanted = whole.layout.slices.flatMap(({ name, offset, shape: [features = 0] }) =>
-				name.endsWith('lora_B.weight')
-					? Array.from({ length: RANK * features }, (_, i) => {
-							const [k, feature] = [Math.floor(i / features), i % features];
-							return floats(gradient)[offset + feature * RANK + k] ?? NaN;
-						})
-					: []
+	test.each([
+		{ where: 'at the base', strength: 0 },
+		{ where: 'half way to an adapter', strength: 0.5 }
+	])(
+		'gradients by row are those of each row alone, with respect to every B: $where',
+		async ({ strength }) => {
+			const some = { rank: RANK, modules: ['q_proj', 'v_proj', 'o_proj', 'up_proj', 'down_proj'] };
+			const whole = trainGraph(model, { lora: some });
+			const parameters = randomParameters(whole.layout, 7);
+			const parts = new Map(
+				whole.layout.slices.map(({ name, offset, shape }) => {
+					const values = floats(parameters).subarray(offset, offset + (shape[0] ?? 0) * (shape[1] ?? 0));
+					// Scaled, so that the scale stays 1 and the gradient is that of the unscaled product.
+					if (name.endsWith('lora_B.weight')) values.forEach((value, i) => (values[i] = strength * value));
+					return [name, values] as const;
+				})
 			);
-			const own = floats(found.gradient).subarray(row * byRow.rowWidth, (row + 1) * byRow.rowWidth);
-			expect(relativeError(own, Float32Array.from(wanted))).toBeLessThan(1e-5);
+			const one = Float32Array.of(1);
+			const scale = { data: one, dims: [] };
+			const at = strength > 0 ? { at: some } : {};
+			const byRow = trainGraph(model, { lora: some, gradient: 'rows', vocabularyChunk: 20, ...at });
+			const a = parameterVector(byRow.layout, (name) => parts.get(name) ?? []);
+			const adapter = parameterVector(byRow.at, (name) => parts.get(name) ?? []);
+			const there: Record<string, Values> = strength > 0 ? { adapter, scale } : {};
+			const found = await run(byRow.model, { ...feeds, parameters: a, ...there }, 'wasm');
+			const losses = await run(evaluateGraph(model, { lora: some }).model, { ...feeds, parameters, scale });
+			expect(relativeError(floats(found.loss), floats(losses.loss))).toBeLessThan(1e-5);
+			expect(floats(found.gradient).length).toBe(3 * byRow.rowWidth);
+			for (const [row] of rows.entries()) {
+				const alone = trainingFeeds(rows.slice(row, row + 1));
+				const { gradient } = await run(whole.model, { ...alone, parameters, scale });
+				const wanted = whole.layout.slices.flatMap(({ name, offset, shape: [features = 0] }) =>
+					name.endsWith('lora_B.weight')
+						? Array.from({ length: RANK * features }, (_, i) => {
+								const [k, feature] = [Math.floor(i / features), i % features];
+								return floats(gradient)[offset + feature * RANK + k] ?? NaN;
+							})
+						: []
+				);
+				const own = floats(found.gradient).subarray(row * byRow.rowWidth, (row + 1) * byRow.rowWidth);
+				expect(relativeError(own, Float32Array.from(wanted))).toBeLessThan(1e-5);
+			}
 		}
-	});
+	);
 
 	test('the vocabulary for tokens with a label alone: the same bit by bit', async () => {
 		const lora = { rank: RANK };

@@ -40,6 +40,8 @@ export interface TrainGraphOptions extends LossGraphOptions {
 	 * cost; `parameters` then are its A alone.
 	 */
 	gradient?: 'sum' | 'rows';
+	/** Of gradients by row: the adapter that computes meanwhile, so that they are taken there and not at the base. Takes `adapter` and `scale`. */
+	at?: LoraOptions;
 	/** 'layers': keep each layer's input alone and compute the rest again on the way back: less memory, about 1.3 × the time. */
 	recompute?: 'none' | 'layers';
 	/** Takes the input `dropout`: a mask over what the adapters read. */
@@ -57,7 +59,7 @@ export interface TrainGraphOptions extends LossGraphOptions {
  * - `weights`: float32 [batch, sequence], factor of each token's loss.
  * - `row_shape`: int64 [3], on the CPU: batch, sequence, −1.
  * - `parameters`: float32 [layout.length]; `scale`: float32 [], alpha / rank. Those two where there is an adapter, the scale not for
- *   gradients by row.
+ *   gradients by row at the base; `adapter`: float32 [at.length], A and B of the adapter at which those are taken elsewhere.
  * - `dropout`: float32 [batch, sequence, dropoutWidth], 0 or 1 / (1 − p), where asked for.
  * - `learnt`: int32 [learnt], the tokens of the batch that have a label; `learnt_row`: int32 [batch, sequence], where each token stands in
  *   that list, or its length. Where asked for; `nll` and `expected` are 0 for the others then.
@@ -72,6 +74,8 @@ export interface TrainGraphOptions extends LossGraphOptions {
 export interface LossGraph {
 	model: Model;
 	layout: ParameterLayout;
+	/** Of the input `adapter`; empty where there is none. */
+	at: ParameterLayout;
 	/** Width of the hidden states. */
 	hidden: number;
 	/** Columns of the input `dropout`; 0 where it is not taken. */
@@ -132,10 +136,16 @@ function buildLossGraph(
 	const perRow = train?.gradient === 'rows';
 	let trained: Trained | undefined;
 	let rows: RowGradients | undefined;
+	const at = new LayoutBuilder();
 	let dropoutWidth = 0;
 	if (lora && perRow) {
 		rows = new RowGradients(write, lowered, lora, 'parameters', layout);
 		graph.input('parameters', 'float32', [layout.length]);
+		if (train.at) {
+			new LoraBranches(write, lowered, train.at).add(at, new Trained(write, 'adapter'), 'scale', undefined);
+			graph.input('adapter', 'float32', [at.length]);
+			graph.input('scale', 'float32', []);
+		}
 	} else if (lora) {
 		const branches = new LoraBranches(write, lowered, lora);
 		graph.input('scale', 'float32', []);
@@ -208,7 +218,7 @@ function buildLossGraph(
 	prune(graph);
 	expandLate(graph);
 	validate(graph);
-	return { model, layout, hidden: matrix.hidden, dropoutWidth, rowWidth: rows?.width ?? 0 };
+	return { model, layout, at, hidden: matrix.hidden, dropoutWidth, rowWidth: rows?.width ?? 0 };
 }
 
 /**
