@@ -1,6 +1,6 @@
-import { DotProducts } from '#workers/attribution/dot-products.ts';
-import { INDEX_FORMAT, type AttributionIndex } from '#workers/attribution/attribution-index.ts';
-import { LENGTHS } from '#workers/attribution/build-index.ts';
+import { DotProducts } from '#workers/attribution/numerics/dot-products.ts';
+import { INDEX_FORMAT, type AttributionIndex } from '#workers/attribution/index/attribution-index.ts';
+import { LENGTHS } from '#workers/attribution/index/build-index.ts';
 import {
 	ATTENTION,
 	DIRECTIONS,
@@ -10,7 +10,7 @@ import {
 	STRENGTH,
 	wasmRunner
 } from '#workers/attribution/gradients.ts';
-import { writeIndex } from '#workers/attribution/index-file.ts';
+import { writeIndex } from '#workers/attribution/index/index-file.ts';
 import { unpackedGraph } from '#workers/engine/serve-graph.ts';
 import { AttributionQuery } from '#workers/attribution/query.ts';
 import { seededRandom } from '#test/support/random.ts';

@@ -1,8 +1,8 @@
-import type { AttributionIndex } from '#workers/attribution/attribution-index.ts';
-import { buildIndex, type IndexRow } from '#workers/attribution/build-index.ts';
+import type { AttributionIndex } from '#workers/attribution/index/attribution-index.ts';
+import { buildIndex, type IndexRow } from '#workers/attribution/index/build-index.ts';
 import { replySample, SampleGradients } from '#workers/attribution/gradients.ts';
 import { AttributionQuery } from '#workers/attribution/query.ts';
-import { sharesOf, unattributedScore, WHOLE } from '#workers/attribution/shares.ts';
+import { sharesOf, unattributedScore, WHOLE } from '#workers/attribution/receipts/shares.ts';
 import { NearDuplicates } from '#workers/datanets/checks/near-duplicates.ts';
 import { shinglesOf } from '#workers/datanets/checks/shingles.ts';
 import { nodeRunner } from './gradients.ts';

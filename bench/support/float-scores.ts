@@ -1,9 +1,9 @@
-import type { IndexDescription } from '#workers/attribution/attribution-index.ts';
-import { PROBES, signed, type IndexRow } from '#workers/attribution/build-index.ts';
+import type { IndexDescription } from '#workers/attribution/index/attribution-index.ts';
+import { PROBES, signed, type IndexRow } from '#workers/attribution/index/build-index.ts';
 import { countTargets, type Sample, type SampleGradients } from '#workers/attribution/gradients.ts';
-import { cholesky, dot, solveLower } from '#workers/attribution/linear-algebra.ts';
-import { normalise } from '#workers/attribution/projection.ts';
-import { Sketch } from '#workers/attribution/sketch.ts';
+import { cholesky, dot, solveLower } from '#workers/attribution/numerics/linear-algebra.ts';
+import { normalise } from '#workers/attribution/index/projection.ts';
+import { Sketch } from '#workers/attribution/index/sketch.ts';
 
 /**
  * The index's scores without int8, written another way. Φ are the rows' scaled sketches of length 1, K = ΦΦᵀ = LLᵀ, so that L⁻¹Φ is

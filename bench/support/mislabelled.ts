@@ -1,4 +1,4 @@
-import { reviewRows } from '#workers/attribution/review.ts';
+import { reviewRows } from '#workers/attribution/review/review.ts';
 import { SampleGradients } from '#workers/attribution/gradients.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { nodeRunner } from './gradients.ts';

@@ -9,10 +9,10 @@ import {
 	type Sample,
 	type StartRunner
 } from '#workers/attribution/gradients.ts';
-import { readIndex } from '#workers/attribution/index-file.ts';
+import { readIndex } from '#workers/attribution/index/index-file.ts';
 import { AttributionQuery } from '#workers/attribution/query.ts';
-import { readRows } from '#workers/attribution/rows-file.ts';
-import { cosine } from '#workers/attribution/verify.ts';
+import { readRows } from '#workers/attribution/index/rows-file.ts';
+import { cosine } from '#workers/attribution/receipts/verify.ts';
 import { memorySource } from '#workers/bytes.ts';
 import { unpackedGraph } from '#workers/engine/serve-graph.ts';
 import { Ort } from '#workers/runtime/ort.ts';

@@ -1,10 +1,10 @@
-import { buildIndex } from '#workers/attribution/build-index.ts';
-import { writeIndex } from '#workers/attribution/index-file.ts';
+import { buildIndex } from '#workers/attribution/index/build-index.ts';
+import { writeIndex } from '#workers/attribution/index/index-file.ts';
 import { countTargets, SampleGradients, wasmRunner, type Sample } from '#workers/attribution/gradients.ts';
-import { Products } from '#workers/attribution/products.ts';
-import { quantise } from '#workers/attribution/projection.ts';
+import { Products } from '#workers/attribution/numerics/products.ts';
+import { quantise } from '#workers/attribution/index/projection.ts';
 import { AttributionQuery } from '#workers/attribution/query.ts';
-import { Sketch } from '#workers/attribution/sketch.ts';
+import { Sketch } from '#workers/attribution/index/sketch.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { nodeRunner } from './gradients.ts';

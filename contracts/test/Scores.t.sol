@@ -5,9 +5,9 @@ import {Scores} from "../src/audit/Scores.sol";
 import {vm} from "./support/Test.sol";
 
 /// @dev The list that a record settles by, against cases that a third implementation computed (about: in the file itself). The app's
-/// own arithmetic (workers/attribution/shares.ts) is held against the same file.
+/// own arithmetic (workers/attribution/receipts/shares.ts) is held against the same file.
 contract ScoresTest {
-    string private constant VECTORS = "workers/attribution/shares.vectors.json";
+    string private constant VECTORS = "workers/attribution/receipts/shares.vectors.json";
 
     bytes[] private entries;
     uint256[] private unattributed;

@@ -12,18 +12,18 @@ import { MANIFEST_FILE } from '#workers/adapters/lora-adapter.ts';
 import { parseAdapterConfig } from '#workers/adapters/lora-config.ts';
 import { formatManifest, parseManifest } from '#workers/adapters/manifest.ts';
 import { readAdapter } from '#workers/adapters/read-adapter.ts';
-import { buildIndex } from '#workers/attribution/build-index.ts';
+import { buildIndex } from '#workers/attribution/index/build-index.ts';
 import { SampleGradients } from '#workers/attribution/gradients.ts';
 import { INDEX_FILE } from '#workers/adapters/lora-adapter.ts';
-import { writeIndex } from '#workers/attribution/index-file.ts';
-import { indexRows } from '#workers/attribution/index-rows.ts';
+import { writeIndex } from '#workers/attribution/index/index-file.ts';
+import { indexRows } from '#workers/attribution/index/index-rows.ts';
 import {
 	readRows,
 	ROWS_FILE,
 	writeRows,
 	type LearntRow,
 	type LearntRows
-} from '#workers/attribution/rows-file.ts';
+} from '#workers/attribution/index/rows-file.ts';
 import { memorySource } from '#workers/bytes.ts';
 import { people, personKey } from '#workers/chain/people.ts';
 import { makeContribution } from '#workers/datanets/contribution.ts';

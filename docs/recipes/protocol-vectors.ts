@@ -1,7 +1,7 @@
 /** Writes docs/protocol.vectors.json: one small case of every hash and layout of docs/protocol.md. Usage: node docs/recipes/protocol-vectors.ts */
 import { writeFileSync } from 'node:fs';
-import { makeReceipt, recordOf, hashRecord, type Transcript } from '#workers/attribution/receipt.ts';
-import { IndexTree } from '#workers/attribution/merkle.ts';
+import { makeReceipt, recordOf, hashRecord, type Transcript } from '#workers/attribution/receipts/receipt.ts';
+import { IndexTree } from '#workers/attribution/index/merkle.ts';
 import { adapterId } from '#workers/adapters/adapter-id.ts';
 import { formatAdapterLink } from '#workers/adapters/link.ts';
 import { signBatch } from '#workers/datanets/batch.ts';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import type { Download } from 'playwright';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { visit } from '#test/support/visit.ts';
-import { formatReceipt } from '#workers/attribution/receipt-file.ts';
-import type { Receipt, Transcript } from '#workers/attribution/receipt.ts';
+import { formatReceipt } from '#workers/attribution/receipts/receipt-file.ts';
+import type { Receipt, Transcript } from '#workers/attribution/receipts/receipt.ts';
 import { App } from './app.ts';
 
 const short = { reply: { maxNewTokens: 48, temperature: 0, seed: 1 } };
@@ -133,7 +133,12 @@ function verifyOutside(record: Stored, files: ReadonlyMap<string, Buffer>, chang
 	const opened = { ...transcript, query: Int8Array.from(transcript.query) };
 	const receipt = { ...record.receipt, ...change };
 	writeFileSync(join(folder, 'receipt.json'), formatReceipt({ receipt, transcript: opened }));
-	const command = ['workers/attribution/verify.cli.ts', join(folder, 'receipt.json'), '--adapter', folder];
+	const command = [
+		'workers/attribution/receipts/verify.cli.ts',
+		join(folder, 'receipt.json'),
+		'--adapter',
+		folder
+	];
 	const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
 	return { status, said: stdout + stderr };
 }

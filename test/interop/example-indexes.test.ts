@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
 import { parseManifest } from '#workers/adapters/manifest.ts';
 import { INDEX_FILE } from '#workers/adapters/lora-adapter.ts';
-import { checkIndexOf, readIndex } from '#workers/attribution/index-file.ts';
-import { readRows, ROWS_FILE } from '#workers/attribution/rows-file.ts';
+import { checkIndexOf, readIndex } from '#workers/attribution/index/index-file.ts';
+import { readRows, ROWS_FILE } from '#workers/attribution/index/rows-file.ts';
 import { fails } from '#test/support/check.ts';
 import { file as sandbox } from '../../contracts-abi/sandbox.ts';
 

@@ -23,7 +23,7 @@ export interface LoraAdapter {
 export const CONFIG_FILE = 'adapter_config.json';
 export const WEIGHTS_FILE = 'adapter_model.safetensors';
 export const MANIFEST_FILE = 'openledger.json';
-/** Its attribution index, where one was made (workers/attribution/index-file.ts). */
+/** Its attribution index, where one was made (workers/attribution/index/index-file.ts). */
 export const INDEX_FILE = 'attribution.safetensors';
 /** What PEFT puts before the module's path in the names of tensors. */
 export const PEFT_PREFIX = 'base_model.model.';

@@ -1,12 +1,12 @@
 import type { Hex } from '#workers/datanets/hash.ts';
 import type { EngineSettings } from '#workers/protocol.ts';
-import type { Parts } from './parts.ts';
-import type { Receipt, Transcript, Unmeasured } from './receipt.ts';
-import type { RowReview } from './review.ts';
-import type { RowEffect } from './row-effects.ts';
-import type { LearntRows } from './rows-file.ts';
+import type { Parts } from './receipts/parts.ts';
+import type { Receipt, Transcript, Unmeasured } from './receipts/receipt.ts';
+import type { RowReview } from './review/review.ts';
+import type { RowEffect } from './review/row-effects.ts';
+import type { LearntRows } from './index/rows-file.ts';
 import type { Span } from './spans/find.ts';
-import type { Verdict } from './verify.ts';
+import type { Verdict } from './receipts/verify.ts';
 
 /**
  * What the page and the attribution worker say to each other. Plain data only. The page holds an `AttributionApi` through Comlink

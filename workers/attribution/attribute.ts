@@ -1,6 +1,6 @@
-import type { AttributionIndex } from './attribution-index.ts';
+import type { AttributionIndex } from './index/attribution-index.ts';
 import { replySample, type SampleGradients } from './gradients.ts';
-import { checkIndexOf, hashDescription } from './index-file.ts';
+import { checkIndexOf, hashDescription } from './index/index-file.ts';
 import { AttributionQuery } from './query.ts';
 import {
 	makeEmptyReceipt,
@@ -9,10 +9,10 @@ import {
 	type ReceiptFacts,
 	type Transcript,
 	type Unmeasured
-} from './receipt.ts';
-import { newSalt } from './salt.ts';
+} from './receipts/receipt.ts';
+import { newSalt } from './receipts/salt.ts';
 import type { MeasurePhase } from './api.ts';
-import { unattributedScore } from './shares.ts';
+import { unattributedScore } from './receipts/shares.ts';
 
 /** A finished reply, and what computed it. */
 export interface Reply extends Pick<ReceiptFacts, 'base' | 'adapter' | 'host' | 'price' | 'time'> {

@@ -3,7 +3,7 @@ import { parseManifest } from '#workers/adapters/manifest.ts';
 import { ADAPTERS, fetchOwn } from '#workers/engine/bundled.ts';
 import type { AdapterEntry } from '#workers/protocol.ts';
 import { INDEX_FILE } from '#workers/adapters/lora-adapter.ts';
-import { ROWS_FILE } from './rows-file.ts';
+import { ROWS_FILE } from './index/rows-file.ts';
 
 /**
  * Index and rows of an example adapter, from the app's own files; undefined for any other adapter.

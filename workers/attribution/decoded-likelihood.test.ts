@@ -12,7 +12,7 @@ import { Generator } from '#workers/generate/generator.ts';
 import { Ort } from '#workers/runtime/ort.ts';
 import { WasmDecoder } from '#workers/runtime/wasm-decoder.ts';
 import { replySample, SampleGradients, wasmRunner } from './gradients.ts';
-import { TOLERANCE } from './verify.ts';
+import { TOLERANCE } from './receipts/verify.ts';
 
 const folder = new URL('../../static/adapters/anatomy/', import.meta.url);
 const file = (name: string) => new Uint8Array(readFileSync(new URL(name, folder)));

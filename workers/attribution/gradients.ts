@@ -9,8 +9,8 @@ import { OrtSession, type OrtModel } from '#workers/runtime/ort-session.ts';
 import type { Ort } from '#workers/runtime/ort.ts';
 import { segmentSource } from '#workers/runtime/segment-source.ts';
 import { fillUniform } from '#workers/train/rows/random.ts';
-import { dot } from './linear-algebra.ts';
-import { Products } from './products.ts';
+import { dot } from './numerics/linear-algebra.ts';
+import { Products } from './numerics/products.ts';
 
 /** A token sequence whose loss is taken. */
 export interface Sample {

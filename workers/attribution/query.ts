@@ -1,10 +1,10 @@
-import type { AttributionIndex } from './attribution-index.ts';
-import { DotProducts } from './dot-products.ts';
+import type { AttributionIndex } from './index/attribution-index.ts';
+import { DotProducts } from './numerics/dot-products.ts';
 import type { Sample, SampleGradients } from './gradients.ts';
-import { Projector, quantise } from './projection.ts';
-import { topEntries, type Entry } from './shares.ts';
+import { Projector, quantise } from './index/projection.ts';
+import { topEntries, type Entry } from './receipts/shares.ts';
 import { supportOf } from './support.ts';
-import { Sketch } from './sketch.ts';
+import { Sketch } from './index/sketch.ts';
 
 /** An index ready to be asked. */
 export class AttributionQuery {

@@ -27,22 +27,22 @@ import type {
 	UnfinishedIndex
 } from './api.ts';
 import { attributeReply } from './attribute.ts';
-import { BuildDrafts } from './build-draft.ts';
-import { estimateBuild } from './build-estimate.ts';
-import { buildIndex } from './build-index.ts';
-import { describeMeasured, describeRow, shareOfRows } from './describe.ts';
+import { BuildDrafts } from './index/build-draft.ts';
+import { estimateBuild } from './index/build-estimate.ts';
+import { buildIndex } from './index/build-index.ts';
+import { describeMeasured, describeRow, shareOfRows } from './index/describe.ts';
 import { replySample, SampleGradients, wasmRunner } from './gradients.ts';
-import { IndexStore, type StoredIndex } from './index-store.ts';
-import { indexRows } from './index-rows.ts';
+import { IndexStore, type StoredIndex } from './index/index-store.ts';
+import { indexRows } from './index/index-rows.ts';
 import { AttributionQuery } from './query.ts';
-import type { Receipt, Transcript } from './receipt.ts';
-import { reviewRows } from './review.ts';
-import { rowEffects } from './row-effects.ts';
-import { learntText, type LearntRows } from './rows-file.ts';
+import type { Receipt, Transcript } from './receipts/receipt.ts';
+import { reviewRows } from './review/review.ts';
+import { rowEffects } from './review/row-effects.ts';
+import { learntText, type LearntRows } from './index/rows-file.ts';
 import { SpanFinder } from './spans/find.ts';
 import { SpanStore } from './spans/span-store.ts';
 import { tokenRanges } from './token-ranges.ts';
-import { verify, type Verdict } from './verify.ts';
+import { verify, type Verdict } from './receipts/verify.ts';
 
 type Listener<Event> = (event: Event) => void;
 

@@ -1,7 +1,7 @@
-import { DotProducts } from './dot-products.ts';
-import { dot } from './linear-algebra.ts';
-import { Projector, quantise, type Projection } from './projection.ts';
-import { MAX_SUPPORT } from './shares.ts';
+import { DotProducts } from './numerics/dot-products.ts';
+import { dot } from './numerics/linear-algebra.ts';
+import { Projector, quantise, type Projection } from './index/projection.ts';
+import { MAX_SUPPORT } from './receipts/shares.ts';
 
 /** Rows of which the mean support is taken. */
 const ASKED = 64;

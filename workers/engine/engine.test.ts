@@ -4,7 +4,7 @@ import { OpenLedgerError } from '#workers/errors.ts';
 import { MemoryFolder } from '#workers/models/store/memory-folder.ts';
 import type { GenerateEvent, GenerateRequest, Sampling } from '#workers/protocol.ts';
 import type { RunFile } from '#workers/train/runs/records.ts';
-import { BuildDrafts } from '#workers/attribution/build-draft.ts';
+import { BuildDrafts } from '#workers/attribution/index/build-draft.ts';
 import { writeWhole } from '#workers/models/store/whole-file.ts';
 import { RunStore } from '#workers/train/runs/run-store.ts';
 import { sharedPath } from '#test/support/shared.ts';

@@ -1,9 +1,9 @@
 import type { AdapterSource } from '#workers/adapters/link.ts';
 import { CONFIG_FILE, INDEX_FILE, MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
 import { formatManifest, parseManifest } from '#workers/adapters/manifest.ts';
-import { BuildDrafts } from '#workers/attribution/build-draft.ts';
-import { checkIndexOf, readIndex, writeIndex } from '#workers/attribution/index-file.ts';
-import { indexItem, IndexStore } from '#workers/attribution/index-store.ts';
+import { BuildDrafts } from '#workers/attribution/index/build-draft.ts';
+import { checkIndexOf, readIndex, writeIndex } from '#workers/attribution/index/index-file.ts';
+import { indexItem, IndexStore } from '#workers/attribution/index/index-store.ts';
 import { removeSpans, spanSizes } from '#workers/attribution/spans/kept-spans.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';

@@ -1,5 +1,5 @@
 import type { AdapterManifest } from '#workers/adapters/manifest.ts';
-import type { LearntRows } from '#workers/attribution/rows-file.ts';
+import type { LearntRows } from '#workers/attribution/index/rows-file.ts';
 import type { Content, ContributionInput } from '#workers/datanets/contribution.ts';
 import type { EngineSettings, LoadProgress, Provider } from '#workers/protocol.ts';
 import type { Hyperparameters, Preset } from './hyperparameters.ts';

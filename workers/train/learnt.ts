@@ -1,4 +1,4 @@
-import type { LearntRow, LearntRows, Person } from '#workers/attribution/rows-file.ts';
+import type { LearntRow, LearntRows, Person } from '#workers/attribution/index/rows-file.ts';
 import { contentHash } from '#workers/datanets/contribution.ts';
 import { isHash } from '#workers/datanets/hash.ts';
 import type { TrainingPlan, TrainingRow } from './api.ts';

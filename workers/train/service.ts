@@ -10,7 +10,7 @@ import { FileStore } from '#workers/models/store/file-store.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import type { EngineSettings } from '#workers/protocol.ts';
 import { Processor } from '#workers/runtime/processor.ts';
-import type { LearntRows } from '#workers/attribution/rows-file.ts';
+import type { LearntRows } from '#workers/attribution/index/rows-file.ts';
 import { learntRows } from './learnt.ts';
 import { adapterOf } from './adapter.ts';
 import type {

@@ -1,7 +1,7 @@
 import { proxy } from '#workers/comlink.ts';
 import { answer, type ApiEngine, type ApiRequest, type ReplyAttribution } from '#workers/openai/answer.ts';
 import { apiLock, callForTab, hangUp, here, type ApiReply } from '#workers/openai/messages.ts';
-import { WHOLE } from '#workers/attribution/shares.ts';
+import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import { Account } from '../attribution/account.ts';
 import { measuredRecord } from '../attribution/db.ts';
 import { measurer } from '../attribution/measurer.ts';

@@ -1,5 +1,5 @@
-import { formatReceipt } from '#workers/attribution/receipt-file.ts';
-import type { Verdict } from '#workers/attribution/verify.ts';
+import { formatReceipt } from '#workers/attribution/receipts/receipt-file.ts';
+import type { Verdict } from '#workers/attribution/receipts/verify.ts';
 import { db, updateRecord } from './db.ts';
 import { measurer, requestOf } from './measurer.ts';
 import type { AttributionRecord, ReplySpan, SentenceInfluence } from './records.ts';

@@ -1,5 +1,5 @@
-import { parseReceipt, type ReceiptFile } from '#workers/attribution/receipt-file.ts';
-import type { Verdict } from '#workers/attribution/verify.ts';
+import { parseReceipt, type ReceiptFile } from '#workers/attribution/receipts/receipt-file.ts';
+import type { Verdict } from '#workers/attribution/receipts/verify.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
 import { measurer } from './measurer.ts';
 

@@ -1,6 +1,6 @@
 import { MANIFEST_FILE } from '#workers/adapters/lora-adapter.ts';
 import { parseManifest } from '#workers/adapters/manifest.ts';
-import type { LearntRows } from '#workers/attribution/rows-file.ts';
+import type { LearntRows } from '#workers/attribution/index/rows-file.ts';
 import type { Contribution } from '#workers/datanets/contribution.ts';
 import type { Hex } from '#workers/datanets/hash.ts';
 import { learntRows } from '#workers/train/learnt.ts';

@@ -7,7 +7,7 @@ import type {
 	IndexFacts,
 	UnfinishedIndex
 } from '#workers/attribution/api.ts';
-import type { LearntRows } from '#workers/attribution/rows-file.ts';
+import type { LearntRows } from '#workers/attribution/index/rows-file.ts';
 import type { OpenLedgerError } from '#workers/errors.ts';
 import { asError } from '../engine/engine.svelte.ts';
 import type { Connection } from '../worker-connection.ts';

@@ -1,7 +1,7 @@
 import type { Hex } from '#workers/datanets/hash.ts';
 import { proxy } from '#workers/comlink.ts';
 import type { Measured, MeasurePhase, MeasureRequest } from '#workers/attribution/api.ts';
-import { newSalt } from '#workers/attribution/salt.ts';
+import { newSalt } from '#workers/attribution/receipts/salt.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { Completion } from '#workers/protocol.ts';
 import type { Reply } from '../chat/records.ts';

@@ -1,5 +1,5 @@
 import { launchRules } from '../../../contracts/deploy/params.ts';
-import { amountOf } from '#workers/attribution/receipt.ts';
+import { amountOf } from '#workers/attribution/receipts/receipt.ts';
 import { db as ledger } from '../ledger/db.ts';
 import type { SettlementMode } from '../ledger/records.ts';
 import { defaultSpending } from '../ledger/spending.ts';

@@ -1,6 +1,6 @@
 import type { Hex } from '#workers/datanets/hash.ts';
-import type { Parts } from '#workers/attribution/parts.ts';
-import type { Receipt, Transcript, Unmeasured } from '#workers/attribution/receipt.ts';
+import type { Parts } from '#workers/attribution/receipts/parts.ts';
+import type { Receipt, Transcript, Unmeasured } from '#workers/attribution/receipts/receipt.ts';
 import type {
 	ContributorShare,
 	MeasurePhase,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { VerifyStep } from '#workers/attribution/verify.ts';
+import type { VerifyStep } from '#workers/attribution/receipts/verify.ts';
 import { verdictWords } from './verdict-words.ts';
 
 const steps: VerifyStep[] = ['identity', 'rules', 'base', 'adapter', 'index', 'transcript', 'scores'];

@@ -1,4 +1,4 @@
-import type { Verdict, VerifyStep } from '#workers/attribution/verify.ts';
+import type { Verdict, VerifyStep } from '#workers/attribution/receipts/verify.ts';
 
 /** What each step of a check compares, for a person. */
 const STEPS: Record<VerifyStep, string> = {

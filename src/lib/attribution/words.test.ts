@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WHOLE } from '#workers/attribution/shares.ts';
+import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import type { AttributionRecord, ContributorShare } from './records.ts';
 import { barOf, explanationOf, lineOf, partOf, passageLine, percent, withoutMarks } from './words.ts';
 

@@ -1,5 +1,5 @@
-import type { Receipt } from '#workers/attribution/receipt.ts';
-import { WHOLE } from '#workers/attribution/shares.ts';
+import type { Receipt } from '#workers/attribution/receipts/receipt.ts';
+import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import { locale } from '../i18n/locale.ts';
 import { openAmount } from '../chain/amounts.ts';
 import type { Share } from '../ui/ProvenanceBar.svelte';

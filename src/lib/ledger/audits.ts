@@ -1,7 +1,7 @@
 import { bytesToHex, encodeFunctionData, toHex, zeroHash, type Abi, type Hex } from 'viem';
 import { OpenLedgerError } from '#workers/errors.ts';
-import { recordOf } from '#workers/attribution/receipt.ts';
-import { encodeEntries } from '#workers/attribution/shares.ts';
+import { recordOf } from '#workers/attribution/receipts/receipt.ts';
+import { encodeEntries } from '#workers/attribution/receipts/shares.ts';
 import type { BatchProof } from '#workers/ledger/proving.ts';
 import { readBlock } from '#workers/ledger/rpc.ts';
 import { auditAbi } from '../../../contracts-abi/abi/Audit.ts';

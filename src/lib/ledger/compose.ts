@@ -7,8 +7,8 @@ import {
 	zeroHash,
 	type Hex
 } from 'viem';
-import { hashRecord, recordOf } from '#workers/attribution/receipt.ts';
-import { recordList, type Weight } from '#workers/attribution/shares.ts';
+import { hashRecord, recordOf } from '#workers/attribution/receipts/receipt.ts';
+import { recordList, type Weight } from '#workers/attribution/receipts/shares.ts';
 import { settlementAbi } from '../../../contracts-abi/abi/Settlement.ts';
 import { encodeLeaves } from '../../../contracts/client/leaves.ts';
 import type { BatchRecord, ReceiptRecord, SettlementMode } from './records.ts';

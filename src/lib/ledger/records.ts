@@ -1,6 +1,6 @@
 import type { Address, Hex } from 'viem';
 import type { ModelRecord } from '#workers/ledger/book.ts';
-import type { Receipt, Transcript } from '#workers/attribution/receipt.ts';
+import type { Receipt, Transcript } from '#workers/attribution/receipts/receipt.ts';
 
 /** A reply's receipt as this device keeps it. Nothing of it leaves the device but what a settlement commits to. */
 export interface ReceiptRecord {

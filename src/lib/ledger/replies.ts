@@ -1,6 +1,6 @@
 import type { Hex } from 'viem';
-import { makeEmptyReceipt, type Receipt, type Transcript } from '#workers/attribution/receipt.ts';
-import { newSalt } from '#workers/attribution/salt.ts';
+import { makeEmptyReceipt, type Receipt, type Transcript } from '#workers/attribution/receipts/receipt.ts';
+import { newSalt } from '#workers/attribution/receipts/salt.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { readBlock } from '#workers/ledger/rpc.ts';
 import type { AdapterEntry, Completion } from '#workers/protocol.ts';

@@ -3,7 +3,7 @@ import { findPacked, unpackIds } from '#workers/datanets/merkle/packed.ts';
 import type { Contribution, Header } from '#workers/datanets/contribution.ts';
 import { allOf } from '#workers/datanets/store/db.ts';
 import type { DatanetRecord, RowRecord, VersionRecord } from '#workers/datanets/store/schema.ts';
-import { excerptOf } from '#workers/attribution/rows-file.ts';
+import { excerptOf } from '#workers/attribution/index/rows-file.ts';
 import type { Payment } from '#workers/ledger/payments.ts';
 import type { LedgerSummary } from '#workers/ledger/service.ts';
 import type { AdapterEntry, LoadedModel, ModelEntry } from '#workers/protocol.ts';

@@ -1,4 +1,4 @@
-import { WHOLE } from '#workers/attribution/shares.ts';
+import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import { locale } from '../i18n/locale.ts';
 import { percent, withoutMarks } from '../attribution/words.ts';
 import { exactly, openAmount, shorten } from '../chain/amounts.ts';

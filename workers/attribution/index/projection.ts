@@ -1,5 +1,5 @@
-import { DotProducts, STEP } from './dot-products.ts';
-import { dot } from './linear-algebra.ts';
+import { DotProducts, STEP } from '../numerics/dot-products.ts';
+import { dot } from '../numerics/linear-algebra.ts';
 
 /** Buckets that are multiplied at once: a sketch's numbers are rounded to 13 bits of the largest of so many, and no sum leaves int32. */
 const CHUNK = 16_384;

@@ -1,5 +1,5 @@
-import { symmetricEigen } from './linear-algebra.ts';
-import type { Products } from './products.ts';
+import { symmetricEigen } from '../numerics/linear-algebra.ts';
+import type { Products } from '../numerics/products.ts';
 
 /** A value beside the largest eigenvalue below which a direction is none: the products are float32. */
 const NOTHING = 1e-6;

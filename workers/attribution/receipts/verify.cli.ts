@@ -15,13 +15,13 @@ import { readGraph, unpackedGraph } from '#workers/engine/serve-graph.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
 import { Ort } from '#workers/runtime/ort.ts';
-import { SampleGradients, wasmRunner } from './gradients.ts';
+import { SampleGradients, wasmRunner } from '../gradients.ts';
 import { INDEX_FILE } from '#workers/adapters/lora-adapter.ts';
-import { readIndex } from './index-file.ts';
+import { readIndex } from '../index/index-file.ts';
 import { parseReceipt } from './receipt-file.ts';
 import { verify, type Evidence } from './verify.ts';
 
-const BUNDLED = new URL('../../static/models/nano/onnx/model_q4.onnx', import.meta.url).pathname;
+const BUNDLED = new URL('../../../static/models/nano/onnx/model_q4.onnx', import.meta.url).pathname;
 const EXIT = { confirmed: 0, refuted: 1, 'cannot check': 2 };
 
 /** What is there is read; what is not, the verdict names as missing. */

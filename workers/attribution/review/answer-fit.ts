@@ -1,4 +1,4 @@
-import { cholesky, solveLower } from './linear-algebra.ts';
+import { cholesky, solveLower } from '../numerics/linear-algebra.ts';
 import { TextVectors } from './text-kernels.ts';
 
 /** A question and its reply, as text. */

@@ -1,6 +1,6 @@
 import { GraphWriter } from '#workers/onnx/graph-writer.ts';
 import { createModel, type Model } from '#workers/onnx/model.ts';
-import type { Feed, GraphRunner, StartRunner } from './gradients.ts';
+import type { Feed, GraphRunner, StartRunner } from '../gradients.ts';
 
 /** Products of large float32 matrices, row-major, by onnxruntime's kernels: many times as fast as loops here. */
 export class Products {

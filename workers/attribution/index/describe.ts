@@ -1,9 +1,9 @@
-import type { ContributorShare, IndexedRow, Measured, RowShare } from './api.ts';
+import type { ContributorShare, IndexedRow, Measured, RowShare } from '../api.ts';
 import type { StoredIndex } from './index-store.ts';
-import { partsOf, rowWeights } from './parts.ts';
-import type { Receipt, Transcript } from './receipt.ts';
+import { partsOf, rowWeights } from '../receipts/parts.ts';
+import type { Receipt, Transcript } from '../receipts/receipt.ts';
 import { excerptOf } from './rows-file.ts';
-import { sharesOf, type Entry } from './shares.ts';
+import { sharesOf, type Entry } from '../receipts/shares.ts';
 
 /** A row of an index as far as it is known here. A text under another id than the index names is not shown. */
 export function describeRow(row: number, { index, rows }: StoredIndex): IndexedRow {

@@ -5,11 +5,11 @@ import { readGraph, type ReadGraph } from '#workers/engine/serve-graph.ts';
 import { openNodeFile } from '#workers/models/builder/node-file.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import { adapterOf, freshParameters } from '#workers/train/adapter.ts';
-import { nodeRunner } from '../../bench/support/gradients.ts';
-import { replySample, SampleGradients, type Sample } from './gradients.ts';
+import { nodeRunner } from '../../../bench/support/gradients.ts';
+import { replySample, SampleGradients, type Sample } from '../gradients.ts';
 import { reviewRows } from './review.ts';
 
-const nano = new URL('../../static/models/nano/', import.meta.url);
+const nano = new URL('../../../static/models/nano/', import.meta.url);
 const json = (name: string) => JSON.parse(readFileSync(new URL(name, nano), 'utf8')) as object;
 const tokenizer = new Tokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
 const encode = (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids;

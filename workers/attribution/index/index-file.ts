@@ -11,7 +11,7 @@ import { bf16ToF32, f32ToBf16 } from '#workers/formats/half.ts';
 import { isJsonObject, parseStrictJson } from '#workers/formats/strict-json.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
 import { hashIds, LENGTHS, PROBES } from './build-index.ts';
-import { ATTENTION, DIRECTIONS, FIRST_BLOCK, HALFWAY, STRENGTH } from './gradients.ts';
+import { ATTENTION, DIRECTIONS, FIRST_BLOCK, HALFWAY, STRENGTH } from '../gradients.ts';
 import { IndexTree } from './merkle.ts';
 
 const MAX_SIZE = 2 ** 31;

@@ -8,13 +8,13 @@ import { buildDecoder } from '#workers/models/builder/decoder.ts';
 import { randomWeights } from '#workers/models/builder/weights.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import { adapterOf } from '#workers/train/adapter.ts';
-import { nodeRunner } from '../../bench/support/gradients.ts';
-import { attributeReply, type Reply } from './attribute.ts';
-import type { AttributionIndex } from './attribution-index.ts';
-import { buildIndex } from './build-index.ts';
-import { replySample, SampleGradients } from './gradients.ts';
-import { readIndex, writeIndex } from './index-file.ts';
-import { AttributionQuery } from './query.ts';
+import { nodeRunner } from '../../../bench/support/gradients.ts';
+import { attributeReply, type Reply } from '../attribute.ts';
+import type { AttributionIndex } from '../index/attribution-index.ts';
+import { buildIndex } from '../index/build-index.ts';
+import { replySample, SampleGradients } from '../gradients.ts';
+import { readIndex, writeIndex } from '../index/index-file.ts';
+import { AttributionQuery } from '../query.ts';
 import { makeReceipt, receiptId, type Receipt, type Transcript } from './receipt.ts';
 import { unattributedScore } from './shares.ts';
 import { TOLERANCE, verify, type Evidence } from './verify.ts';
@@ -239,7 +239,7 @@ test('what cannot be measured attributes nothing, says why, and is confirmed as 
 
 test('tolerances are at least five times what execution providers were measured to differ by', () => {
 	const { providers } = JSON.parse(
-		readFileSync(new URL('../../bench/results/attribution.json', import.meta.url), 'utf8')
+		readFileSync(new URL('../../../bench/results/attribution.json', import.meta.url), 'utf8')
 	) as { providers: Record<'cpu' | 'webgpu', { query: number; lift: number; support: number }> };
 	for (const { query, lift, support } of [providers.cpu, providers.webgpu]) {
 		expect(query).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 import { lossFit, matchDoubts, wordFits, type Answered } from './answer-fit.ts';
-import type { IndexRow } from './build-index.ts';
-import { countTargets, replySample, type Sample, type SampleGradients } from './gradients.ts';
+import type { IndexRow } from '../index/build-index.ts';
+import { countTargets, replySample, type Sample, type SampleGradients } from '../gradients.ts';
 
 /** Questions of other rows that each reply is held against. */
 const CONTRASTS = 10;

@@ -1,4 +1,4 @@
-import type { AttributionIndex } from './attribution-index.ts';
+import type { AttributionIndex } from '../index/attribution-index.ts';
 
 /** What a row does to the loss of rows, by the index alone. */
 export interface RowEffect {

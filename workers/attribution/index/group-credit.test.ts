@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { replySample, type Sample } from './gradients.ts';
+import { replySample, type Sample } from '../gradients.ts';
 import { groupCredit } from './group-credit.ts';
 
 /** Rows of two tokens whose loss falls from 4 nats by the part that stands in their first token, in hundredths. */

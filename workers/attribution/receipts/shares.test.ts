@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex, type Hex } from '#workers/datanets/hash.ts';
 import { Dice } from '#test/support/dice.ts';
-import { encodeLeaves } from '../../contracts/client/leaves.ts';
+import { encodeLeaves } from '../../../contracts/client/leaves.ts';
 import {
 	encodeEntries,
 	faultOfEntries,

@@ -5,7 +5,7 @@ import type { Folder, WritableFile } from '#workers/models/store/folder.ts';
 import { takeLock } from '#workers/models/store/lock.ts';
 import { crc32 } from '#workers/models/store/record-log.ts';
 import { readWhole, writeWhole } from '#workers/models/store/whole-file.ts';
-import type { UnfinishedIndex } from './api.ts';
+import type { UnfinishedIndex } from '../api.ts';
 import type { KeptSketches } from './build-index.ts';
 import { readRows, writeRows, type LearntRows } from './rows-file.ts';
 

@@ -14,11 +14,11 @@ import { MemoryFolder } from '#workers/models/store/memory-folder.ts';
 import { NodeFolder } from '#workers/models/store/node-folder.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import { adapterOf } from '#workers/train/adapter.ts';
-import { nodeRunner } from '../../bench/support/gradients.ts';
+import { nodeRunner } from '../../../bench/support/gradients.ts';
 import { BuildDrafts } from './build-draft.ts';
 import { estimateBuild } from './build-estimate.ts';
 import { buildIndex, type BuildOptions, type IndexRow } from './build-index.ts';
-import { replySample, SampleGradients } from './gradients.ts';
+import { replySample, SampleGradients } from '../gradients.ts';
 import { writeIndex } from './index-file.ts';
 import type { LearntRows } from './rows-file.ts';
 

@@ -12,15 +12,15 @@ import {
 	STRENGTH,
 	type Sample,
 	type SampleGradients
-} from './gradients.ts';
+} from '../gradients.ts';
 import { groupCredit } from './group-credit.ts';
-import { cholesky, dot, solveLower } from './linear-algebra.ts';
+import { cholesky, dot, solveLower } from '../numerics/linear-algebra.ts';
 import { IndexTree } from './merkle.ts';
 import { largest, normalise, packBasis, quantise, type Projection } from './projection.ts';
 import { fillUniform } from '#workers/train/rows/random.ts';
 import { Sketch } from './sketch.ts';
 import { coordinatesOf, powerStep, spanOf, type Numbered } from './span.ts';
-import { askedRows, meanSupport } from './support.ts';
+import { askedRows, meanSupport } from '../support.ts';
 
 /** Bytes of a row at most unless told, and of the basis. */
 export const MAX_DIMS = 1024;

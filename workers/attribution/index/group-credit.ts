@@ -1,5 +1,5 @@
 import type { IndexRow } from './build-index.ts';
-import { countTargets, type SampleGradients } from './gradients.ts';
+import { countTargets, type SampleGradients } from '../gradients.ts';
 
 /** Rows without near-duplicates that the others are measured by, at most. */
 const SINGLE = 64;

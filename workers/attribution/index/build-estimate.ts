@@ -1,6 +1,6 @@
-import type { BuildEstimate } from './api.ts';
+import type { BuildEstimate } from '../api.ts';
 import { MAX_DIMS, POWER_STEPS, PROBED, PROBES, widthOf } from './build-index.ts';
-import type { SampleGradients } from './gradients.ts';
+import type { SampleGradients } from '../gradients.ts';
 import type { indexRows } from './index-rows.ts';
 
 /** Rows that are measured. */

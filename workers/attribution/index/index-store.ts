@@ -1,9 +1,9 @@
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { AdapterEntry } from '#workers/protocol.ts';
 import type { FileStore } from '#workers/models/store/file-store.ts';
-import type { IndexFacts } from './api.ts';
+import type { IndexFacts } from '../api.ts';
 import type { AttributionIndex } from './attribution-index.ts';
-import { bundledIndex } from './bundled.ts';
+import { bundledIndex } from '../bundled.ts';
 import { INDEX_FILE } from '#workers/adapters/lora-adapter.ts';
 import { readIndex, writeIndex } from './index-file.ts';
 import { readRows, ROWS_FILE, writeRows, type LearntRows } from './rows-file.ts';

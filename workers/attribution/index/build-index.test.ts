@@ -8,13 +8,13 @@ import { randomWeights } from '#workers/models/builder/weights.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
 import { adapterOf } from '#workers/train/adapter.ts';
 import { Ort } from '#workers/runtime/ort.ts';
-import { floatScores } from '../../bench/support/float-scores.ts';
-import { nodeRunner } from '../../bench/support/gradients.ts';
+import { floatScores } from '../../../bench/support/float-scores.ts';
+import { nodeRunner } from '../../../bench/support/gradients.ts';
 import { buildIndex, type IndexRow } from './build-index.ts';
-import { dot } from './linear-algebra.ts';
-import { replySample, SampleGradients, wasmRunner, type Sample } from './gradients.ts';
+import { dot } from '../numerics/linear-algebra.ts';
+import { replySample, SampleGradients, wasmRunner, type Sample } from '../gradients.ts';
 import { IndexTree } from './merkle.ts';
-import { AttributionQuery } from './query.ts';
+import { AttributionQuery } from '../query.ts';
 
 const modules = ['q_proj', 'v_proj', 'down_proj'];
 const files = { base: 'b', adapter: { config: 'c', weights: 'w' } };

@@ -1,7 +1,7 @@
-import type { AttributionIndex } from './attribution-index.ts';
-import { hashDescription } from './index-file.ts';
-import { replySample, type SampleGradients } from './gradients.ts';
-import { AttributionQuery } from './query.ts';
+import type { AttributionIndex } from '../index/attribution-index.ts';
+import { hashDescription } from '../index/index-file.ts';
+import { replySample, type SampleGradients } from '../gradients.ts';
+import { AttributionQuery } from '../query.ts';
 import { hashEntries, hashQuery, hashTokens, receiptId, type Receipt, type Transcript } from './receipt.ts';
 import { RULES, sharesOf, unattributedScore, type Entry } from './shares.ts';
 
