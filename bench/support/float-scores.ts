@@ -45,7 +45,8 @@ export async function floatScores(
 	phi.forEach((a, i) => phi.forEach((b, j) => (kernel[i * n + j] = dot(a, b) + (i === j ? 1e-6 : 0))));
 	const lower = cholesky(kernel, n);
 	const inBasis = (sketch: Float32Array) => {
-		const pulls = Float32Array.from(phi, (row) => dot(row, scale(sketch)));
+		const asked = scale(sketch);
+		const pulls = Float32Array.from(phi, (row) => dot(row, asked));
 		solveLower(lower, n, pulls, 1);
 		return pulls;
 	};

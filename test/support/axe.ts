@@ -18,15 +18,11 @@ export async function violations(page: Page, part = 'html'): Promise<string[]> {
 async function still(page: Page): Promise<void> {
 	await page.waitForTimeout(100);
 	await page.evaluate(async () => {
-		const frame = () => new Promise(requestAnimationFrame);
-		await frame();
-		await frame();
-		const isFinite = ({ effect }: Animation) => effect?.getComputedTiming().endTime !== Infinity;
-		await Promise.allSettled(
-			document
-				.getAnimations()
-				.filter(isFinite)
-				.map(({ finished }) => finished)
-		);
+		// Looked at again and again: what is replaced while it moves never says that it has finished.
+		const soon = () => new Promise((go) => setTimeout(go, 30));
+		const moves = ({ effect, playState }: Animation) =>
+			playState === 'running' && effect?.getComputedTiming().endTime !== Infinity;
+		await soon();
+		for (let tries = 0; tries < 100 && document.getAnimations().some(moves); tries++) await soon();
 	});
 }
