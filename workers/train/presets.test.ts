@@ -34,6 +34,13 @@ test('a preset that takes longer passes over the rows more often, and more rows 
 	}
 });
 
+test('rows that fit one batch are passed over more often, so that there are steps enough', () => {
+	for (const preset of presets) {
+		const one = presetFor(preset, { ...facts, rows: 3, tokens: 60 }).epochs;
+		expect(one).toBe(2 * presetFor(preset, { ...facts, rows: 50, tokens: 2_000 }).epochs);
+	}
+});
+
 test('wider models take smaller steps', () => {
 	const rate = (hidden: number) => presetFor('quick', { ...facts, hidden }).learningRate;
 	expect(rate(576)).toBeLessThan(rate(256));

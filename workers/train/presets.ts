@@ -37,6 +37,8 @@ const RECIPES: Record<Preset, Recipe> = {
 const REFERENCE_WIDTH = 256;
 const TEACHER_LIMIT = 256e6;
 const [FEW, MANY] = [300, 30_000];
+/** Steps at least, in passes over few rows: where all fit one batch a pass is one step, and three facts were not always learnt in 20. */
+const LEAST_STEPS = 2;
 
 /** Settings for a Datanet, a base and a device. Pure: the same facts give the same settings. */
 export function presetFor(preset: Preset, facts: PresetFacts): Hyperparameters {
@@ -44,6 +46,9 @@ export function presetFor(preset: Preset, facts: PresetFacts): Hyperparameters {
 	const place = Math.log(facts.rows / FEW) / Math.log(MANY / FEW);
 	const share = Math.min(1, Math.max(0, place));
 	const maxLength = Math.min(facts.contextLength, 512);
+	const batchTokens = Math.max(facts.gpu ? 2048 : 768, Math.min(facts.longest, maxLength));
+	const passes = Math.round(epochs[0] * (epochs[1] / epochs[0]) ** share);
+	const stepsEach = Math.max(1, Math.ceil(facts.tokens / batchTokens));
 	return {
 		rank,
 		alpha: 2 * rank,
@@ -56,9 +61,9 @@ export function presetFor(preset: Preset, facts: PresetFacts): Hyperparameters {
 		learningRate: Number((learningRate * Math.min(1, REFERENCE_WIDTH / facts.hidden)).toPrecision(2)),
 		schedule: 'cosine',
 		warmup: 0.05,
-		epochs: Math.max(1, Math.round(epochs[0] * (epochs[1] / epochs[0]) ** share)),
+		epochs: Math.max(1, passes, Math.ceil((LEAST_STEPS * epochs[0]) / stepsEach)),
 		steps: 0,
-		batchTokens: Math.max(facts.gpu ? 2048 : 768, Math.min(facts.longest, maxLength)),
+		batchTokens,
 		accumulation: 1,
 		maxLength,
 		packing: true,
