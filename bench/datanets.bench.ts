@@ -10,6 +10,7 @@ import { jaccard, shinglesOf } from '#workers/datanets/checks/shingles.ts';
 import { callWorker, longestBlock, openApp, peakMemory } from './support/app-in-browser.ts';
 import { corpusLines, corpusRow } from './support/datanets-corpus.ts';
 import { median, spread } from './support/statistics.ts';
+import { chooseImport } from './support/choose-import.ts';
 
 const ROWS = Number(process.env.ROWS ?? 100_000);
 /** Rows of which every pair with any other row is compared. */
@@ -61,17 +62,7 @@ export async function run() {
 }
 
 async function importRows(page: Page, url: string, file: string) {
-	await page.goto(`${url}/datanets`);
-	await page.getByRole('button', { name: 'Start empty' }).click();
-	await page.getByRole('textbox', { name: 'Name' }).fill('Measured');
-	await page.getByRole('button', { name: 'Create' }).click();
-	await page.waitForURL(/\/rows/);
-	await page.goto(page.url().replace('/rows', '/import'));
-	const [chooser] = await Promise.all([
-		page.waitForEvent('filechooser'),
-		page.getByRole('button', { name: 'Choose files' }).click()
-	]);
-	await chooser.setFiles(file);
+	await chooseImport(page, url, 'Measured', file);
 	const go = page.getByRole('button', { name: 'Import', exact: true });
 	await go.waitFor();
 	let seconds = 0;

@@ -6,6 +6,7 @@ import { visit } from '#test/support/visit.ts';
 import { SANDBOX_CHAIN_ID } from '#workers/chain/network.ts';
 import { callWorker, openApp, rendererOf } from './app-in-browser.ts';
 import { corpusLines } from './datanets-corpus.ts';
+import { chooseImport } from './choose-import.ts';
 
 const ROWS = 10_000;
 const REPLIES = 1_000;
@@ -57,17 +58,7 @@ export async function lineageAtScale() {
 }
 
 async function importRows(page: Page, url: string, file: string): Promise<string> {
-	await page.goto(`${url}/datanets`);
-	await page.getByRole('button', { name: 'Start empty' }).click();
-	await page.getByRole('textbox', { name: 'Name' }).fill('Large');
-	await page.getByRole('button', { name: 'Create' }).click();
-	await page.waitForURL(/\/rows/);
-	await page.goto(page.url().replace('/rows', '/import'));
-	const [chooser] = await Promise.all([
-		page.waitForEvent('filechooser'),
-		page.getByRole('button', { name: 'Choose files' }).click()
-	]);
-	await chooser.setFiles(file);
+	await chooseImport(page, url, 'Large', file);
 	await page.getByRole('button', { name: 'Import', exact: true }).click();
 	await page.getByText(/rows added/).waitFor();
 	return /datanets\/([0-9a-f]{32})/.exec(page.url())?.[1] ?? '';

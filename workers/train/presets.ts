@@ -37,7 +37,7 @@ const RECIPES: Record<Preset, Recipe> = {
 const REFERENCE_WIDTH = 256;
 const TEACHER_LIMIT = 256e6;
 const [FEW, MANY] = [300, 30_000];
-/** Steps at least, in passes over few rows: where all fit one batch a pass is one step, and three facts were not always learnt in 20. */
+/** Steps at least, as a multiple of a recipe's passes over few rows: where all fit one batch a pass is one step, and 20 are few. */
 const LEAST_STEPS = 2;
 
 /** Settings for a Datanet, a base and a device. Pure: the same facts give the same settings. */
