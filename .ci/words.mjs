@@ -67,19 +67,19 @@ function isText({ msgStr, details }) {
 	return /\p{L}{2}.*\s|\s.*\p{L}{2}|^[^\w{}]*\p{Lu}\p{L}*\p{Ll}/su.test(text) ? 'message' : false;
 }
 
-/** Rooms of the computing half whose sentences reach a person. What is signed, what a model is asked and files for others stay as they are. */
+/** Rooms of the computing half whose sentences reach a person. What is signed (`kept`), what a model is asked and files for others stay as they are. */
 const computing =
-	/^workers\/(adapters|attribution|chain|datanets|engine|formats|ledger|models|runtime|train)\/(?!.*(\.test|scenarios|\.cli|\.worker|wgsl|reword|build-model|identity\.ts|batch\.ts|export\/|exporting|gpu-adapter))[^.]*\.ts$/;
+	/^workers\/(adapters|attribution|chain|datanets|engine|formats|generate|ipfs|ledger|models|onnx|runtime|train)\/(?!.*(\.test|scenarios|\.cli|\.worker|wgsl|reword|build-model|exporting|gpu-adapter))[^.]*\.ts$/;
 /** There also what is no whole sentence: names of checks and changes, and the reasons that sentences are made with. */
 const pieces =
 	/(checks\/quality|service\/(service|bulk|story)|bundle\/(review|records|read)|store\/versions|choose-provider|chain\/people|lora-config|datanets\/parse|import\/(mapping|messages)|formats\/(csv|json)|models\/catalogue\/entry|download\/request)\.ts$/;
-const asked =
-	/^(Rewrite this|Give me three|Explain gravity|Write a polite|Plan a week|Compare renting|Draft a complaint|Define opp|openledger )/;
+const kept =
+	/^(I contribute these|Rows signed by|Rewrite this|Give me three|Explain gravity|Write a polite|Plan a week|Compare renting|Draft a complaint|Define opp|openledger )/;
 
 /** @type {import('wuchale').HeuristicFunc} */
 function isHeard({ msgStr, details: { file, call } }) {
 	const text = msgStr.join('\n');
-	if (asked.test(text) || text.includes('\n') || (call && deaf.test(call))) return false;
+	if (kept.test(text) || text.includes('\n') || (call && deaf.test(call))) return false;
 	const sentence = /^[^a-z].*\p{Ll}.* .*\.$/u.test(text);
 	const piece = pieces.test(file) && /\p{Ll}.* .*\p{L}|^\p{Lu}\p{Ll}{3,}$/u.test(text);
 	return sentence || piece ? 'message' : false;
@@ -113,6 +113,12 @@ export const isSpoken = (file) =>
 	!/\.test\.ts$|\.d\.ts$|^src\/lib\/(i18n|api)\/|(importing\/shared|ledger\/account)\.ts$/.test(file);
 
 /**
+ * True for the files of the computing half whose sentences the pages look up.
+ * @param {string} file from the repository's root
+ */
+export const isHeardOf = (file) => computing.test(file);
+
+/**
  * The words in a file.
  * @param {string} file from the repository's root
  * @param {string} content
@@ -121,7 +127,7 @@ export async function wordsOf(file, content) {
 	const index = new IndexTracker();
 	const { transform } = adapters[computing.test(file) ? 'heard' : file.endsWith('.ts') ? 'ts' : 'svelte'];
 	const { msgs, output } = await transform({
-		content: computing.test(file) ? content.replaceAll(thrown, 'return new OpenLedgerError(') : content,
+		content: content.replace(thrown, `return ${mark}`),
 		filename: file,
 		index,
 		expr: { plain: '', reactive: '' },
@@ -132,10 +138,11 @@ export async function wordsOf(file, content) {
 	);
 	// Options inside a label are asked for alone too.
 	const forms = [...index.indices.keys()].map((key) => messages.get(key)?.msgStr ?? [key]);
-	const code = (output(`import { say as _w_runtime_ } from '#lib/i18n/words.ts'`).code ?? '').replaceAll(
-		key,
-		(all) => all.replace(/_w_runtime_\((\d+)\)/, (_, place) => JSON.stringify(forms[place]?.[0]))
-	);
+	const code = (output(`import { say as _w_runtime_ } from '#lib/i18n/words.ts'`).code ?? '')
+		.replaceAll(`return ${mark}`, 'throw ')
+		.replaceAll(key, (all) =>
+			all.replace(/_w_runtime_\((\d+)\)/, (_, place) => JSON.stringify(forms[place]?.[0]))
+		);
 	const asked = new Set(Array.from(code.matchAll(read), ([, , place]) => Number(place)));
 	return {
 		words: forms
@@ -155,8 +162,13 @@ export async function wordsOf(file, content) {
 	};
 }
 
-/** wuchale takes what is thrown for no text; what the workers throw says to a person what to do. */
-const thrown = 'throw new OpenLedgerError(';
+/**
+ * wuchale takes what is thrown for no text. What is thrown here says to a person what happened and what to do, but for the
+ * platform's own errors, which nobody reads.
+ */
+const thrown = /\bthrow (?=new (?!DOMException|\w{0,6}Error\()\w+\(|(?!new\b)[a-z]\w*\()/g;
+/** Stands in the place of such a `throw` while wuchale reads. */
+const mark = '_w_thrown_ ?? ';
 
 /** What is compared, or names a property, is a key, whatever it looks like. */
 const key =

@@ -1,3 +1,4 @@
+import { heard } from '../i18n/words.ts';
 import type { Verdict, VerifyStep } from '#workers/attribution/receipts/verify.ts';
 
 /** What each step of a check compares, for a person. */
@@ -52,7 +53,7 @@ export function verdictWords(verdict: Verdict): VerdictWords {
 			return {
 				tone: 'bad',
 				title: 'Refuted',
-				text: `It does not hold at: ${STEPS[verdict.step].toLowerCase()}. ${verdict.reason}`,
+				text: `It does not hold at: ${STEPS[verdict.step].toLowerCase()}. ${heard(verdict.reason)}`,
 				held: [],
 				missing: [],
 				...(verdict.stated !== undefined && {

@@ -102,7 +102,7 @@ export class OpenDatanet {
 			const label = await work();
 			if (label) toasts.say(`${said}: ${heard(label)}`);
 		} catch (thrown) {
-			toasts.say(asError(thrown).message);
+			toasts.fail(asError(thrown));
 		}
 	}
 }

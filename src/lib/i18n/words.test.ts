@@ -1,7 +1,7 @@
 import { globSync, readdirSync, readFileSync } from 'node:fs';
 import PO from 'pofile';
 import { expect, test } from 'vitest';
-import { catalogueModule, findWords, isSpoken, wordsOf } from '../../../.ci/words.mjs';
+import { catalogueModule, findWords, isHeardOf, isSpoken, wordsOf } from '../../../.ci/words.mjs';
 import { languages } from './locale.ts';
 import { heard, say } from './words.ts';
 
@@ -88,6 +88,40 @@ test('what the workers throw reaches a person, and is found', async () => {
 }`
 	);
 	expect(words.map(({ forms }) => forms)).toEqual([['There is no such run.'], ['Choose one from the list.']]);
+});
+
+test('no room throws at a person what no language knows', () => {
+	const throwing = globSync('{src,workers}/**/*.{svelte,ts}').filter(
+		(file) =>
+			!/\.(test|cli)\.ts$|^workers\/errors\.ts$/.test(file) && /new OpenLedgerError\(/.test(read(file))
+	);
+	expect(throwing.length).toBeGreaterThan(80);
+	expect(throwing.filter((file) => !isSpoken(file) && !isHeardOf(file))).toEqual([]);
+});
+
+test('what pages throw reaches a person too, whoever makes the error, and stays thrown', async () => {
+	const { words, spell } = await wordsOf(
+		'src/lib/x.ts',
+		`export async function open(name: string) {
+	const found = await look(name).catch((cause) => {
+		throw new OpenLedgerError('datanet/not-found', \`There is no \${name} here.\`, { remedy: 'Ask for another.', cause });
+	});
+	if (!found.size) throw malformed('it is empty');
+	if (!found.name) throw new RangeError('Nobody reads this.');
+	throw found.error;
+}`
+	);
+	expect(words.map(({ forms }) => forms)).toEqual([
+		['There is no {0} here.'],
+		['Ask for another.'],
+		['it is empty']
+	]);
+	const code = spell();
+	expect(code).toContain(
+		`throw new OpenLedgerError('datanet/not-found', _w_runtime_(["There is no ",0," here."], [name])`
+	);
+	expect(code).toContain(`throw malformed(_w_runtime_("it is empty"))`);
+	expect(code).not.toContain('_w_thrown_');
 });
 
 test('choices in the middle of a sentence would be mixed up, and stop the build', async () => {

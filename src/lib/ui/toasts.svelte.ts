@@ -1,3 +1,5 @@
+import { heard } from '#lib/i18n/words.ts';
+
 interface Toast {
 	id: number;
 	text: string;
@@ -15,6 +17,11 @@ class Toasts {
 	/** Says something that needs no answer. */
 	say(text: string): void {
 		this.#add({ id: this.#next++, text });
+	}
+
+	/** Says that something did not succeed. */
+	fail({ message }: Error): void {
+		this.say(heard(message));
 	}
 
 	/** Offers `undo`; otherwise `commit` runs when the message leaves, also when the page is being left. */

@@ -84,11 +84,9 @@ test('a wallet scans the code, agrees, and signs and sends what it is asked to',
 	// Its name comes without what turns the writing direction.
 	expect(kept()?.wallet).toBe('Phone wallet');
 	const hash = (await connection.request(payment())) as Hex;
-	const receipt = (await node({ method: 'eth_getTransactionReceipt', params: [hash] })) as {
-		from: Hex;
-		status: Hex;
-	};
-	expect(receipt).toMatchObject({ from: phone.address.toLowerCase(), status: '0x1' });
+	// The node answers before it has made the block.
+	const receipt = () => node({ method: 'eth_getTransactionReceipt', params: [hash] });
+	await expect.poll(receipt).toMatchObject({ from: phone.address.toLowerCase(), status: '0x1' });
 	const words = {
 		domain: { name: 'Test', chainId: foundry.id },
 		types: { Words: [{ name: 'text', type: 'string' }] },
