@@ -17,8 +17,8 @@ const vitest = (project) => {
 
 /**
  * Every check of the project, in the order in which a mistake is cheapest to see. A round begins when the one before is through, and
- * its steps run one after another. Those `beside` them do so too meanwhile, on what the others leave of the machine (checks take one
- * core, browser tests wait half of their time), and are told after them.
+ * its steps run one after another. Those `beside` them do so too meanwhile, on the other core, and are told after them: checks and the
+ * compiler of the contracts take one each. Tests keep two cores busy by themselves; beside others those that wait for a time fail.
  * @type {{ steps: Step[], beside?: Step[] }[]}
  */
 const rounds = [
@@ -27,16 +27,11 @@ const rounds = [
 			{ name: 'types', command: 'npm run --silent check' },
 			{ name: 'lint', command: 'eslint --max-warnings 0 . && prettier --check --log-level warn .' },
 			{ name: 'dead code', command: 'knip' },
-			{ name: 'build', command: 'vite build --logLevel warn' },
-			vitest('unit')
+			{ name: 'build', command: 'vite build --logLevel warn' }
 		],
-		beside: [
-			{ name: 'contracts', command: 'node contracts/test.mjs', report: '.cache/contracts.json' },
-			vitest('browser')
-		]
+		beside: [{ name: 'contracts', command: 'node contracts/test.mjs', report: '.cache/contracts.json' }]
 	},
-	// These leave nothing of two cores to others.
-	{ steps: [vitest('e2e')] }
+	{ steps: [vitest('unit'), vitest('browser'), vitest('e2e')] }
 ];
 
 process.chdir(new URL('..', import.meta.url).pathname);

@@ -42,8 +42,8 @@ test('a screen reader hears that a reply begins and what it says, not every toke
 		.toEqual(['A reply is being written.', expect.stringContaining(text.slice(0, 10))]);
 });
 
-test('on a phone the bar below leads to every room, and nothing is wider than the screen', async () => {
-	const app = await App.open({ phone: true, preferences: { reply: { maxNewTokens: 24 } } });
+test('on a phone the bar below leads to every room, and nothing is wider than the screen; on the narrowest one can still write, send and read', async () => {
+	const app = await App.open({ phone: true, preferences: { reply: { maxNewTokens: 12 } } });
 	await app.ask('What is a cell?');
 	await app.settled();
 	const isNarrow = async () =>
@@ -77,10 +77,8 @@ test('on a phone the bar below leads to every room, and nothing is wider than th
 			.map(({ box, name }) => `${name?.trim()} ${Math.round(box.width)}×${Math.round(box.height)}`)
 	);
 	expect(small).toEqual([]);
-});
 
-test('on the narrowest phones one can still write, send and read', async () => {
-	const app = await App.open({ phone: true, preferences: { reply: { maxNewTokens: 12 } } });
+	await visit(app.page, '/');
 	await app.page.setViewportSize({ width: 320, height: 568 });
 	const inView = (name: string) =>
 		app.page.getByRole('button', { name }).evaluate((element) => {

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { App } from './app.ts';
 
+const preferences = { reply: { maxNewTokens: 24 } };
+
 test('an adapter is swapped in the middle of a conversation, and every reply says who wrote it, also one that was asked before the model was there', async () => {
-	const app = await App.open();
+	const app = await App.open({ preferences });
 	await app.ask('What is a joint?');
 	await app.settled(1);
 	const first = await app.chooseAdapter(0);
@@ -30,8 +32,8 @@ test('an adapter is swapped in the middle of a conversation, and every reply say
 	expect(await app.replies.first().locator('.label').innerText()).toContain(second);
 });
 
-test('base and adapter answer one question side by side, and the chat goes on from the chosen one', async () => {
-	const app = await App.open();
+test('base and adapter answer one question side by side, and the chat goes on from the chosen one; two adapters are blended with weights', async () => {
+	const app = await App.open({ preferences });
 	const name = await app.chooseAdapter(0);
 	await app.page.getByRole('button', { name: 'Compare with the base, side by side' }).click();
 	await app.ask('What is an artery?');
@@ -50,11 +52,7 @@ test('base and adapter answer one question side by side, and the chat goes on fr
 	await app.page.getByRole('button', { name: 'Compare with the base, side by side' }).click();
 	await app.ask('And a vein?');
 	await app.settled(2);
-});
 
-test('two adapters are blended with weights', async () => {
-	const app = await App.open({ preferences: { reply: { maxNewTokens: 16 } } });
-	const name = await app.chooseAdapter(0);
 	await app.page.getByRole('button', { name: /^Adapter:/ }).click();
 	await app.page.getByRole('button', { name: 'Blend with another' }).click();
 	await app.page.getByRole('option').first().click();
@@ -65,6 +63,6 @@ test('two adapters are blended with weights', async () => {
 	await app.page.keyboard.press('ArrowRight');
 	await app.page.keyboard.press('Escape');
 	await app.ask('What is a price?');
-	await app.settled();
-	expect(await app.replies.first().innerText()).toContain(`60 % ${name}`);
+	await app.settled(3);
+	expect(await app.replies.nth(2).innerText()).toContain(`60 % ${name}`);
 });

@@ -1,20 +1,14 @@
 import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright';
 import { inject, onTestFinished } from 'vitest';
-import { chromiumArguments, findChromium } from '../../.ci/chromium.mjs';
+import { findChromium, testArguments } from '../../.ci/chromium.mjs';
 
 let shared: Promise<Browser> | undefined;
-
-/**
- * Every tab begins with a fresh onnxruntime, and V8 compiles whatever ran for a moment a second time: a third of what a tab takes until
- * its first reply. With that budget (bytes run; 13 million unless told) only what runs long is, so training is as fast as ever.
- */
-const lateOptimising = '--js-flags=--wasm-tiering-budget=200000000';
 
 /** One browser for all tests of a run; a context each, so that none sees what another stored. */
 function browser(): Promise<Browser> {
 	return (shared ??= chromium.launch({
 		executablePath: findChromium(),
-		args: [...chromiumArguments, lateOptimising]
+		args: testArguments
 	}));
 }
 

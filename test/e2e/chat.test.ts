@@ -18,7 +18,7 @@ test('a first visitor asks, and the bundled model answers in the page', async ()
 });
 
 test('a message may be sent before the model is ready; conversations survive a reload, and a second tab shows them as they grow', async () => {
-	const app = await App.open();
+	const app = await App.open({ preferences: { reply: { maxNewTokens: 32 } } });
 	await app.ask('What is osmosis?');
 	await app.settled();
 	const first = await app.text();

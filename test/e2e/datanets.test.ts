@@ -115,11 +115,20 @@ test('a removed row comes back with undo, and goes again with redo, by keyboard'
 	expect(await person.row('one').count()).toBe(1);
 });
 
-test('a reply is praised with a thumb and corrected with a better answer: drafts with their author wait for review', async () => {
+test('a thumb that was a slip is taken back; a reply is praised with one and corrected with a better answer: drafts with their author wait for review', async () => {
 	const person = await DatanetsApp.open({ path: '/', preferences: { reply: { maxNewTokens: 16 } } });
 	await person.app.ask('What is a joint?');
 	await person.app.settled();
 	const reply = await person.app.text();
+	const conversation = person.page.url();
+	await person.button(/^Good reply/).click();
+	await person.button('Undo').click();
+	await person.button(/^Good reply/).waitFor();
+	await visit(person.page, '/datanets');
+	await person.page.getByRole('link', { name: /Feedback from chats/ }).waitFor();
+	expect(await person.page.getByText('to review').count()).toBe(0);
+
+	await visit(person.page, conversation);
 	await person.button(/^Good reply/).click();
 	await person.toast('Kept as a draft in “Feedback from chats”, to be reviewed.').waitFor();
 	await person.button(/^This is wrong/).click();
@@ -138,18 +147,6 @@ test('a reply is praised with a thumb and corrected with a better answer: drafts
 	await person.page.getByText('2 rows by 1 contributor.').waitFor();
 	const contributors = person.page.getByRole('region', { name: 'Whose knowledge this is' });
 	expect(await contributors.innerText()).toContain('You');
-});
-
-test('a thumb that was a slip is taken back', async () => {
-	const person = await DatanetsApp.open({ path: '/', preferences: { reply: { maxNewTokens: 16 } } });
-	await person.app.ask('What is a joint?');
-	await person.app.settled();
-	await person.button(/^Good reply/).click();
-	await person.button('Undo').click();
-	await person.button(/^Good reply/).waitFor();
-	await visit(person.page, '/datanets');
-	await person.page.getByRole('link', { name: /Feedback from chats/ }).waitFor();
-	expect(await person.page.getByText('to review').count()).toBe(0);
 });
 
 test('text or a file that another app shares becomes rows of the Datanet one chooses, with its source', async () => {

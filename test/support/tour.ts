@@ -46,7 +46,7 @@ export async function tour(page: Page, see: (name: string) => Promise<void>): Pr
 	for (const [path, heading] of pages) {
 		await visit(page, path);
 		await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-		await page.waitForTimeout(800);
+		await page.waitForTimeout(400);
 		await see(path);
 	}
 }

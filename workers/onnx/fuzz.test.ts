@@ -124,7 +124,7 @@ test.each(Object.entries(CHANGES))(
 			}
 			slowest = Math.max(slowest, performance.now() - start);
 		}
-		expect(slowest).toBeLessThan(2000);
+		expect(slowest).toBeLessThan(15_000);
 	},
 	60_000
 );

@@ -168,7 +168,8 @@ describe('a graph that cannot be', () => {
 		});
 		const start = performance.now();
 		expect(inferShapes(graph).has('s80')).toBe(true);
-		expect(performance.now() - start).toBeLessThan(1000);
+		// What doubles 80 times would never end; a busy machine is slow.
+		expect(performance.now() - start).toBeLessThan(15_000);
 	});
 });
 

@@ -110,7 +110,7 @@ describe('a run', () => {
 	}, 180_000);
 
 	test('with the same inputs gives the same adapter, bit for bit, though it was paused and its tab closed; with another seed another', async () => {
-		const hyperparameters = { ...planFor().hyperparameters, epochs: 1, dropout: 0.1 };
+		const hyperparameters = { ...planFor().hyperparameters, steps: 3, dropout: 0.1, distillation: 0.4 };
 		const resultOf = async (run: string) => {
 			const files = await service.export(run, { name: 'Bones' });
 			const manifest = await files.find(({ name }) => name === 'openledger.json')?.text();
@@ -190,7 +190,7 @@ describe('a run', () => {
 	}, 60_000);
 
 	test('is made again from its manifest, and told to be the same or not', async () => {
-		const plan = planFor({ hyperparameters: { epochs: 1 }, prompts: [] });
+		const plan = planFor({ hyperparameters: { steps: 3 }, prompts: [] });
 		await train(plan);
 		const files = await service.export(plan.id, { name: 'Bones' });
 		const text = (await files.find(({ name }) => name === 'openledger.json')?.text()) ?? '';
@@ -304,7 +304,7 @@ describe('a run', () => {
 		{
 			what: 'larger steps from a teacher, no replies',
 			prompts: [],
-			change: { rank: 16, batchTokens: 512, targetModules: MODULES }
+			change: { rank: 16, batchTokens: 512, targetModules: MODULES, distillation: 0.4 }
 		}
 	])(
 		'takes the time that it told, within 30 %: $what',
@@ -316,7 +316,7 @@ describe('a run', () => {
 				return (user + system) / 1000;
 			});
 			try {
-				const plan = planFor({ prompts, hyperparameters: { epochs: 4, ...change } });
+				const plan = planFor({ prompts, hyperparameters: { epochs: 2, ...change } });
 				let told = NaN;
 				let began = NaN;
 				await train(plan, (event) => {
@@ -334,7 +334,7 @@ describe('a run', () => {
 				console.log(
 					`told ${told.toFixed(1)} s, took ${took.toFixed(1)} s, told ${again.toFixed(1)} s afterwards`
 				);
-				expect(took).toBeGreaterThan(2);
+				expect(took).toBeGreaterThan(0.5);
 				expect(Math.max(told, again) / took).toBeGreaterThan(0.7);
 				expect(Math.min(told, again) / took).toBeLessThan(1.3);
 			} finally {

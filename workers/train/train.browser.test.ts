@@ -19,7 +19,10 @@ function startTraining(): { api: Remote<TrainApi>; kill: () => void } {
 }
 afterAll(() => workers.forEach((worker) => worker.terminate()));
 
-const planFor = (id: string) => bonesPlan(`${id}-${seed}`, { hyperparameters: { epochs: 2, dropout: 0.1 } });
+const KILLS = 2;
+/** Enough steps that there is one left to do after every kill. */
+const planFor = (id: string) =>
+	bonesPlan(`${id}-${seed}`, { hyperparameters: { steps: 2 * KILLS + 2, dropout: 0.1, distillation: 0.4 } });
 
 /** The weights of a run, as those of the adapter it makes. */
 async function weightsOf(api: Remote<TrainApi>, run: string): Promise<string | undefined> {
@@ -77,7 +80,7 @@ test('a run whose worker is killed at random moments goes on where it was and en
 	for (let begun = false; ;) {
 		const { api, kill } = startTraining();
 		// Killed in the middle of the step after the next one or two, while there is something left to do.
-		const dies = kills < 3 ? 1 + Math.floor(random() * 2) : Infinity;
+		const dies = kills < KILLS ? 1 + Math.floor(random() * 2) : Infinity;
 		const outcome = await new Promise<'killed' | 'finished'>((resolve, reject) => {
 			let steps = 0;
 			const onEvent = proxy((event: TrainEvent) => {
@@ -89,7 +92,7 @@ test('a run whose worker is killed at random moments goes on where it was and en
 			work.then(() => resolve('finished'), reject);
 		});
 		if (outcome === 'finished') {
-			expect(kills).toBe(3);
+			expect(kills).toBe(KILLS);
 			expect(await weightsOf(api, plan.id)).toBe(undisturbed);
 			kill();
 			return;

