@@ -2,6 +2,7 @@ import type { AdapterEntry } from '#workers/protocol.ts';
 import { datanets } from '../datanets/connection.ts';
 import { db } from '../datanets/db.svelte.ts';
 import { me } from '../datanets/identity/me.svelte.ts';
+import type { ReplyFacts } from './facts.ts';
 import { StoredMemory } from './stored.ts';
 import { useOf, type Use } from './use.ts';
 
@@ -17,8 +18,16 @@ export interface MyWork {
 /** The newest answers that are looked through. */
 const MOST = 5000;
 
-/** @param account that is connected: a person in the sandbox may look through the eyes of its people */
-export async function myWork(entries: readonly AdapterEntry[], account: string | undefined): Promise<MyWork> {
+/** The newest answers of this device. */
+export async function answersHere(entries: readonly AdapterEntry[]): Promise<ReplyFacts[]> {
+	return (await new StoredMemory(entries, undefined).replies('all', MOST)).items;
+}
+
+/**
+ * @param answers in which one's rows are looked for
+ * @param account that is connected: a person in the sandbox may look through the eyes of its people
+ */
+export async function myWork(answers: readonly ReplyFacts[], account: string | undefined): Promise<MyWork> {
 	const { address, link } = me.identity ?? {};
 	const mine = new Set([address, link?.wallet, account?.toLowerCase()].filter((each) => each !== undefined));
 	let rows = 0;
@@ -29,10 +38,6 @@ export async function myWork(entries: readonly AdapterEntry[], account: string |
 			return api.select(id, 'lineage mine', { contributors });
 		}).catch(() => 0);
 	}
-	const replies = await new StoredMemory(entries, undefined).replies('all', MOST);
-	const use = useOf(
-		replies.items,
-		({ contributor }) => contributor !== undefined && mine.has(contributor.id)
-	);
+	const use = useOf(answers, ({ contributor }) => contributor !== undefined && mine.has(contributor.id));
 	return { person: link?.wallet ?? address ?? account?.toLowerCase(), rows, use };
 }

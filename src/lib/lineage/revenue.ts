@@ -7,13 +7,14 @@ export async function receiptsOf(
 	chain: number,
 	weights: string
 ): Promise<{ time: number; amount: bigint; state: PayState }[]> {
+	// Without a filter of Dexie's, which would wake the page for each.
 	const all = await db.receipts
 		.where('[chain+time]')
 		.between([chain, Dexie.minKey], [chain, Dexie.maxKey])
-		.filter(({ receipt }) => receipt.adapter?.weights === weights)
 		.toArray();
 	const settlements = new Map((await db.settlements.toArray()).map(({ id, state }) => [id, state]));
-	return all.map(({ time, amount, settlement }) => {
+	const own = all.filter(({ receipt }) => receipt.adapter?.weights === weights);
+	return own.map(({ time, amount, settlement }) => {
 		const state = settlement ? settlements.get(settlement) : undefined;
 		return {
 			time,

@@ -9,7 +9,7 @@ import type { Ref } from './facts.ts';
 export async function startsOf(adapters: readonly AdapterEntry[], most: number): Promise<Ref[]> {
 	const replies = await attribution.attributions.orderBy('time').reverse().limit(most).toArray();
 	const local = await datanets.datanets.limit(most).toArray();
-	const settlements = await ledger.settlements.limit(most).toArray();
+	const settlements = (await ledger.settlements.toArray()).sort((a, b) => b.time - a.time).slice(0, most);
 	const own = me.identity?.link?.wallet ?? me.identity?.address;
 	return [
 		...replies.map(({ id }) => ({ kind: 'reply' as const, id })),

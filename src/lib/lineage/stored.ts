@@ -120,13 +120,21 @@ export class StoredMemory implements Memory {
 		return found;
 	}
 
-	/** Of an index, once for each: an answer has dozens of rows, and a page shows thousands of answers. */
-	#contributor(record: AttributionRecord, number: number): Promise<PersonFacts> {
-		const { address } = record.contributors.find(({ id }) => id === number) ?? {};
-		const key = `${number}@${record.adapter.files.weights} ${address}`;
-		const known = this.#people.get(key) ?? this.#contributorOf(record, number);
-		this.#people.set(key, known);
-		return known;
+	/** Contributors of rows by their number in an index; asked for once: an answer has dozens of rows, and a page shows thousands of answers. */
+	async #contributors(
+		record: AttributionRecord,
+		rows: readonly IndexedRow[]
+	): Promise<ReadonlyMap<number, PersonFacts>> {
+		const numbers = [...new Set(rows.map(({ contributor }) => contributor))];
+		const people = numbers.map((number) => {
+			const { address } = record.contributors.find(({ id }) => id === number) ?? {};
+			const key = `${number}@${record.adapter.files.weights} ${address}`;
+			const known = this.#people.get(key) ?? this.#contributorOf(record, number);
+			this.#people.set(key, known);
+			return known;
+		});
+		const found = await Promise.all(people);
+		return new Map(numbers.flatMap((number, i) => (found[i] ? [[number, found[i]] as const] : [])));
 	}
 
 	async #contributorOf(record: AttributionRecord, number: number): Promise<PersonFacts> {
@@ -148,7 +156,10 @@ export class StoredMemory implements Memory {
 		const local = datanets.flatMap((datanet, i) => (records[i] ? [{ datanet, record: records[i] }] : []));
 		const [reply] = await attribution.attributions.where('contributions').equals(id).limit(1).toArray();
 		const indexed = reply?.rows.find(({ contribution }) => contribution === id);
-		const learnt = reply && indexed && (await this.#indexedRow(reply, indexed));
+		const learnt =
+			reply &&
+			indexed &&
+			this.#indexedRow(reply, indexed, (await this.#contributors(reply, [indexed])).get(indexed.contributor));
 		const readable = local.map(({ record }) => record).find(isReadable);
 		if (!readable && !learnt) {
 			// Of a locked row, and of an ancestor whose words are elsewhere, no more than that it is there.
@@ -178,11 +189,11 @@ export class StoredMemory implements Memory {
 		};
 	}
 
-	async #indexedRow(record: AttributionRecord, row: IndexedRow): Promise<RowFacts> {
+	#indexedRow(record: AttributionRecord, row: IndexedRow, contributor: PersonFacts | undefined): RowFacts {
 		return {
 			id: row.contribution,
 			text: row.text,
-			contributor: await this.#contributor(record, row.contributor),
+			contributor,
 			licence: row.licence,
 			source: row.source,
 			datanets: row.datanet ? [this.#datanetOfIndex(record.adapter.files.weights, row.datanet)] : []
@@ -273,9 +284,10 @@ export class StoredMemory implements Memory {
 		const found = new Map(rows.map((row) => [row.id, row]));
 		for await (const record of newestFirst()) {
 			if (found.size > most) break;
+			const people = await this.#contributors(record, record.rows);
 			for (const indexed of record.rows) {
 				if (found.has(indexed.contribution)) continue;
-				const row = await this.#indexedRow(record, indexed);
+				const row = this.#indexedRow(record, indexed, people.get(indexed.contributor));
 				if (fits(row)) found.set(row.id, row);
 			}
 		}
@@ -375,6 +387,7 @@ export class StoredMemory implements Memory {
 
 	async #replyOf(record: AttributionRecord): Promise<ReplyFacts> {
 		const { id, conversation, text, time, adapter, model, parts, rows, transcript } = record;
+		const people = await this.#contributors(record, rows);
 		return {
 			id,
 			conversation,
@@ -384,9 +397,10 @@ export class StoredMemory implements Memory {
 			adapters: [{ id: adapter.files.weights, name: adapter.name }],
 			tokens: transcript.reply.length,
 			parts,
-			rows: await Promise.all(
-				rows.map(async (row) => ({ row: await this.#indexedRow(record, row), share: row.share }))
-			)
+			rows: rows.map((row) => ({
+				row: this.#indexedRow(record, row, people.get(row.contributor)),
+				share: row.share
+			}))
 		};
 	}
 

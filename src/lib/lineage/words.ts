@@ -2,7 +2,7 @@ import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import { locale } from '../i18n/locale.ts';
 import { percent, withoutMarks } from '../attribution/words.ts';
 import { exactly, openAmount, shorten } from '../chain/amounts.ts';
-import { plural } from '../ui/format.ts';
+import { day, plural } from '../ui/format.ts';
 import type { Kind } from './facts.ts';
 import type { Node, Relation } from './lineage.ts';
 
@@ -67,9 +67,6 @@ export const NOTHING_YET: Record<Kind, string> = {
 const cut = (text: string, most = 160) =>
 	text.length > most ? `${text.slice(0, most - 1).toWellFormed()}…` : text;
 const hash = (id: string) => (/^(0x)?[0-9a-f]{40,64}$/.test(id) ? shorten(id) : cut(id, 40));
-const day = (time: number) =>
-	new Date(time).toLocaleDateString(locale, { day: 'numeric', month: 'short', year: 'numeric' });
-
 /** What a thing is called. */
 export function titleOf(node: Node): string {
 	switch (node.kind) {
@@ -97,7 +94,9 @@ export function detailOf(node: Node): string {
 			return node.id.startsWith('0x') ? hash(node.id) : 'known by a number only';
 		case 'row':
 			return node.facts.contributor
-				? `by ${titleOf({ kind: 'contributor', id: '', facts: node.facts.contributor })}`
+				? node.facts.contributor.isMe
+					? 'by you'
+					: `by ${titleOf({ kind: 'contributor', id: '', facts: node.facts.contributor })}`
 				: 'Its words are not on this device';
 		case 'datanet':
 			return (

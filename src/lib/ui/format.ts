@@ -21,9 +21,24 @@ export function timeLeft(seconds: number): string {
 	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** By their places. Made once: that takes longer than a thousand uses. */
+const decimals = new Map<number, Intl.NumberFormat>();
+
 /** A number with as many places as told. */
 export function decimal(value: number, places: number): string {
-	return value.toLocaleString(locale, { minimumFractionDigits: places, maximumFractionDigits: places });
+	const format =
+		decimals.get(places) ??
+		new Intl.NumberFormat(locale, { minimumFractionDigits: places, maximumFractionDigits: places });
+	decimals.set(places, format);
+	return format.format(value);
+}
+
+let days: Intl.DateTimeFormat | undefined;
+
+/** The day of a time. */
+export function day(time: number): string {
+	days ??= new Intl.DateTimeFormat(locale, { year: 'numeric', month: 'short', day: 'numeric' });
+	return days.format(time);
 }
 
 /**
@@ -45,16 +60,16 @@ export function parameters(count: number): string {
 
 /** When something happened, relative to now, coarsely. */
 export function ago(time: number, now = Date.now()): string {
-	const days = Math.floor((startOfDay(now) - startOfDay(time)) / 86_400_000);
-	if (days <= 0) {
+	const passed = Math.floor((startOfDay(now) - startOfDay(time)) / 86_400_000);
+	if (passed <= 0) {
 		const minutes = Math.floor((now - time) / 60_000);
 		if (minutes < 1) return 'just now';
 		if (minutes < 60) return `${plural(minutes, ['minute', 'minutes'])} ago`;
 		return 'today';
 	}
-	if (days === 1) return 'yesterday';
-	if (days < 30) return `${days} days ago`;
-	return new Date(time).toLocaleDateString(locale, { year: 'numeric', month: 'short', day: 'numeric' });
+	if (passed === 1) return 'yesterday';
+	if (passed < 30) return `${passed} days ago`;
+	return day(time);
 }
 
 function startOfDay(time: number): number {
