@@ -8,6 +8,7 @@ import { writeClient } from './.ci/client.mjs';
 import { framed, writeFrames } from './.ci/frames.mjs';
 import { isolationHeaders } from './.ci/headers.mjs';
 import { icons } from './.ci/icons.mjs';
+import { paintFirst } from './.ci/paint.mjs';
 import { writePrecache } from './.ci/precache.mjs';
 import { words } from './.ci/words.mjs';
 
@@ -18,6 +19,7 @@ const site: typeof pages = {
 	async adapt(builder) {
 		await pages.adapt(builder);
 		writeFrames('build');
+		paintFirst('build');
 		writePrecache('build');
 		writeClient('build');
 	}
@@ -95,7 +97,22 @@ export default defineConfig({
 		client: {
 			build: {
 				rolldownOptions: {
-					output: { codeSplitting: { groups: [{ name: ofFirstPage, minShareCount: 4 }] } }
+					output: {
+						codeSplitting: {
+							groups: [
+								{ name: ofFirstPage, minShareCount: 4, priority: 1 },
+								// Parts of pages that several share go by which of them do, in files that are worth a request. Of these alone:
+								// of more, pages came to fetch each other's code (docs/decisions/first-paint.md).
+								{
+									name: 'parts',
+									test: /lucide|src.lib.(ui|shell|i18n|styles)/,
+									minShareCount: 2,
+									entriesAware: true,
+									entriesAwareMergeThreshold: 5000
+								}
+							]
+						}
+					}
 				}
 			}
 		}

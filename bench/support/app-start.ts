@@ -33,7 +33,7 @@ async function visitOnce(context: BrowserContext, url: string) {
 		if (pathname.endsWith('.js') && !pathname.includes('/workers/')) scripts.set(pathname, response.body());
 	});
 	await page.goto(url, { waitUntil: 'commit' });
-	await page.getByRole('heading', { name: 'Ask' }).waitFor();
+	await page.locator('#opening').waitFor({ state: 'detached' });
 	// What opens at a tap comes with the first sign of a hand, and is not waited for.
 	const bodies = [...scripts.values()];
 	await ask(page, 'What is inflation?');

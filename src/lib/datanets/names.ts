@@ -1,11 +1,13 @@
 import { locale } from '../i18n/locale.ts';
 
-const languages = new Intl.DisplayNames(locale, { type: 'language', fallback: 'code' });
+/** Made when the first is asked for: reading all names takes as long as a page's whole script. */
+let languages: Intl.DisplayNames | undefined;
 
 /** `de` → German; `not stated` where there is none. */
 export function languageName(code: string): string {
 	if (code === '') return 'not stated';
 	try {
+		languages ??= new Intl.DisplayNames(locale, { type: 'language', fallback: 'code' });
 		return languages.of(code) ?? code;
 	} catch {
 		return code;

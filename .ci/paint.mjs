@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const PRELOAD = /<link [^>]*rel="modulepreload"[^>]*>/g;
+const START = /<script>(\s*\{\s*__sveltekit_[\s\S]*?)<\/script>/;
+const IMPORT = /\bimport\(("[^"]+\/entry\/start\.[^"]+")\)/;
+
+/**
+ * Lets every page be seen before its scripts are fetched: on a slow line they would share it with what is to be seen. `static/first.js`
+ * says when (`afterPaint`), and then gives the preloads their addresses. SvelteKit's script is changed for that, and its hash in the
+ * content security policy.
+ * @param {string} directory the built site
+ * @throws when a page has another form than SvelteKit gives it
+ */
+export function paintFirst(directory) {
+	for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+		if (!name.endsWith('.html')) continue;
+		const file = join(directory, name);
+		const page = readFileSync(file, 'utf8');
+		const script = START.exec(page)?.[1];
+		const source = script && `'${hash(script)}'`;
+		if (!script || !source || !IMPORT.test(script) || !page.includes(source))
+			throw new Error(`${name} does not start as SvelteKit's pages do.`);
+		const later = script.replace(IMPORT, 'afterPaint().then(() => import($1))');
+		writeFileSync(
+			file,
+			page
+				.replace(script, () => later)
+				.replace(source, () => `'${hash(later)}'`)
+				.replace(PRELOAD, (link) => link.replace(' href=', ' data-href='))
+		);
+	}
+}
+
+/** @param {string} script */
+const hash = (script) => `sha256-${createHash('sha256').update(script).digest('base64')}`;
