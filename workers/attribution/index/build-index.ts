@@ -37,7 +37,7 @@ const BATCH_ROWS = 8;
 export const POWER_STEPS = 2;
 
 /** λ over the mean eigenvalue of the second moment, each weighted by itself. */
-const DAMPING = 2;
+export const DAMPING = 2;
 
 /**
  * Gradients a row that tell how its tokens pull one by one: each a sum with random signs, whose squares are on average those of the tokens'.
