@@ -525,6 +525,14 @@ export const targets: Target[] = [
 	},
 	{
 		bench: 'app',
+		key: 'lineage_more_ms',
+		label: 'The same: a hundred more neighbours, or all that stand there as a table',
+		atMost: 1000,
+		unit: 'ms',
+		anchor: ''
+	},
+	{
+		bench: 'app',
 		key: 'memory_growth',
 		label: 'Memory that 8 hours of use add, after the warm-up (of what is held then)',
 		atMost: 0.05,

@@ -164,7 +164,8 @@ function openWatched<T>(reply: object, preferences: object, work: (page: Page) =
 				await route.fulfill({ response, body: watch + (await response.text()) });
 			});
 			const page = await context.newPage();
-			page.setDefaultTimeout(180_000);
+			// A busy machine is slow, and nothing here is a race.
+			page.setDefaultTimeout(600_000);
 			await page.goto(url);
 			return work(page);
 		},
@@ -375,24 +376,29 @@ async function measure(page: Page, pid: number): Promise<Sample> {
 	await page.waitForTimeout(6_000);
 	const session = await page.context().newCDPSession(page);
 	// Twice: what a finaliser lets go of is garbage only then.
-	let wasm = 0;
+	let memories: { worker: string; bytes: number }[] = [];
 	for (let i = 0; i < 2; i++) {
 		await session.send('HeapProfiler.collectGarbage');
-		const weighed = page.workers().map(async (worker) => {
-			// Threads of a runtime wait in their own way; one that was ended since then does not answer either.
-			if (!worker.url().includes('.worker-')) return 0;
-			return Promise.race([worker.evaluate(weigh).catch(() => 0), page.waitForTimeout(5_000).then(() => 0)]);
-		});
-		wasm = (await Promise.all(weighed)).reduce((sum, bytes) => sum + bytes, 0) / 1e6;
+		// Threads of a runtime wait in their own way; one that was ended since then does not answer either.
+		const workers = page.workers().filter((worker) => worker.url().includes('.worker-'));
+		memories = await Promise.all(
+			workers.map(async (worker) => {
+				const answer = worker.evaluate(weigh).catch(() => 0);
+				const bytes = await Promise.race([answer, page.waitForTimeout(5_000).then(() => 0)]);
+				return { worker: /([a-z]+)\.worker-/.exec(worker.url())?.[1] ?? '', bytes };
+			})
+		);
 		await page.waitForTimeout(200);
 	}
 	const { usedSize } = await session.send('Runtime.getHeapUsage');
 	const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
 	await session.detach();
+	const held = memories.filter(({ bytes }) => bytes > 1e6);
+	console.error(held.map(({ worker, bytes }) => `${worker} ${Math.round(bytes / 1e5) / 10}`).join(', '));
 	return {
 		process: footprint(pid),
 		page: usedSize / 1e6,
-		wasm,
+		wasm: memories.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6,
 		nodes,
 		listeners: jsEventListeners
 	};

@@ -10,6 +10,9 @@ import type { Connection } from '../worker-connection.ts';
 import { connectTrainer } from './connection.ts';
 import { LiveRun } from './live-run.svelte.ts';
 
+/** Milliseconds after which an idle worker is ended: a heap of WebAssembly grows with each run and never shrinks. */
+const IDLE = 30_000;
+
 /** Training as every page sees it: one worker for the tab, started when it is first needed. Runs go on from page to page. */
 class Trainer {
 	/** Newest first; undefined until they have been read. */
@@ -18,6 +21,9 @@ class Trainer {
 	/** Runs of this tab, also those that ended while it was open. */
 	readonly live = new SvelteMap<string, LiveRun>();
 	#connection: Connection<TrainApi> | undefined;
+	/** Calls under way: a run is one from its start to its end. */
+	#calls = 0;
+	#idle: ReturnType<typeof setTimeout> | undefined;
 	#screen: WakeLockSentinel | undefined;
 
 	/** Runs under way or waiting their turn. */
@@ -27,11 +33,15 @@ class Trainer {
 
 	/** Calls the worker; settles also when it dies in the middle. */
 	async call<Result>(work: (api: Remote<TrainApi>) => Promise<Result>): Promise<Result> {
+		clearTimeout(this.#idle);
 		const connection = (this.#connection ??= this.#open());
+		this.#calls++;
 		try {
 			return await connection.settle(work(connection.api), stopped);
 		} catch (thrown) {
 			throw asError(thrown);
+		} finally {
+			if (--this.#calls === 0) this.#idle = setTimeout(() => this.#close(), IDLE);
 		}
 	}
 
@@ -110,6 +120,11 @@ class Trainer {
 		const hubUrl = preferences.values.hubUrl.trim().replace(/\/+$/, '');
 		void connection.api.configure({ hubUrl: hubUrl || undefined });
 		return connection;
+	}
+
+	#close(): void {
+		this.#connection?.close();
+		this.#connection = undefined;
 	}
 
 	/** While something is trained the screen stays on, and leaving the page asks first. */

@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+/** Of the worker only that it lives. */
+const workers = vi.hoisted(() => {
+	Object.assign(globalThis, { localStorage: { getItem: () => null, setItem: () => undefined } });
+	return { started: 0, living: 0 };
+});
+vi.mock('./connection.ts', () => ({
+	connectTrainer: () => {
+		workers.started++;
+		workers.living++;
+		return {
+			api: { configure: () => Promise.resolve() },
+			gone: new Promise(() => undefined),
+			settle: (call: Promise<unknown>) => call,
+			close: () => workers.living--
+		};
+	}
+}));
+const { trainer } = await import('./trainer.svelte.ts');
+const lasting = (ms: number) => trainer.call(() => new Promise<void>((resolve) => setTimeout(resolve, ms)));
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test('a worker gives its memory back half a minute after its last call, and never under one', async () => {
+	const run = lasting(120_000);
+	const look = lasting(1000);
+	await vi.advanceTimersByTimeAsync(100_000);
+	await look;
+	expect(workers).toEqual({ started: 1, living: 1 });
+	await vi.advanceTimersByTimeAsync(40_000);
+	await run;
+	expect(workers.living).toBe(1);
+	await vi.advanceTimersByTimeAsync(30_000);
+	expect(workers.living).toBe(0);
+	// The next call starts another, which lives for as long as it is asked.
+	const again = lasting(1000);
+	await vi.advanceTimersByTimeAsync(20_000);
+	await again;
+	const more = lasting(1000);
+	await vi.advanceTimersByTimeAsync(20_000);
+	await more;
+	expect(workers).toEqual({ started: 2, living: 1 });
+});
