@@ -3,7 +3,7 @@ import adapter from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
-import { chromiumArguments, findChromium } from './.ci/chromium.mjs';
+import { findChromium, testArguments } from './.ci/chromium.mjs';
 import { writeClient } from './.ci/client.mjs';
 import { framed, writeFrames } from './.ci/frames.mjs';
 import { isolationHeaders } from './.ci/headers.mjs';
@@ -141,15 +141,13 @@ export default defineConfig({
 					include: ['{src,workers,test}/**/*.browser.test.ts'],
 					globalSetup: ['test/support/hub-setup.ts', 'test/support/chain-setup.ts'],
 					testTimeout: 120_000,
-					// One page at a time: cut connections and slow servers are a matter of timing.
-					fileParallelism: false,
 					sequence: { groupOrder: 1 },
 					browser: {
 						enabled: true,
 						headless: true,
 						screenshotFailures: false,
 						provider: playwright({
-							launchOptions: { executablePath: findChromium(), args: chromiumArguments }
+							launchOptions: { executablePath: findChromium(), args: testArguments }
 						}),
 						instances: [{ browser: 'chromium' }]
 					}
@@ -162,6 +160,8 @@ export default defineConfig({
 					environment: 'node',
 					include: ['test/e2e/**/*.test.ts'],
 					globalSetup: ['test/e2e/server.ts'],
+					// One browser for all files of a worker, and what they import read once.
+					isolate: false,
 					testTimeout: 120_000,
 					hookTimeout: 120_000,
 					// On a machine that others use too. One that passes at the second attempt is shown (retry x1): a race, to be mended.

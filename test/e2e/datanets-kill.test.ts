@@ -10,13 +10,13 @@ import { Dice } from '#test/support/dice.ts';
 import { fileArgument, listener, WorkerTab } from '#test/support/worker-tab.ts';
 import { packEntries } from '#workers/datanets/backup/container.ts';
 import type { Hex } from '#workers/datanets/hash.ts';
-import { chromiumArguments, findChromium } from '../../.ci/chromium.mjs';
+import { findChromium, testArguments } from '../../.ci/chromium.mjs';
 import { dump, listed, violations, type Dump } from './datanets-store.ts';
 
 /** `KILLS=200` for the full run. */
-const KILLS = Number(process.env.KILLS ?? 18);
-/** Several batches of the store's: most kills fall between the first and the last. */
-const ROWS = 2_400;
+const KILLS = Number(process.env.KILLS ?? 10);
+/** Two batches of the store's: most kills fall into them or between. */
+const ROWS = 1_600;
 /** A Datanet that has grown beyond this is left for a fresh one, so that no kill waits for the rows of those before. */
 const GROWN = 5_000;
 const OTHER = 'c'.repeat(32);
@@ -206,7 +206,7 @@ test(
 		const profile = await mkdtemp(join(tmpdir(), 'openledger-kills-'));
 		const context = await chromium.launchPersistentContext(profile, {
 			executablePath: findChromium(),
-			args: chromiumArguments
+			args: testArguments
 		});
 		const url = inject('appUrl');
 		const dice = new Dice();

@@ -117,7 +117,7 @@ test('while it trains the screen stays on, leaving asks first, a tab in the back
 	const app = await newRun({ reply: { maxNewTokens: 32 } });
 	const { page } = app;
 	// Of the size of real ones: a chat that waited for them would stand still.
-	await setSteps(app, 4000, 512);
+	await setSteps(app, 4000, 256);
 	await page.evaluate(() => {
 		Object.assign(globalThis, { locks: [] });
 		const { request } = WakeLock.prototype;

@@ -71,6 +71,8 @@ export class HubServer {
 		this.#server = createServer((request, response) => {
 			this.#answer(request, response).catch((error) => response.destroy(error));
 		});
+		// After the usual five seconds it would close a connection just as a test that was busy meanwhile asks again on it.
+		this.#server.keepAliveTimeout = 600_000;
 	}
 
 	static async start(repos: Record<string, RepoFiles> = {}): Promise<HubServer> {

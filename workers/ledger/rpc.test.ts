@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { httpRpc, RpcError } from './rpc.ts';
 
-const PATIENCE = 150;
+/** Milliseconds: enough for a busy machine to be asked and to answer in. */
+const PATIENCE = 1000;
 const question = { method: 'eth_blockNumber' };
 const good = JSON.stringify({ jsonrpc: '2.0', id: 1, result: '0x7' });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { processorTime } from '#test/support/processor-time.ts';
 import { memorySource, type ByteSource } from '#workers/bytes.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { describeDecoder } from './decoder.ts';
@@ -131,13 +132,13 @@ describe('a graph that cannot be', () => {
 			graph.output('x100000', 'float32', [1]);
 		});
 		expect(readModel(memorySource(writeModel(model).graph)).graph.nodes.size).toBe(100_000);
-	}, 30_000);
+	}, 120_000);
 
 	test('of more fields than any model has is refused', () => {
 		const empty = new Uint8Array(5_000_000);
 		for (let i = 0; i < empty.length; i += 2) empty[i] = 10;
 		expect(readFailure(fileOf((graph) => graph.bytes(1, empty))).code).toBe('onnx/unsupported');
-	}, 30_000);
+	}, 120_000);
 
 	test.each<[string, (graph: Graph) => void]>([
 		[
@@ -166,10 +167,10 @@ describe('a graph that cannot be', () => {
 			graph.input('x', 'int64', ['batch', 'sequence']);
 			build(graph);
 		});
-		const start = performance.now();
+		const start = processorTime();
 		expect(inferShapes(graph).has('s80')).toBe(true);
-		// What doubles 80 times would never end; a busy machine is slow.
-		expect(performance.now() - start).toBeLessThan(15_000);
+		// What doubles 80 times would never end.
+		expect(processorTime() - start).toBeLessThan(5000);
 	});
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { processorTime } from '#test/support/processor-time.ts';
 import { Dice } from '#test/support/dice.ts';
 import { NEAR, NearDuplicates } from './near-duplicates.ts';
 import { jaccard, shinglesOf } from './shingles.ts';
@@ -64,8 +65,8 @@ test('recall against every pair compared is at least 0.95 at similarity 0.8, and
 });
 
 test('a hundred thousand equal short texts take no quadratic time', () => {
-	const started = performance.now();
+	const started = processorTime();
 	const groups = groupsOf(Array.from({ length: 100_000 }, (_, i) => `same words every time ${i % 3}`));
 	expect(new Set(groups).size).toBe(3);
-	expect(performance.now() - started).toBeLessThan(20_000);
-}, 30_000);
+	expect(processorTime() - started).toBeLessThan(40_000);
+}, 120_000);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { processorTime } from '#test/support/processor-time.ts';
 import { scoreFinder } from '#test/support/personal-data-set.ts';
 import { findPersonalData, maskPersonalData } from './personal-data.ts';
 
@@ -23,7 +24,7 @@ test('masked text has nothing left to find', () => {
 });
 
 test('a hostile text takes no time', () => {
-	const started = performance.now();
+	const started = processorTime();
 	for (const text of [
 		'a@'.repeat(50_000),
 		'1 '.repeat(100_000),
@@ -33,5 +34,5 @@ test('a hostile text takes no time', () => {
 		'a.'.repeat(100_000)
 	])
 		findPersonalData(text);
-	expect(performance.now() - started).toBeLessThan(20_000);
+	expect(processorTime() - started).toBeLessThan(10_000);
 });

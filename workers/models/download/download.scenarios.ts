@@ -298,12 +298,18 @@ export const downloadScenarios: Record<string, (place: Place) => Promise<void>> 
 			await hub.fault({ path: repo, times: 9, ...fault });
 			const controller = new AbortController();
 			let stopped = 0;
-			setTimeout(() => {
-				stopped = performance.now();
-				controller.abort();
-			}, 150);
+			// A moment after the first bytes, or the pause, began.
+			let soon: ReturnType<typeof setTimeout> | undefined;
+			const onProgress = ({ phase }: LoadProgress) => {
+				if (phase !== 'download') return;
+				soon ??= setTimeout(() => {
+					stopped = performance.now();
+					controller.abort();
+				}, 150);
+			};
 			const slow = { ...policy, stallMs: 20_000, maxMs: 20_000 };
-			await fails(() => downloadItem(store, job, { policy: slow, signal: controller.signal }), 'aborted');
+			const { signal } = controller;
+			await fails(() => downloadItem(store, job, { policy: slow, signal, onProgress }), 'aborted');
 			check(performance.now() - stopped < 15_000, 'it did not wait for the server');
 		}
 		const done = (await store.report()).pending.map(({ bytesDone }) => bytesDone);
@@ -377,8 +383,12 @@ export const downloadScenarios: Record<string, (place: Place) => Promise<void>> 
 			() => downloadItem(one, job, { policy: { ...policy, stallMs: 9999 }, signal: controller.signal }),
 			'aborted'
 		);
-		await new Promise((resolve) => setTimeout(resolve, 60));
-		const other = downloadItem(two, job, { policy });
+		while ((await one.report()).pending[0]?.bytesDone !== 100_000)
+			await new Promise((go) => setTimeout(go, 10));
+		const waits = Promise.withResolvers<undefined>();
+		const onProgress = ({ phase }: LoadProgress) => phase === 'waiting' && waits.resolve(undefined);
+		const other = downloadItem(two, job, { policy, onProgress });
+		await waits.promise;
 		await new Promise((resolve) => setTimeout(resolve, 60));
 		controller.abort();
 		await stopped;

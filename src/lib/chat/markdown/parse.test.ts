@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { processorTime } from '#test/support/processor-time.ts';
 import type { Block, Inline } from './ast.ts';
 import { parseBlocks } from './parse.ts';
 
@@ -106,9 +107,9 @@ describe('hostile replies', () => {
 		['strong', '**'.repeat(5000) + 'x'],
 		['pipes', '|'.repeat(5000) + '\n' + '|-'.repeat(2500)]
 	])('deep or unclosed %s end in text, soon', (_, source) => {
-		const started = performance.now();
+		const started = processorTime();
 		expect(flatten(parse(source)).text.length + source.length).toBeGreaterThan(0);
-		expect(performance.now() - started).toBeLessThan(10_000);
+		expect(processorTime() - started).toBeLessThan(4000);
 	});
 
 	test('a language name cannot carry anything but a name', () => {
