@@ -10,8 +10,8 @@ import type { Connection } from '../worker-connection.ts';
 import { connectTrainer } from './connection.ts';
 import { LiveRun } from './live-run.svelte.ts';
 
-/** Milliseconds after which an idle worker is ended: a heap of WebAssembly grows with each run and never shrinks. */
-const IDLE = 30_000;
+/** Milliseconds after which an idle worker is ended: its memory grows with each run and never shrinks, and another is there in less than a second. */
+const IDLE = 5000;
 
 /** Training as every page sees it: one worker for the tab, started when it is first needed. Runs go on from page to page. */
 class Trainer {
