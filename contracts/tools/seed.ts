@@ -15,12 +15,12 @@ type Name = (typeof people)[number]['name'];
 
 /** SHA-256 of the files under static/, as their manifests name them, and the roots of their attribution indexes. */
 const nano: Hex = '0xb4435d0d096f02e6beec55eeb28f302c46b126466941dcd6064bea607673dc5e';
-const financeManifest: Hex = '0x31bfda008003c677325a5db8c660c13b4d9a9191fd3cf4c4316903a61c3d419e';
-const anatomyManifest: Hex = '0xa4c827398c57db2832ac3c147be255fb195357bd3fa3190a1d68810619454859';
+const financeManifest: Hex = '0xfe33b19cf718e685fbd804eecc11b30de408f299231b97cb40ae8f8311eb2a6a';
+const anatomyManifest: Hex = '0xec2483ec31e99f219e0fe01494d70d9fb48c98e1bbe3754727618ad69b987ffc';
 const finance: Hex = '0xad13913fe7c7152f1f489feaa2fc9380f622be58faf7d8fb1d39888cbf35a573';
 const anatomy: Hex = '0x1a23089d0757c4c107ca0ab6f81942a4122e7b52a6b61ca47be15cb36f68ff41';
-const financeIndex: Hex = '0x63be8744bc0f3d6b93d65890641d23adb685cb6ac5adda7f01be1ea0d79acbd2';
-const anatomyIndex: Hex = '0x07fdb470e534a8d0b9e6ecc24b8ce3d47d1a4db119685ae443339e62ae01ec7e';
+const financeIndex: Hex = '0xcfebb82cedb8fe6171223d5434015bc139de12e6fdbeb287f566e0c94e5f90d6';
+const anatomyIndex: Hex = '0x850abe6974de2aeeaacd8e575e88f70c74edfc4f79e94787b4ef11b9a0377cf1';
 
 /**
  * The sandbox's people (contributor ids 1 to 8 in their order), two Datanets with versions and static units, the base model
