@@ -119,7 +119,7 @@ export async function tenThousand(): Promise<object> {
 	const spent = process.cpuUsage(start.processor);
 	const seconds = (performance.now() - start.wall - clock.wall) / 1000;
 	const processorSeconds = (spent.user + spent.system) / 1e6 - clock.processor / 1000;
-	gradients.of = plain;
+	[gradients.along, gradients.of] = [along, plain];
 
 	say('asking the index');
 	const samples = asked.map((pair) => pairSample(pair));

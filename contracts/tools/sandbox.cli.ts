@@ -1,6 +1,6 @@
 /**
  * Writes contracts-abi/sandbox.ts, sandbox-head.json and the sandbox's addresses. Usage: node contracts/tools/sandbox.cli.ts
- * To be run after the contracts, their launch rules or contracts/tools/seed.ts changed.
+ * To be run after the contracts, their launch rules, contracts/tools/seed.ts or an example adapter changed.
  */
 import 'fake-indexeddb/auto';
 import { writeFileSync } from 'node:fs';

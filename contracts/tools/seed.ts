@@ -1,4 +1,5 @@
-import { parseEther, zeroHash, type Abi, type Address, type Hex } from 'viem';
+import { readFileSync } from 'node:fs';
+import { parseEther, sha256, zeroHash, type Abi, type Address, type Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { datanetsAbi } from '../../contracts-abi/abi/Datanets.ts';
 import { modelsAbi } from '../../contracts-abi/abi/Models.ts';
@@ -13,14 +14,18 @@ export type Write = (key: Hex, to: Address, abi: Abi, functionName: string, args
 
 type Name = (typeof people)[number]['name'];
 
-/** SHA-256 of the files under static/, as their manifests name them, and the roots of their attribution indexes. */
+/** SHA-256 of the bundled model, as its manifest under static/ names it. */
 const nano: Hex = '0xb4435d0d096f02e6beec55eeb28f302c46b126466941dcd6064bea607673dc5e';
-const financeManifest: Hex = '0xfe33b19cf718e685fbd804eecc11b30de408f299231b97cb40ae8f8311eb2a6a';
-const anatomyManifest: Hex = '0xec2483ec31e99f219e0fe01494d70d9fb48c98e1bbe3754727618ad69b987ffc';
-const finance: Hex = '0xad13913fe7c7152f1f489feaa2fc9380f622be58faf7d8fb1d39888cbf35a573';
-const anatomy: Hex = '0x1a23089d0757c4c107ca0ab6f81942a4122e7b52a6b61ca47be15cb36f68ff41';
-const financeIndex: Hex = '0xcfebb82cedb8fe6171223d5434015bc139de12e6fdbeb287f566e0c94e5f90d6';
-const anatomyIndex: Hex = '0x850abe6974de2aeeaacd8e575e88f70c74edfc4f79e94787b4ef11b9a0377cf1';
+
+type Files = [weights: Hex, manifest: Hex, index: Hex];
+
+/** An example adapter as it ships: SHA-256 of its weights and its manifest, and the root of its attribution index. */
+function shipped(name: string): Files {
+	const read = (file: string) => readFileSync(new URL(`../../static/adapters/${name}/${file}`, import.meta.url));
+	const manifest = read('openledger.json');
+	const { indexRoot } = JSON.parse(manifest.toString()) as { indexRoot: Hex };
+	return [sha256(read('adapter_model.safetensors')), sha256(manifest), indexRoot];
+}
 
 /**
  * The sandbox's people (contributor ids 1 to 8 in their order), two Datanets with versions and static units, the base model
@@ -54,19 +59,19 @@ export async function seed(addresses: Addresses, write: Write): Promise<void> {
 		['Elif Kaya', 1_200n]
 	]);
 
-	const register = (owner: Name, base: number, weights: Hex, manifest: Hex, index: Hex, datanet: number, price: bigint) =>
+	const register = (owner: Name, base: number, files: Files, datanet: number, price: bigint) =>
 		by(owner, models, modelsAbi, 'register', [
 			base,
 			0,
-			[weights, manifest, index],
+			files,
 			datanet ? [{ datanet, version: 1, share: 10_000 }] : [],
 			price,
 			datanet ? 2_000n : 0n,
 			'sample:'
 		]);
-	await register('Hugo Silva', 0, nano, zeroHash, zeroHash, 0, 0n);
-	await register('Amara Obi', 1, finance, financeManifest, financeIndex, 1, parseEther('0.5'));
-	await register('Ben Krause', 1, anatomy, anatomyManifest, anatomyIndex, 2, parseEther('0.4'));
+	await register('Hugo Silva', 0, [nano, zeroHash, zeroHash], 0, 0n);
+	await register('Amara Obi', 1, shipped('finance'), 1, parseEther('0.5'));
+	await register('Ben Krause', 1, shipped('anatomy'), 2, parseEther('0.4'));
 	for (const [owner, model] of [
 		['Amara Obi', 2],
 		['Ben Krause', 3]

@@ -4,7 +4,8 @@
  * ROWS: what example_rows.py wrote; without it the rows that are there already. Runs on onnxruntime's CPU kernels for Node.
  *
  * The rows are credited to the made-up people of the sandbox, in the book's order and in the numbers in which the sandbox grants them
- * static units (contracts/tools/seed.ts); their source and licence are the book's.
+ * static units (contracts/tools/seed.ts); their source and licence are the book's. Afterwards `node contracts/tools/sandbox.cli.ts`: the
+ * sandbox registers the adapters with their indexes.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { privateKeyToAccount } from 'viem/accounts';
