@@ -24,6 +24,11 @@ class Toasts {
 		this.say(heard(message));
 	}
 
+	/** The same, and what to do. */
+	advise({ message, remedy }: { message: string; remedy: string }): void {
+		this.say(`${heard(message)} ${heard(remedy)}`);
+	}
+
 	/** Offers `undo`; otherwise `commit` runs when the message leaves, also when the page is being left. */
 	undoable(text: string, undo: () => void, commit?: () => void): void {
 		const id = this.#next++;
