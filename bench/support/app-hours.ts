@@ -167,7 +167,10 @@ function openWatched<T>(reply: object, preferences: object, work: (page: Page) =
 			// A busy machine is slow, and nothing here is a race.
 			page.setDefaultTimeout(600_000);
 			await page.goto(url);
-			return work(page);
+			return work(page).catch(async (error: unknown) => {
+				console.error(await page.locator('main').innerText());
+				throw error;
+			});
 		},
 		{
 			args: [

@@ -286,6 +286,37 @@ test('the clock can be moved on, and the contracts see it', async () => {
 	clock += 1000;
 });
 
+test('moved on after blocks that came faster than the clock, it is as much later as was asked for', async () => {
+	const { publicClient, walletClient } = clientsOf(sandbox);
+	const account = await me();
+	for (const value of [1n, 2n, 3n])
+		await walletClient.sendTransaction(
+			transfer('0x00000000000000000000000000000000000000dd', value, account)
+		);
+	const { timestamp } = await publicClient.getBlock();
+	expect(timestamp).toBeGreaterThan(BigInt(clock / 1000));
+	await sandbox.advance(3 * 86_400);
+	expect((await publicClient.getBlock()).timestamp).toBe(timestamp + 3n * 86_400n);
+});
+
+test('whoever comes back later finds a block of now, whoever comes soon does not', async () => {
+	const { publicClient } = clientsOf(sandbox);
+	await sandbox.subscribe(() => undefined);
+	const before = await publicClient.getBlock();
+	clock += 3 * 86_400_000;
+	const later = open(db.name);
+	await later.subscribe(() => undefined);
+	const after = await publicClient.getBlock();
+	expect(after).toMatchObject({
+		number: before.number + 1n,
+		timestamp: BigInt(clock / 1000),
+		transactions: []
+	});
+	await later.subscribe(() => undefined);
+	expect(await publicClient.getBlockNumber()).toBe(after.number);
+	await later.close();
+});
+
 test('another start finds everything; two tabs continue one chain', async () => {
 	const { walletClient } = clientsOf(sandbox);
 	const account = await me();
