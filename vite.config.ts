@@ -11,6 +11,7 @@ import { icons } from './.ci/icons.mjs';
 import { paintFirst } from './.ci/paint.mjs';
 import { writePrecache } from './.ci/precache.mjs';
 import { words } from './.ci/words.mjs';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** A static app: every route is rendered in the browser, any path falls back to the same shell. */
 const pages = adapter({ fallback: 'fallback.html' });
@@ -120,8 +121,9 @@ export default defineConfig({
 	optimizeDeps: { exclude: ['onnxruntime-web'], include: ['hash-wasm', ...ethereum] },
 	test: {
 		expect: { requireAssertions: true },
-		// Tests wait as often as they compute. A group begins when the one before is through.
+		// A group begins when the one before is through.
 		maxWorkers: 2,
+		sequence: { sequencer: LongestFirst },
 		projects: [
 			{
 				extends: true,
@@ -141,6 +143,8 @@ export default defineConfig({
 					include: ['{src,workers,test}/**/*.browser.test.ts'],
 					globalSetup: ['test/support/hub-setup.ts', 'test/support/chain-setup.ts'],
 					testTimeout: 120_000,
+					// SwiftShader compiles on one core, and the test waits.
+					maxWorkers: 3,
 					sequence: { groupOrder: 1 },
 					browser: {
 						enabled: true,
@@ -162,6 +166,8 @@ export default defineConfig({
 					globalSetup: ['test/e2e/server.ts'],
 					// One browser for all files of a worker, and what they import read once.
 					isolate: false,
+					// Two leave a sixth of two cores idle: pages wait for each other, and tests for pages.
+					maxWorkers: 3,
 					testTimeout: 120_000,
 					hookTimeout: 120_000,
 					// On a machine that others use too. One that passes at the second attempt is shown (retry x1): a race, to be mended.
