@@ -55,7 +55,10 @@ const ethereum = ['block', 'common', 'tx', 'util', 'vm'].map((part) => `@ethereu
 
 let firstPage: Set<string> | undefined;
 
-/** What the first page imports and others do too comes in one file: many small ones compress worse, and each is a request. */
+/**
+ * What the first page imports and others do too comes in four files: many small ones compress worse, and each is a request; one alone is
+ * evaluated in one task (docs/decisions/first-paint.md).
+ */
 function ofFirstPage(
 	id: string,
 	modules: { getModuleInfo(id: string): { importedIds: readonly string[] } | null }
@@ -68,7 +71,10 @@ function ofFirstPage(
 		for (const module of firstPage)
 			for (const imported of modules.getModuleInfo(module)?.importedIds ?? []) firstPage.add(imported);
 	}
-	return firstPage.has(id) ? 'shared' : null;
+	if (!firstPage.has(id)) return null;
+	if (/node_modules.(svelte|@sveltejs.kit|devalue|esm-env)[/\\]/.test(id)) return 'svelte';
+	if (/node_modules.dexie./.test(id)) return 'dexie';
+	return id.includes('node_modules') ? 'packages' : 'shared';
 }
 
 /** Node tests stand beside the file they test; `*.browser.test.ts` runs in Chromium; `test/e2e` drives the built app. */

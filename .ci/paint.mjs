@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 const PRELOAD = /<link [^>]*rel="modulepreload"[^>]*>/g;
 const START = /<script>(\s*\{\s*__sveltekit_[\s\S]*?)<\/script>/;
+const STATIC = /\b(?:from|import)\s*["'](\.[^"']+)["']/g;
 const IMPORT = /\bimport\(("[^"]+\/entry\/start\.[^"]+")\)/;
 
 /**
@@ -23,14 +24,37 @@ export function paintFirst(directory) {
 		if (!script || !source || !IMPORT.test(script) || !page.includes(source))
 			throw new Error(`${name} does not start as SvelteKit's pages do.`);
 		const later = script.replace(IMPORT, 'afterPaint().then(() => import($1))');
+		const links = inOrder(directory, page.match(PRELOAD) ?? []);
 		writeFileSync(
 			file,
 			page
 				.replace(script, () => later)
 				.replace(source, () => `'${hash(later)}'`)
-				.replace(PRELOAD, (link) => link.replace(' href=', ' data-href='))
+				.replace(PRELOAD, () => links.shift()?.replace(' href=', ' data-href=') ?? '')
 		);
 	}
+}
+
+/**
+ * Preloads in the order in which their scripts can be evaluated one by one: each after what it imports.
+ * @param {string} directory
+ * @param {string[]} links
+ */
+function inOrder(directory, links) {
+	const left = new Map(links.map((link) => [/ href="([^"]+)"/.exec(link)?.[1] ?? '', link]));
+	/** @type {string[]} */
+	const ordered = [];
+	/** @param {string} path */
+	const take = (path) => {
+		const link = left.get(path);
+		if (!link) return;
+		left.delete(path);
+		const script = readFileSync(join(directory, path), 'utf8');
+		for (const [, from] of script.matchAll(STATIC)) take(new URL(from, `file://${path}`).pathname);
+		ordered.push(link);
+	};
+	for (const path of [...left.keys()]) take(path);
+	return ordered;
 }
 
 /** @param {string} script */
