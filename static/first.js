@@ -95,22 +95,37 @@ window.afterPaint = async () => {
 	});
 	if (!dataset.page && readable) frames.observe(document.documentElement, { childList: true, subtree: true });
 
-	// What is pressed before the app stands is done when it does, and no form leaves the page.
+	// What is pressed or sent with Enter before the app stands is done when it does, and then alone: parts of the page live before. No form leaves it.
 	let pressed;
-	const press = (event) => {
-		const button = event.target.closest?.('button');
+	const hold = (event) => {
+		event.preventDefault();
+		event.stopImmediatePropagation();
+	};
+	const take = (event, button) => {
 		if (!button) return;
+		hold(event);
 		pressed?.removeAttribute('data-pressed');
 		pressed = button;
 		button.setAttribute('data-pressed', '');
 	};
-	const hold = (event) => event.preventDefault();
+	const press = (event) => take(event, event.target.closest?.('button'));
+	const touch = matchMedia('(pointer: coarse)').matches;
+	const enter = (event) => {
+		const sends = !touch && event.key === 'Enter' && !event.shiftKey && !event.isComposing;
+		const field = sends && event.target.closest?.('input, [enterkeyhint]');
+		if (field) take(event, field.form?.querySelector('[type=submit]'));
+	};
 	addEventListener('click', press, true);
+	addEventListener('keydown', enter, true);
 	addEventListener('submit', hold, true);
+	// One types at once, as when the app stands (Composer.svelte).
+	if (meant && dataset.page === '/' && !touch)
+		addEventListener('DOMContentLoaded', () => document.querySelector('main textarea')?.focus());
 	addEventListener(
 		'openledger-stands',
 		() => {
 			removeEventListener('click', press, true);
+			removeEventListener('keydown', enter, true);
 			removeEventListener('submit', hold, true);
 			pressed?.removeAttribute('data-pressed');
 			// One that stood in a frame is gone with it: the page has one of the same name.

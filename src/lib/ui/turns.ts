@@ -32,5 +32,4 @@ async function run() {
 }
 
 // Safari has no scheduler.
-const nextTask = () =>
-	globalThis.scheduler?.yield?.() ?? new Promise<void>((resolve) => setTimeout(resolve));
+const nextTask = () => globalThis.scheduler?.yield?.() ?? new Promise<void>((resolve) => setTimeout(resolve));
