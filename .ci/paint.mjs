@@ -50,7 +50,7 @@ function inOrder(directory, links) {
 		if (!link) return;
 		left.delete(path);
 		const script = readFileSync(join(directory, path), 'utf8');
-		for (const [, from] of script.matchAll(STATIC)) take(new URL(from, `file://${path}`).pathname);
+		for (const [, from = ''] of script.matchAll(STATIC)) take(new URL(from, `file://${path}`).pathname);
 		ordered.push(link);
 	};
 	for (const path of [...left.keys()]) take(path);
