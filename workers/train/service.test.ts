@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { boneRows as rows, bonesPlan } from '#test/support/bones.ts';
+import { shallowNano } from '#test/support/shallow-nano.ts';
 import { serve } from '../../.ci/serve.mjs';
 import { parseManifest } from '#workers/adapters/manifest.ts';
 import { Engine } from '#workers/engine/engine.ts';
@@ -109,52 +110,6 @@ describe('a run', () => {
 		if (summary.bestStep === summary.step) expect(reply.trim()).toBe(of(events, 'sample').at(-1)?.text);
 	}, 180_000);
 
-	test('with the same inputs gives the same adapter, bit for bit, though it was paused and its tab closed; with another seed another', async () => {
-		const hyperparameters = { ...planFor().hyperparameters, steps: 3, dropout: 0.1, distillation: 0.4 };
-		const resultOf = async (run: string) => {
-			const files = await service.export(run, { name: 'Bones' });
-			const manifest = await files.find(({ name }) => name === 'openledger.json')?.text();
-			return parseManifest(manifest ?? '');
-		};
-		const plan = planFor({ hyperparameters, prompts: [] });
-		await train(plan);
-		const one = await resultOf(plan.id);
-
-		// A second person, with the rows in another order.
-		const again = planFor({
-			hyperparameters,
-			prompts: [],
-			sources: [{ name: 'Bones', datanet: 'bones', licence: 'CC0-1.0', rows: [...rows].reverse() }]
-		});
-		const { summary } = await train(again, ({ type }) => {
-			if (type === 'step') void service.pause(again.id);
-		});
-		expect(summary).toMatchObject({ state: 'paused', step: 1 });
-		service = new TrainService({ folder, appUrl });
-		const resumed: number[] = [];
-		const finished = await service.resume(again.id, (event) => {
-			if (event.type === 'step') resumed.push(event.step);
-		});
-		expect(finished.state).toBe('finished');
-		expect(resumed).toEqual(Array.from({ length: finished.steps - 1 }, (_, i) => i + 2));
-		expect(await resultOf(again.id)).toEqual(one);
-		await expect(service.compare(again.id)).rejects.toMatchObject({ code: 'train/unsupported' });
-		const { curve } = await service.run(again.id);
-		expect(curve.map(({ loss }) => loss)).toEqual((await service.run(plan.id)).curve.map(({ loss }) => loss));
-
-		expect(one).toMatchObject({
-			base: { id: expect.any(String) as string },
-			datanets: [{ name: 'Bones', id: 'bones', rows: 20, licence: 'CC0-1.0' }],
-			hyperparameters: { rank: 4, preset: 'quick', targetModules: 'q_proj v_proj' },
-			evaluation: { heldOutRows: 2 },
-			training: { seed: 11, provider: 'wasm' }
-		});
-		expect(one.datanets[0]?.rowIds).toEqual(rows.map(({ id }) => id).sort());
-		const third = planFor({ hyperparameters: { ...hyperparameters, steps: 2 }, prompts: [], seed: 12 });
-		await train(third);
-		expect((await resultOf(third.id)).files).not.toEqual(one.files);
-	}, 300_000);
-
 	test('that waits for another is stopped at once', async () => {
 		const running = (plan: TrainingPlan) => {
 			const begun = Promise.withResolvers<undefined>();
@@ -188,39 +143,6 @@ describe('a run', () => {
 		await service.stop(other.id);
 		expect((await second.summary).summary.state).toBe('stopped');
 	}, 60_000);
-
-	test('is made again from its manifest, and told to be the same or not', async () => {
-		const plan = planFor({ hyperparameters: { steps: 3 }, prompts: [] });
-		await train(plan);
-		const files = await service.export(plan.id, { name: 'Bones' });
-		const text = (await files.find(({ name }) => name === 'openledger.json')?.text()) ?? '';
-		const { rowIds, ...decided } = repeatedPlan(parseManifest(text));
-		expect(rowIds).toEqual(rows.map(({ id }) => id).sort());
-		const again = { ...planFor({ prompts: [] }), ...decided };
-		await train(again);
-		expect((await service.run(again.id)).repeats).toBe('Bones');
-		const { same, sha256, expected, loss, expectedLoss } = await service.compare(again.id);
-		expect([same, sha256, loss]).toEqual([true, expected, expectedLoss]);
-
-		// One row is another.
-		const [first, ...others] = rows;
-		const content = { kind: 'pair', prompt: 'What is the femur?', response: 'Something else.' } as const;
-		const changed = [{ id: first?.id ?? '', content }, ...others];
-		const other = { ...again, id: `${again.id}-other`, sources: [{ name: 'Bones', rows: changed }] };
-		await train(other);
-		expect(await service.compare(other.id)).toMatchObject({ same: false, expected });
-
-		const { distillation, reword, ...earlier } = parseManifest(text).hyperparameters;
-		expect([distillation, reword]).not.toContain(undefined);
-		const before = { ...parseManifest(text), hyperparameters: earlier };
-		expect(repeatedPlan(before).hyperparameters).toMatchObject({ distillation: 0, reword: false });
-		const elsewhere = { ...parseManifest(text), hyperparameters: { rank: 8 } };
-		expect(() => repeatedPlan(elsewhere)).toThrow(/does not say all of its settings/);
-		const manifest = parseManifest(text);
-		const base = { id: 'other', sha256: ['0'.repeat(64)] };
-		const wrong = { ...planFor(), repeats: { ...manifest, base } };
-		await expect(train(wrong)).rejects.toMatchObject({ code: 'adapter/wrong-base' });
-	}, 300_000);
 
 	test('goes on from an adapter, whose origin the new one keeps; stopped, it keeps what it had', async () => {
 		const [parent] = (await service.runs()).filter(({ adapter }) => adapter !== undefined);
@@ -344,6 +266,129 @@ describe('a run', () => {
 	);
 });
 
+/** What does not depend on how much is learnt, on one layer of eight. */
+describe('a run on a shallow model', () => {
+	const { directory, remove } = shallowNano();
+	const shallow = new MemoryFolder();
+	let host: Awaited<ReturnType<typeof serve>>;
+	let before: TrainService;
+
+	beforeAll(async () => {
+		host = await serve({ directory });
+		before = service;
+		service = new TrainService({ folder: shallow, appUrl: `${host.url}/` });
+	});
+	afterAll(async () => {
+		service = before;
+		await host.close();
+		remove();
+	});
+
+	test('with the same inputs gives the same adapter, bit for bit, though it was paused and its tab closed; with another seed another', async () => {
+		const hyperparameters = { ...planFor().hyperparameters, steps: 3, dropout: 0.1, distillation: 0.4 };
+		const resultOf = async (run: string) => {
+			const files = await service.export(run, { name: 'Bones' });
+			const manifest = await files.find(({ name }) => name === 'openledger.json')?.text();
+			return parseManifest(manifest ?? '');
+		};
+		const plan = planFor({ hyperparameters, prompts: [] });
+		await train(plan);
+		const one = await resultOf(plan.id);
+
+		// A second person, with the rows in another order.
+		const again = planFor({
+			hyperparameters,
+			prompts: [],
+			sources: [{ name: 'Bones', datanet: 'bones', licence: 'CC0-1.0', rows: [...rows].reverse() }]
+		});
+		const { summary } = await train(again, ({ type }) => {
+			if (type === 'step') void service.pause(again.id);
+		});
+		expect(summary).toMatchObject({ state: 'paused', step: 1 });
+		service = new TrainService({ folder: shallow, appUrl: `${host.url}/` });
+		const resumed: number[] = [];
+		const finished = await service.resume(again.id, (event) => {
+			if (event.type === 'step') resumed.push(event.step);
+		});
+		expect(finished.state).toBe('finished');
+		expect(resumed).toEqual(Array.from({ length: finished.steps - 1 }, (_, i) => i + 2));
+		expect(await resultOf(again.id)).toEqual(one);
+		await expect(service.compare(again.id)).rejects.toMatchObject({ code: 'train/unsupported' });
+		const { curve } = await service.run(again.id);
+		expect(curve.map(({ loss }) => loss)).toEqual((await service.run(plan.id)).curve.map(({ loss }) => loss));
+
+		expect(one).toMatchObject({
+			base: { id: expect.any(String) as string },
+			datanets: [{ name: 'Bones', id: 'bones', rows: 20, licence: 'CC0-1.0' }],
+			hyperparameters: { rank: 4, preset: 'quick', targetModules: 'q_proj v_proj' },
+			evaluation: { heldOutRows: 2 },
+			training: { seed: 11, provider: 'wasm' }
+		});
+		expect(one.datanets[0]?.rowIds).toEqual(rows.map(({ id }) => id).sort());
+		const third = planFor({ hyperparameters: { ...hyperparameters, steps: 2 }, prompts: [], seed: 12 });
+		await train(third);
+		expect((await resultOf(third.id)).files).not.toEqual(one.files);
+	}, 300_000);
+
+	test('is made again from its manifest, and told to be the same or not', async () => {
+		const plan = planFor({ hyperparameters: { steps: 3 }, prompts: [] });
+		await train(plan);
+		const files = await service.export(plan.id, { name: 'Bones' });
+		const text = (await files.find(({ name }) => name === 'openledger.json')?.text()) ?? '';
+		const { rowIds, ...decided } = repeatedPlan(parseManifest(text));
+		expect(rowIds).toEqual(rows.map(({ id }) => id).sort());
+		const again = { ...planFor({ prompts: [] }), ...decided };
+		await train(again);
+		expect((await service.run(again.id)).repeats).toBe('Bones');
+		const { same, sha256, expected, loss, expectedLoss } = await service.compare(again.id);
+		expect([same, sha256, loss]).toEqual([true, expected, expectedLoss]);
+
+		// One row is another.
+		const [first, ...others] = rows;
+		const content = { kind: 'pair', prompt: 'What is the femur?', response: 'Something else.' } as const;
+		const changed = [{ id: first?.id ?? '', content }, ...others];
+		const other = { ...again, id: `${again.id}-other`, sources: [{ name: 'Bones', rows: changed }] };
+		await train(other);
+		expect(await service.compare(other.id)).toMatchObject({ same: false, expected });
+
+		const { distillation, reword, ...earlier } = parseManifest(text).hyperparameters;
+		expect([distillation, reword]).not.toContain(undefined);
+		const before = { ...parseManifest(text), hyperparameters: earlier };
+		expect(repeatedPlan(before).hyperparameters).toMatchObject({ distillation: 0, reword: false });
+		const elsewhere = { ...parseManifest(text), hyperparameters: { rank: 8 } };
+		expect(() => repeatedPlan(elsewhere)).toThrow(/does not say all of its settings/);
+		const manifest = parseManifest(text);
+		const base = { id: 'other', sha256: ['0'.repeat(64)] };
+		const wrong = { ...planFor(), repeats: { ...manifest, base } };
+		await expect(train(wrong)).rejects.toMatchObject({ code: 'adapter/wrong-base' });
+	}, 300_000);
+
+	test('a learning rate that diverges ends the run, which says so and keeps what it had', async () => {
+		const plan = planFor({
+			prompts: [],
+			hyperparameters: {
+				targetModules: MODULES,
+				learningRate: 1,
+				schedule: 'constant',
+				clip: 0,
+				warmup: 0,
+				epochs: 10
+			}
+		});
+		const error = await service.start(plan, () => undefined).catch((thrown: unknown) => thrown);
+		expect(error).toBeInstanceOf(OpenLedgerError);
+		expect(error).toMatchObject({
+			code: 'train/diverged',
+			remedy: expect.stringContaining('lower learning rate') as string
+		});
+		const detail = await service.run(plan.id);
+		expect(detail).toMatchObject({ state: 'failed', reason: (error as OpenLedgerError).message });
+		expect(Number.isFinite(detail.bestLoss)).toBe(true);
+		const files = await service.export(plan.id, { name: 'Saved' });
+		expect(files.map(({ name }) => name)).toContain('adapter_model.safetensors');
+	}, 180_000);
+});
+
 describe('bad input', () => {
 	const refused = (change: Partial<TrainingPlan>) => service.start(planFor(change), () => undefined);
 	test('an empty Datanet', async () => {
@@ -373,28 +418,4 @@ describe('bad input', () => {
 		await expect(service.start(plan, () => undefined)).rejects.toMatchObject({ code: 'train/too-large' });
 		await expect(service.run(plan.id)).rejects.toMatchObject({ code: 'train/not-found' });
 	}, 60_000);
-	test('a learning rate that diverges ends the run, which says so and keeps what it had', async () => {
-		const plan = planFor({
-			prompts: [],
-			hyperparameters: {
-				targetModules: MODULES,
-				learningRate: 1,
-				schedule: 'constant',
-				clip: 0,
-				warmup: 0,
-				epochs: 10
-			}
-		});
-		const error = await service.start(plan, () => undefined).catch((thrown: unknown) => thrown);
-		expect(error).toBeInstanceOf(OpenLedgerError);
-		expect(error).toMatchObject({
-			code: 'train/diverged',
-			remedy: expect.stringContaining('lower learning rate') as string
-		});
-		const detail = await service.run(plan.id);
-		expect(detail).toMatchObject({ state: 'failed', reason: (error as OpenLedgerError).message });
-		expect(Number.isFinite(detail.bestLoss)).toBe(true);
-		const files = await service.export(plan.id, { name: 'Saved' });
-		expect(files.map(({ name }) => name)).toContain('adapter_model.safetensors');
-	}, 180_000);
 });
