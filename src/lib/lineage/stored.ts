@@ -8,7 +8,7 @@ import type { Payment } from '#workers/ledger/payments.ts';
 import type { LedgerSummary } from '#workers/ledger/service.ts';
 import type { AdapterEntry, LoadedModel, ModelEntry } from '#workers/protocol.ts';
 import { db as attribution, influencedBy } from '../attribution/db.ts';
-import type { AttributionRecord, ContributorShare, IndexedRow } from '../attribution/records.ts';
+import type { AttributionRecord, IndexedRow } from '../attribution/records.ts';
 import { db as chat } from '../chat/db.ts';
 import type { Reply } from '../chat/records.ts';
 import { datanets as datanetWorker } from '../datanets/connection.ts';
@@ -60,7 +60,7 @@ export class StoredMemory implements Memory {
 	readonly #books: OpenBooks | undefined;
 	readonly #models: KnownModels;
 	readonly #wallets = new Map<string, Promise<string>>();
-	readonly #names = new Map<string, Promise<string | undefined>>();
+	#named: Promise<ReadonlyMap<string, string>> | undefined;
 	readonly #people = new Map<string, Promise<PersonFacts>>();
 	readonly #versions = new Map<string, Promise<VersionRecord[]>>();
 
@@ -104,20 +104,18 @@ export class StoredMemory implements Memory {
 	async #person(id: string, name?: string): Promise<PersonFacts> {
 		const owners = this.#books?.summary.owners ?? [];
 		const numbers = owners.flatMap((owner, i) => (owner.toLowerCase() === id ? [i + 1] : []));
-		return { id, name: name ?? (await this.#name(id)), isMe: me.is(id as Hex), numbers };
+		return { id, name: name ?? (await this.#names()).get(id), isMe: me.is(id as Hex), numbers };
 	}
 
-	/** As the rows of some index name an address. */
-	#name(id: string): Promise<string | undefined> {
-		const known = this.#names.get(id);
-		if (known) return known;
-		const named = ({ address }: ContributorShare) => address === id;
-		const found = attribution.attributions
-			.filter(({ contributors }) => contributors.some(named))
-			.first()
-			.then((record) => record?.contributors.find(named)?.name);
-		this.#names.set(id, found);
-		return found;
+	/** As the rows of some index name addresses, the newest answer first. One pass, when the first is asked for. */
+	#names(): Promise<ReadonlyMap<string, string>> {
+		return (this.#named ??= (async () => {
+			const names = new Map<string, string>();
+			for await (const { contributors } of newestFirst())
+				for (const { address, name } of contributors)
+					if (address && name && !names.has(address)) names.set(address, name);
+			return names;
+		})());
 	}
 
 	/** Contributors of rows by their number in an index; asked for once: an answer has dozens of rows, and a page shows thousands of answers. */

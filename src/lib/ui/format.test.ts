@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ago, bytes, parameters, plural, timeLeft } from './format.ts';
+import { ago, bytes, day, month, parameters, plural, shortDay, timeLeft } from './format.ts';
 
 test.each([
 	[0, '0 B'],
@@ -44,4 +44,13 @@ test('a day is a calendar day, not 24 hours', () => {
 	expect(ago(noon - 11 * hour, noon)).toBe('today');
 	expect(ago(noon - 13 * hour, noon)).toBe('yesterday');
 	expect(ago(noon - 40 * 24 * hour, noon)).toBe('Oct 12, 2026');
+});
+
+test('a date is written in one way wherever it stands; days that were counted in UTC are told in UTC', () => {
+	const late = Date.UTC(2026, 0, 31, 23, 30);
+	expect([day(late, 'UTC'), shortDay(late, 'UTC'), month(Date.UTC(2026, 4, 15))]).toEqual([
+		'Jan 31, 2026',
+		'Jan 31',
+		'May 2026'
+	]);
 });

@@ -33,13 +33,33 @@ export function decimal(value: number, places: number): string {
 	return format.format(value);
 }
 
-let days: Intl.DateTimeFormat | undefined;
+/** How dates are written. Each is made when it is first used. */
+const dates = {
+	day: { year: 'numeric', month: 'short', day: 'numeric' },
+	short: { month: 'short', day: 'numeric' },
+	month: { year: 'numeric', month: 'long' },
+	moment: { dateStyle: 'medium', timeStyle: 'short' }
+} satisfies Record<string, Intl.DateTimeFormatOptions>;
+const made = new Map<string, Intl.DateTimeFormat>();
 
-/** The day of a time. */
-export function day(time: number): string {
-	days ??= new Intl.DateTimeFormat(locale, { year: 'numeric', month: 'short', day: 'numeric' });
-	return days.format(time);
+function date(time: number, form: keyof typeof dates, timeZone?: 'UTC'): string {
+	const key = form + timeZone;
+	const format = made.get(key) ?? new Intl.DateTimeFormat(locale, { ...dates[form], timeZone });
+	made.set(key, format);
+	return format.format(time);
 }
+
+/** The day of a time. @param timeZone UTC for days that were counted in it */
+export const day = (time: number, timeZone?: 'UTC') => date(time, 'day', timeZone);
+
+/** The day of a time where the year is plain. @param timeZone UTC for days that were counted in it */
+export const shortDay = (time: number, timeZone?: 'UTC') => date(time, 'short', timeZone);
+
+/** The month of a time. */
+export const month = (time: number) => date(time, 'month');
+
+/** Day, hour and minute of a time. */
+export const moment = (time: number) => date(time, 'moment');
 
 /**
  * A count with its noun: `plural(1, ['row', 'rows'])`. The forms stand in the call, so that they are found and translated
