@@ -67,6 +67,8 @@ export class App {
 		context.on('console', (message) => {
 			if (!lawless && broken.test(message.text())) errors.push(new Error(message.text()));
 		});
+		// Of three files at a time none is quick.
+		context.setDefaultTimeout(60_000);
 		onTestFinished(async () => {
 			await context.close();
 			if (errors.length) throw new AggregateError(errors, errors.map(String).join('\n'));

@@ -353,7 +353,7 @@ test(
 		await begin.and(page.locator(':enabled')).click({ timeout: 60_000 });
 		await someDone.waitFor({ timeout: 60_000 });
 		await dialog.getByRole('button', { name: 'Pause' }).click();
-		await dialog.getByText('are done and kept').waitFor();
+		await dialog.getByText('are done and kept').waitFor({ timeout: 100_000 });
 		const kept = /(\d+) of\s+24\s+rows\s+are done and kept/.exec(await dialog.innerText())?.[1];
 		expect(Number(kept)).toBeGreaterThan(0);
 		expect(await violations(page)).toEqual([]);
@@ -368,7 +368,7 @@ test(
 		await page.reload();
 		await row.getByText(/half built, \d+ of 24/).waitFor({ timeout: 60_000 });
 		await row.getByRole('button', { name: 'Go on' }).click();
-		await dialog.getByText('are done and kept').waitFor();
+		await dialog.getByText('are done and kept').waitFor({ timeout: 100_000 });
 		await dialog.getByRole('button', { name: 'Go on' }).click();
 		await dialog.getByText(/24 rows are indexed/).waitFor({ timeout: 150_000 });
 		await page.keyboard.press('Escape');
