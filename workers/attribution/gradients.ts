@@ -3,6 +3,7 @@ import type { ReadGraph } from '#workers/engine/serve-graph.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { ParameterLayout } from '#workers/onnx/train/parameters.ts';
 import { learntTokens } from '#workers/onnx/train/learnt-tokens.ts';
+import { stateGraph } from '#workers/onnx/train/state-graph.ts';
 import { evaluateGraph, trainGraph, type LossGraph } from '#workers/onnx/train/train-graph.ts';
 import { writeModel } from '#workers/onnx/write.ts';
 import { OrtSession, type OrtModel } from '#workers/runtime/ort-session.ts';
@@ -33,13 +34,27 @@ export interface GraphRunner {
 	/** @returns copies of the outputs asked for */
 	run(
 		feeds: ReadonlyMap<string, Feed>,
-		outputs: readonly ('loss' | 'gradient' | 'product')[]
+		outputs: readonly ('loss' | 'gradient' | 'product' | 'states')[]
 	): Promise<Float32Array[]>;
 	dispose(): Promise<void>;
 }
 
 /** Makes the runner of a graph. */
 export type StartRunner = (graph: Pick<LossGraph, 'model'>) => Promise<GraphRunner>;
+
+/** What the base's head reads, the mean over a text's tokens: [hidden]. @param runner of a `stateGraph` */
+export async function meanState(
+	runner: Pick<GraphRunner, 'run'>,
+	hidden: number,
+	ids: ArrayLike<number>
+): Promise<Float32Array> {
+	const feeds = sampleFeeds([{ ids, targets: Array.from(ids, () => -1) }]);
+	for (const name of ['labels', 'weights']) feeds.delete(name);
+	const [states = new Float32Array()] = await runner.run(feeds, ['states']);
+	const mean = new Float32Array(hidden);
+	states.forEach((value, i) => (mean[i % hidden] = (mean[i % hidden] as number) + value / ids.length));
+	return mean;
+}
 
 /**
  * Part of the adapter at which gradients are taken: none of it, so that the base computes and only the adapter's A are looked through.
@@ -168,6 +183,24 @@ export class SampleGradients {
 		feeds.set('scale', { type: 'float32', data: scale, dims: [] });
 		const [losses] = await runner.run(feeds, ['loss']);
 		return losses ?? new Float32Array();
+	}
+
+	/** The base's mean state over the tokens of each text (`meanState`). Cancelled between texts. */
+	async states(texts: readonly ArrayLike<number>[], signal?: AbortSignal): Promise<Float32Array[]> {
+		const graph = stateGraph(this.#read.model);
+		const runner = await this.#start(graph);
+		try {
+			const found: Float32Array[] = [];
+			for (const ids of texts) {
+				// Kernels never let go by themselves: without this nobody's cancelling would be heard.
+				await new Promise((resolve) => setTimeout(resolve));
+				signal?.throwIfAborted();
+				found.push(await meanState(runner, graph.hidden, ids));
+			}
+			return found;
+		} finally {
+			await runner.dispose();
+		}
 	}
 
 	/** Products of matrices on the same kernels; to be disposed of. */

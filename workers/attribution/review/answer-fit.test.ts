@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '#test/support/random.ts';
-import { lossFit, matchDoubts, wordFits, type Answered } from './answer-fit.ts';
+import { fitsOf, lossFit, matchDoubts, stateKernels, wordKernels, type Answered } from './answer-fit.ts';
 
 const KINDS = ['river', 'metal', 'sonnet', 'virus', 'bridge'];
 const ANSWERS = [
@@ -10,6 +10,8 @@ const ANSWERS = [
 	'infects living cells',
 	'spans a valley'
 ];
+
+const fitsOfWords = (rows: readonly Answered[]) => fitsOf([wordKernels(rows)]);
 
 /** Questions of five kinds, each with replies of its own words. */
 function rowsOf(count: number): Answered[] {
@@ -25,7 +27,7 @@ describe('how well replies fit questions', () => {
 	test('by the words of other rows: as ridge regression without the row itself has it', () => {
 		const rows = rowsOf(12);
 		const n = rows.length;
-		const [{ values }] = wordFits(rows);
+		const [{ values } = { values: new Float64Array() }] = fitsOfWords(rows);
 		// Kernels from the definition, (K₋ᵢ + λ)⁻¹ by elimination with row i left out.
 		const [k, a] = [kernelOf(rows.map(({ question }) => question)), kernelOf(rows.map(({ reply }) => reply))];
 		const expected = rows.map((_, i) => {
@@ -41,6 +43,27 @@ describe('how well replies fit questions', () => {
 		const centre = centredBySquare(expected);
 		for (let i = 0; i < n; i++)
 			for (let j = 0; j < n; j++) expect(values[i * n + j]).toBeCloseTo(centre[i]?.[j] ?? NaN, 4);
+	});
+
+	test('by states: as their cosines have it; several kernels teach each other', () => {
+		const random = seededRandom(7);
+		const n = 9;
+		const vectors = () =>
+			Array.from({ length: n }, () => Float32Array.from({ length: 5 }, () => random() + 0.5));
+		const [questions, replies] = [vectors(), vectors()];
+		const less = (list: Float32Array[]) =>
+			list.map((vector) =>
+				Array.from(vector, (value, k) => value - list.reduce((sum, one) => sum + (one[k] ?? 0), 0) / n)
+			);
+		const cosines = less(questions).map((a) =>
+			less(replies).map(
+				(b) => a.reduce((sum, value, k) => sum + value * (b[k] ?? 0), 0) / Math.hypot(...a) / Math.hypot(...b)
+			)
+		);
+		const fits = fitsOf([wordKernels(rowsOf(n)), stateKernels(questions, replies)]);
+		expect(fits).toHaveLength(6);
+		const expected = centredBySquare(cosines).flat();
+		fits.at(-1)?.values.forEach((value, at) => expect(value).toBeCloseTo(expected[at] ?? NaN, 4));
 	});
 
 	test('by losses: what is of the reply or the question alone is taken away', () => {
@@ -70,7 +93,7 @@ describe('doubt', () => {
 			const at = swapped.indexOf(i);
 			return at < 0 ? row : { ...row, reply: rows[swapped[(at + 1) % 4] ?? 0]?.reply ?? '' };
 		});
-		const doubts = matchDoubts(told, wordFits(told));
+		const doubts = matchDoubts(told, fitsOfWords(told));
 		const order = doubts.map((_, i) => i).sort((a, b) => (doubts[b] ?? 0) - (doubts[a] ?? 0));
 		expect(order.slice(0, 4).sort((a, b) => a - b)).toEqual(swapped);
 		expect(Math.min(...doubts)).toBeGreaterThanOrEqual(0);
@@ -78,10 +101,10 @@ describe('doubt', () => {
 
 	test('is none where all say the same, and the same for all where nothing tells pairs apart', () => {
 		const same = Array.from({ length: 6 }, (_, i) => ({ question: `Question ${i}?`, reply: 'Yes.' }));
-		for (const doubt of matchDoubts(same, wordFits(same))) expect(doubt).toBeCloseTo(0, 6);
+		for (const doubt of matchDoubts(same, fitsOfWords(same))) expect(doubt).toBeCloseTo(0, 6);
 		const bare = ['one', 'two', 'three'].map((word, i) => ({ question: `${i}`, reply: word.repeat(i + 1) }));
 		for (const doubt of matchDoubts(bare, [{ values: new Float64Array(9) }]))
-			expect(doubt).toBeCloseTo(Math.log(3), 6);
+			expect(doubt).toBeCloseTo(Math.log(1 + 2 * Math.exp(-3)), 6);
 	});
 });
 

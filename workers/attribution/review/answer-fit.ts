@@ -1,4 +1,5 @@
-import { cholesky, solveLower } from '../numerics/linear-algebra.ts';
+import { normalise } from '../index/projection.ts';
+import { cholesky, dot, solveLower } from '../numerics/linear-algebra.ts';
 import { TextVectors } from './text-kernels.ts';
 
 /** A question and its reply, as text. */
@@ -14,41 +15,96 @@ export interface Fit {
 	known?: Uint8Array;
 }
 
-/** Added to the questions' kernel: what a question like none of the others may learn of them. */
-const RIDGE = 4;
+/** Products of what questions and replies are like: among questions, among replies, and [question, reply]. */
+export interface Kernels {
+	questions: Float64Array;
+	replies: Float64Array;
+	shared: Float64Array;
+	/** Added to the diagonal of the questions': what a question like none of the others may learn of them. */
+	ridge: number;
+}
+
+/** ln of how much likelier than another a row's own reply is before anything is known. */
+const PRIOR = 3;
 
 /** Rounds in which rows that are doubted come to count less in how well each fit tells own replies from others. */
 const ROUNDS = 3;
 const SCALINGS = 50;
 
-/**
- * How well each reply fits each question, as the other rows teach it: kernel ridge regression from questions to replies by the characters
- * that they share, foretelling for question i its resemblance to reply k without rows i and k. And by the characters that question and reply
- * themselves share.
- */
-export function wordFits(rows: readonly Answered[]): [learnt: Fit, shared: Fit] {
+/** By the characters that texts share (text-kernels.ts). */
+export function wordKernels(rows: readonly Answered[]): Kernels {
 	const n = rows.length;
-	const questions = new TextVectors(rows.map(({ question }) => question)).products(n);
-	const replies = new TextVectors(rows.map(({ reply }) => reply)).products(n);
-	const both = new TextVectors([
-		...rows.map(({ question }) => question),
-		...rows.map(({ reply }) => reply)
-	]).products(n, 0, n);
-	for (let i = 0; i < n; i++) questions[i * n + i] = (questions[i * n + i] as number) + RIDGE;
-	const inverse = inverseOf(questions, n);
-	const learnt = new Float64Array(n * n);
+	const questions = rows.map(({ question }) => question);
+	const replies = rows.map(({ reply }) => reply);
+	return {
+		questions: new TextVectors(questions).products(n),
+		replies: new TextVectors(replies).products(n),
+		shared: new TextVectors([...questions, ...replies]).products(n, 0, n),
+		ridge: 4
+	};
+}
+
+/** By the base's states over questions and over replies, each less their mean: cosines. */
+export function stateKernels(questions: readonly Float32Array[], replies: readonly Float32Array[]): Kernels {
+	const [asked, said] = [directions(questions), directions(replies)];
+	const between = (a: readonly Float32Array[], b: readonly Float32Array[]) =>
+		Float64Array.from(a.flatMap((one) => b.map((other) => dot(one, other))));
+	return {
+		questions: between(asked, asked),
+		replies: between(said, said),
+		shared: between(asked, said),
+		ridge: 1
+	};
+}
+
+/**
+ * How well each reply fits each question: as the other rows teach it, and by what question and reply themselves share. Taught is by kernel
+ * ridge regression from questions to replies, foretelling for question i its resemblance to reply k without rows i and k; with several
+ * kernels from each to each.
+ */
+export function fitsOf(kernels: readonly Kernels[]): Fit[] {
+	const n = Math.sqrt(kernels[0]?.shared.length ?? 0);
+	const teachers = kernels.map(({ questions, ridge }) => weightsWithout(questions, ridge, n));
+	return [
+		...teachers.flatMap((weights) =>
+			kernels.map(({ replies }) => ({ values: centred(foretold(weights, replies, n), n) }))
+		),
+		...kernels.map(({ shared }) => ({ values: centred(shared, n) }))
+	];
+}
+
+/** Weights by which each question is foretold of the others: H = K (K + λ)⁻¹ = 1 − λ (K + λ)⁻¹; without row i its others grow by 1 / (1 − Hᵢᵢ). */
+function weightsWithout(questions: Float64Array, ridge: number, n: number): Float64Array {
+	const damped = questions.slice();
+	for (let i = 0; i < n; i++) damped[i * n + i] = (damped[i * n + i] as number) + ridge;
+	const weights = inverseOf(damped, n);
 	for (let i = 0; i < n; i++) {
-		// H = K (K + λ)⁻¹ = 1 − λ (K + λ)⁻¹; without row i its others grow by 1 / (1 − Hᵢᵢ).
-		const own = inverse[i * n + i] as number;
+		const own = weights[i * n + i] as number;
+		for (let j = 0; j < n; j++) weights[i * n + j] = j === i ? 0 : -(weights[i * n + j] as number) / own;
+	}
+	return weights;
+}
+
+/** Σ over the others j of weight [i, j] × kernel [j, k], k itself left out: [i, k]. */
+function foretold(weights: Float64Array, replies: Float64Array, n: number): Float64Array {
+	const found = new Float64Array(n * n);
+	for (let i = 0; i < n; i++)
 		for (let j = 0; j < n; j++) {
-			if (j === i) continue;
-			const weight = -(inverse[i * n + j] as number) / own;
+			const weight = weights[i * n + j] as number;
+			if (weight === 0) continue;
 			for (let k = 0; k < n; k++)
 				if (k !== j)
-					learnt[i * n + k] = (learnt[i * n + k] as number) + weight * (replies[j * n + k] as number);
+					found[i * n + k] = (found[i * n + k] as number) + weight * (replies[j * n + k] as number);
 		}
-	}
-	return [{ values: centred(learnt, n) }, { values: centred(both, n) }];
+	return found;
+}
+
+/** Less their mean, of length 1. */
+function directions(vectors: readonly Float32Array[]): Float32Array[] {
+	const mean = new Float64Array(vectors[0]?.length ?? 0);
+	for (const vector of vectors)
+		vector.forEach((value, i) => (mean[i] = (mean[i] as number) + value / vectors.length));
+	return vectors.map((vector) => normalise(vector.map((value, i) => value - (mean[i] as number))));
 }
 
 /**
@@ -105,6 +161,7 @@ export function matchDoubts(rows: readonly Answered[], fits: readonly Fit[]): nu
 			for (let at = 0; at < n * n; at++)
 				logits[at] = (logits[at] as number) + (factors[f] ?? 0) * (values[at] as number);
 		});
+		for (let i = 0; i < n; i++) logits[i * n + i] = (logits[i * n + i] as number) + PRIOR;
 		balance(logits, n);
 		doubts = rows.map((row, i) => {
 			let p = 0;

@@ -1,4 +1,4 @@
-import { lossFit, matchDoubts, wordFits, type Answered } from './answer-fit.ts';
+import { fitsOf, lossFit, matchDoubts, stateKernels, wordKernels, type Answered } from './answer-fit.ts';
 import type { IndexRow } from '../index/build-index.ts';
 import { countTargets, replySample, type Sample, type SampleGradients } from '../gradients.ts';
 
@@ -53,12 +53,13 @@ interface Pair {
 
 /**
  * Looks at every row of an adapter's Datanet once more, and orders them: likely mislabelled ones (most doubt) first, passages last.
- * Forward passes alone, 12 a row, of each row's first sample. Three things are put together: how likely the base finds the reply after its
- * own question and after others'; what the other rows teach of how such questions are answered; the words that question and reply share. How
- * many swapped answers they find, and what else was tried: docs/attribution.md.
+ * Forward passes alone, 12 a row, of each row's first sample, and two short ones of its question and its reply alone. Put together are how
+ * likely the base finds the reply after its own question and after others'; what the other rows teach of how such questions are answered,
+ * by characters and by the base's states; and what question and reply share of both. How many swapped answers they find, and what else was tried:
+ * docs/attribution.md.
  */
 export async function reviewRows(
-	gradients: Pick<SampleGradients, 'losses'>,
+	gradients: Pick<SampleGradients, 'losses' | 'states'>,
 	rows: readonly Pick<IndexRow, 'samples'>[],
 	{ decode, onProgress, signal }: ReviewOptions
 ): Promise<RowReview[]> {
@@ -106,14 +107,21 @@ export async function reviewRows(
 			reply: decode(reply)
 		}));
 		const n = block.length;
-		const [learnt, shared] = wordFits(texts);
-		const doubts = matchDoubts(texts, [lossFit(found, n), learnt, shared]);
+		const states = async (of: 'question' | 'reply') =>
+			await gradients.states(
+				block.map((pair) => pair[of]),
+				signal
+			);
+		const kernels = [wordKernels(texts), stateKernels(await states('question'), await states('reply'))];
+		const fits = fitsOf(kernels);
+		const [learnt] = fits;
+		const doubts = matchDoubts(texts, [lossFit(found, n), ...fits]);
 		const usual = average(doubts);
 		const deviation = Math.sqrt(average(doubts.map((doubt) => (doubt - usual) ** 2)));
 		block.forEach(({ row }, at) => {
 			const review = reviews[row];
 			if (!review) return;
-			review.association = learnt.values[at * n + at] ?? 0;
+			review.association = learnt?.values[at * n + at] ?? 0;
 			review.doubt = deviation > 0 ? ((doubts[at] ?? 0) - usual) / deviation : 0;
 		});
 	}
