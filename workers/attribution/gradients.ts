@@ -151,7 +151,7 @@ export class SampleGradients {
 		}));
 	}
 
-	/** Of each sample at the base and at HALFWAY of the adapter, the latter brought to the former's length; added up. */
+	/** Of each sample at the base and at HALFWAY of the adapter, the former brought to the latter's length: what is still to be learnt; added up. */
 	async along(samples: readonly Sample[]): Promise<Float32Array[]> {
 		const found = await this.of(samples);
 		if (samples.length === 0) return found;
@@ -165,10 +165,10 @@ export class SampleGradients {
 		const [all = new Float32Array()] = await runner.run(feeds, ['gradient']);
 		found.forEach((gradient, row) => {
 			const further = all.subarray(row * this.size, (row + 1) * this.size);
-			const square = dot(further, further);
-			const factor = square > 0 ? Math.sqrt(dot(gradient, gradient) / square) : 0;
+			const square = dot(gradient, gradient);
+			const factor = square > 0 ? Math.sqrt(dot(further, further) / square) : 0;
 			for (let i = 0; i < gradient.length; i++)
-				gradient[i] = (gradient[i] as number) + factor * (further[i] as number);
+				gradient[i] = factor * (gradient[i] as number) + (further[i] as number);
 		});
 		return found;
 	}

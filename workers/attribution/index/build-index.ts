@@ -13,7 +13,6 @@ import {
 	type Sample,
 	type SampleGradients
 } from '../gradients.ts';
-import { groupCredit } from './group-credit.ts';
 import { cholesky, dot, solveLower } from '../numerics/linear-algebra.ts';
 import { IndexTree } from './merkle.ts';
 import { largest, normalise, packBasis, quantise, type Projection } from './projection.ts';
@@ -49,10 +48,11 @@ const PROBES_SEED = 1000;
 export const PROBED = 512;
 
 /**
- * Power of a row's length, over the median row's, that its scores grow by. Rows of length 1 foretell retraining almost as well, those of their
- * own length worse: long and badly learnt ones then win by size (docs/attribution.md).
+ * Power of a row's length half way, over the median row's, that its scores grow by: what has been learnt by then teaches less, and a row
+ * that copies have taught already earns no more by them. Rows of length 1
+ * foretell retraining almost as well, those of their own length worse: long ones then win by size (docs/attribution.md).
  */
-export const LENGTHS = 0.25;
+export const LENGTHS = 0.5;
 
 /** One contribution as the model learnt it. */
 export interface IndexRow {
@@ -101,7 +101,7 @@ export interface BuildOptions extends Pick<IndexDescription, 'base' | 'adapter'>
  * Makes an adapter's attribution index. The estimator: gradients of B, of rows at the base and half way to the adapter, of replies at the
  * base; count-sketched; each bucket divided by the square root of its RMS (half of Adam's correction); of unit length; preconditioned by the
  * inverse of the damped second moment of rows and of their tokens, half of it on the rows' side and half on the reply's; the rows' side times
- * the fourth root of their lengths; both int8. Why each of these: docs/attribution.md.
+ * the square root of their lengths; both int8. Why each of these: docs/attribution.md.
  */
 export async function buildIndex(
 	gradients: SampleGradients,
@@ -124,7 +124,6 @@ export async function buildIndex(
 	const credited = rows
 		.map((_, i) => i)
 		.filter((i) => groups === undefined || (groups[i] ?? -1) < 0 || groups[i] === i);
-	const credit = groups ? await groupCredit(gradients, rows, groups, signal) : undefined;
 	// Rows that are asked about as replies are, by their sketches at the base. A basis of signs keeps less of what it does not know than of what it was made of, so it must
 	// not know them.
 	const asked = askedRows(credited);
@@ -266,7 +265,7 @@ export async function buildIndex(
 	const shape = { seed, width, dims, bits: basisBits };
 	const projection = { ...shape, bucketScales: scales, ...packBasis(basis, shape) };
 
-	const weights = rowWeights(credited, lengths, credit);
+	const weights = rowWeights(credited, lengths);
 	for (let k = 0; k < rank; k++) multiply(coordinates.subarray(k * count, (k + 1) * count), weights);
 	const unit = largest(coordinates) / 127;
 	const table = new Int8Array(rows.length * dims);
@@ -351,7 +350,8 @@ function sketchesKey(
 		attention: ATTENTION,
 		firstBlock: FIRST_BLOCK,
 		strength: STRENGTH,
-		halfway: HALFWAY
+		halfway: HALFWAY,
+		lengths: LENGTHS
 	};
 	const samples = keccak_256.create();
 	for (const { id, samples: taken } of rows) {
@@ -468,18 +468,12 @@ function* guarded(
 	}
 }
 
-/** What each row's vector is multiplied by, in the order of `credited`: by its length, and for copies by what they keep of their credit. */
-function rowWeights(
-	credited: readonly number[],
-	lengths: ReadonlyMap<number, number>,
-	credit: ReadonlyMap<number, number> | undefined
-): Float32Array {
+/** What each row's vector is multiplied by, in the order of `credited`. */
+function rowWeights(credited: readonly number[], lengths: ReadonlyMap<number, number>): Float32Array {
 	const of = (row: number) => lengths.get(row) ?? 0;
 	const sorted = Float64Array.from(credited, of).sort();
 	const median = sorted[sorted.length >> 1] ?? 0;
-	return Float32Array.from(credited, (row) =>
-		median > 0 ? (credit?.get(row) ?? 1) * (of(row) / median) ** LENGTHS : 1
-	);
+	return Float32Array.from(credited, (row) => (median > 0 ? (of(row) / median) ** LENGTHS : 1));
 }
 
 /** Coordinate by coordinate, in place. */

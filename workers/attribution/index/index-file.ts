@@ -10,8 +10,8 @@ import {
 import { bf16ToF32, f32ToBf16 } from '#workers/formats/half.ts';
 import { isJsonObject, parseStrictJson } from '#workers/formats/strict-json.ts';
 import { INDEX_FORMAT, type AttributionIndex, type IndexDescription } from './attribution-index.ts';
-import { hashIds, LENGTHS, PROBES } from './build-index.ts';
-import { ATTENTION, DIRECTIONS, FIRST_BLOCK, HALFWAY, STRENGTH } from '../gradients.ts';
+import { hashIds } from './build-index.ts';
+import { ATTENTION, DIRECTIONS, FIRST_BLOCK, STRENGTH } from '../gradients.ts';
 import { IndexTree } from './merkle.ts';
 
 const MAX_SIZE = 2 ** 31;
@@ -152,12 +152,14 @@ function parseDescription(json: string): IndexDescription {
 		strength: STRENGTH,
 		directions: DIRECTIONS,
 		attention: ATTENTION,
-		firstBlock: FIRST_BLOCK,
-		lengths: LENGTHS,
-		...(value.halfway !== undefined && { halfway: HALFWAY, probes: PROBES })
+		firstBlock: FIRST_BLOCK
 	};
 	for (const [name, choice] of Object.entries(choices))
 		if (value[name] !== choice) throw new Error(`its ${name} is not ${choice}`);
+	// What rows alone were made with: whatever it was, they are asked in the same way.
+	for (const name of ['lengths', 'halfway', 'probes'])
+		if (name in value && !(typeof value[name] === 'number' && value[name] >= 0 && value[name] < 100))
+			throw new Error(`its ${name} is no number that an index is made with`);
 	if (support !== undefined && !(support > 0 && support < Infinity))
 		throw new Error('its support is no positive number');
 	if (!(damping > 0) || !isJsonObject(adapter) || !isHash(value.contributions))

@@ -252,6 +252,11 @@ test('tolerances are at least five times what execution providers were measured 
 describe('an index file', () => {
 	test('reads back what was written', async () => {
 		expect(await readIndex(writeIndex(index))).toEqual(index);
+		// What only rows were made with may have been another choice.
+		const { halfway, probes, ...before } = index.description;
+		expect([halfway, probes]).toEqual([0.5, 2]);
+		const earlier = { ...index, description: { ...before, lengths: 0.25 } };
+		expect(await readIndex(writeIndex(earlier))).toEqual(earlier);
 	});
 
 	test('that is cut, foreign, of other rows or of another root is refused', async () => {
@@ -261,7 +266,8 @@ describe('an index file', () => {
 		const short = writeIndex({ ...index, ids: [...index.ids].reverse() });
 		const odd = writeIndex({ ...index, description: { ...index.description, dims: 40 } });
 		const other = writeIndex({ ...index, description: { ...index.description, directions: 0 } });
-		for (const wrong of [cut, short, odd, other, new Uint8Array(), text.encode('no index at all')])
+		const unmade = writeIndex({ ...index, description: { ...index.description, lengths: -1 } });
+		for (const wrong of [cut, short, odd, other, unmade, new Uint8Array(), text.encode('no index at all')])
 			expect(
 				await fails(() => readIndex(wrong), 'index/malformed').catch(() => null),
 				String(wrong.length)
