@@ -127,8 +127,8 @@ export default defineConfig({
 	optimizeDeps: { exclude: ['onnxruntime-web'], include: ['hash-wasm', ...ethereum] },
 	test: {
 		expect: { requireAssertions: true },
-		// A group begins when the one before is through.
-		maxWorkers: 2,
+		// Two leave a sixth of two cores idle: tests wait for pages, servers and shaders. A group begins when the one before is through.
+		maxWorkers: 3,
 		sequence: { sequencer: LongestFirst },
 		projects: [
 			{
@@ -149,8 +149,6 @@ export default defineConfig({
 					include: ['{src,workers,test}/**/*.browser.test.ts'],
 					globalSetup: ['test/support/hub-setup.ts', 'test/support/chain-setup.ts'],
 					testTimeout: 120_000,
-					// SwiftShader compiles on one core, and the test waits.
-					maxWorkers: 3,
 					sequence: { groupOrder: 1 },
 					browser: {
 						enabled: true,
@@ -172,8 +170,6 @@ export default defineConfig({
 					globalSetup: ['test/e2e/server.ts'],
 					// One browser for all files of a worker, and what they import read once.
 					isolate: false,
-					// Two leave a sixth of two cores idle: pages wait for each other, and tests for pages.
-					maxWorkers: 3,
 					testTimeout: 120_000,
 					hookTimeout: 120_000,
 					// On a machine that others use too. One that passes at the second attempt is shown (retry x1): a race, to be mended.
