@@ -3,7 +3,7 @@ import { App } from './app.ts';
 
 const question = 'What is a bone?';
 /** SwiftShader needs seconds for a token: enough of them to lose the device in between. */
-const reply = { temperature: 0, maxNewTokens: 8 };
+const reply = { temperature: 0, maxNewTokens: 12 };
 
 test('a person who asks for the GPU has it, emulated too, and a GPU lost in mid-reply costs no word of it', async () => {
 	const app = await App.open({ path: '/settings', preferences: { reply } });
