@@ -1,6 +1,7 @@
 import { PEFT_PREFIX, type LoraAdapter } from '#workers/adapters/lora-adapter.ts';
 import type { ReadGraph } from '#workers/engine/serve-graph.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
+import { yieldToEvents } from '#workers/generate/yield.ts';
 import type { ParameterLayout } from '#workers/onnx/train/parameters.ts';
 import { learntTokens } from '#workers/onnx/train/learnt-tokens.ts';
 import { stateGraph } from '#workers/onnx/train/state-graph.ts';
@@ -193,7 +194,7 @@ export class SampleGradients {
 			const found: Float32Array[] = [];
 			for (const ids of texts) {
 				// Kernels never let go by themselves: without this nobody's cancelling would be heard.
-				await new Promise((resolve) => setTimeout(resolve));
+				await yieldToEvents();
 				signal?.throwIfAborted();
 				found.push(await meanState(runner, graph.hidden, ids));
 			}

@@ -1,3 +1,4 @@
+import { yieldToEvents } from '#workers/generate/yield.ts';
 import { symmetricEigen } from '../numerics/linear-algebra.ts';
 import type { Products } from '../numerics/products.ts';
 
@@ -50,7 +51,7 @@ export async function powerStep(
 		const pulls = await products.byRows(basis, vectors, width);
 		const part = await products.plain(pulls, vectors, numbers.length);
 		for (let i = 0; i < moved.length; i++) moved[i] = (moved[i] as number) + (part[i] as number);
-		await breathe();
+		await yieldToEvents();
 	}
 	return moved;
 }
@@ -66,12 +67,9 @@ export async function coordinatesOf(
 	for (const { numbers, vectors } of chunksOf(rows, width)) {
 		const found = await products.byRows(vectors, basis, width);
 		numbers.forEach((number, i) => take(number, found.subarray(i * rank, (i + 1) * rank)));
-		await breathe();
+		await yieldToEvents();
 	}
 }
-
-/** Kernels hold the thread: without this nobody's cancelling would be heard. */
-const breathe = () => new Promise((resolve) => setTimeout(resolve));
 
 function* chunksOf(rows: Numbered, width: number): Generator<{ numbers: number[]; vectors: Float32Array }> {
 	let numbers: number[] = [];

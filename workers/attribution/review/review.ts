@@ -1,3 +1,4 @@
+import { yieldToEvents } from '#workers/generate/yield.ts';
 import { fitsOf, lossFit, matchDoubts, stateKernels, wordKernels, type Answered } from './answer-fit.ts';
 import type { IndexRow } from '../index/build-index.ts';
 import { countTargets, replySample, type Sample, type SampleGradients } from '../gradients.ts';
@@ -78,7 +79,7 @@ export async function reviewRows(
 	const losses = new Map(blocks.map((block) => [block, new Float64Array(block.length ** 2).fill(NaN)]));
 	for (const [row, { samples }] of rows.entries()) {
 		// Kernels never let go by themselves: without this nobody's cancelling would be heard.
-		await new Promise((resolve) => setTimeout(resolve));
+		await yieldToEvents();
 		signal?.throwIfAborted();
 		const [sample] = samples;
 		const review = reviews[row];
@@ -107,13 +108,10 @@ export async function reviewRows(
 			reply: decode(reply)
 		}));
 		const n = block.length;
-		const states = async (of: 'question' | 'reply') =>
-			await gradients.states(
-				block.map((pair) => pair[of]),
-				signal
-			);
-		const kernels = [wordKernels(texts), stateKernels(await states('question'), await states('reply'))];
-		const fits = fitsOf(kernels);
+		const asked = block.map(({ question }) => question);
+		const said = block.map(({ reply }) => reply);
+		const states = await gradients.states([...asked, ...said], signal);
+		const fits = fitsOf([wordKernels(texts), stateKernels(states.slice(0, n), states.slice(n))]);
 		const [learnt] = fits;
 		const doubts = matchDoubts(texts, [lossFit(found, n), ...fits]);
 		const usual = average(doubts);
