@@ -178,7 +178,8 @@ function openWatched<T>(reply: object, preferences: object, work: (page: Page) =
 				'--js-flags=--expose-gc',
 				'--enable-blink-features=ForceEagerMeasureMemory'
 			],
-			serviceWorker: false
+			serviceWorker: false,
+			executable: new URL('forgetful-chromium.mjs', import.meta.url).pathname
 		}
 	);
 }
@@ -368,8 +369,8 @@ const count = (): Buffers => {
 
 /** In a worker. @returns bytes of its WebAssembly memories */
 const weigh = () => {
-	const { gc, wasmBytes } = self as unknown as { gc(): void; wasmBytes(): number };
-	gc();
+	const { gc, wasmBytes } = self as unknown as { gc(how: object): void; wasmBytes(): number };
+	gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 	return wasmBytes();
 };
 

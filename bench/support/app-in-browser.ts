@@ -12,7 +12,11 @@ import { serve } from '../../.ci/serve.mjs';
  */
 export async function openApp<T>(
 	work: (context: BrowserContext, url: string) => Promise<T>,
-	{ args = chromiumArguments, serviceWorker = true }: { args?: string[]; serviceWorker?: boolean } = {}
+	{
+		args = chromiumArguments,
+		serviceWorker = true,
+		executable = findChromium()
+	}: { args?: string[]; serviceWorker?: boolean; executable?: string } = {}
 ): Promise<T> {
 	const root = new URL('../../', import.meta.url).pathname;
 	// BUILT=1 takes the build that is there; one process builds once.
@@ -22,7 +26,7 @@ export async function openApp<T>(
 	const server = await serve();
 	const profile = mkdtempSync(join(tmpdir(), 'openledger-profile-'));
 	const context = await chromium.launchPersistentContext(profile, {
-		executablePath: findChromium(),
+		executablePath: executable,
 		args,
 		viewport: { width: 1280, height: 800 },
 		reducedMotion: 'reduce',
