@@ -29,6 +29,19 @@ test('the whole of a chat works from the keyboard', async () => {
 	await page.keyboard.press('Control+Shift+O');
 	await page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
 	expect(new URL(page.url()).search).toBe('');
+
+	// A dialog begins at its first field, and gives the focus back.
+	await page.keyboard.press('Control+k');
+	await page.getByRole('combobox').fill('Models');
+	await page.keyboard.press('Enter');
+	await page.getByRole('button', { name: `More about ${adapter}` }).focus();
+	await page.keyboard.press('Enter');
+	await page.getByRole('menuitem', { name: 'Make an agent' }).waitFor();
+	await page.keyboard.press('M');
+	await page.keyboard.press('Enter');
+	await page.getByRole('dialog').waitFor();
+	await page.keyboard.type('Tutor');
+	expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Tutor');
 });
 
 async function firstAdapter(page: Page): Promise<string> {

@@ -1,6 +1,7 @@
 import type { Page } from 'playwright';
 import { expect } from 'vitest';
 import { violations } from '#test/support/axe.ts';
+import { smallTargets } from '#test/support/touch.ts';
 import type { App } from './app.ts';
 
 /** A folder to put a picture of each page into, for whoever wants to look. */
@@ -13,7 +14,7 @@ async function picture(page: Page, name: string): Promise<void> {
 
 /**
  * axe on the page as it stands, or only on the dialog that is open, on a desk and on a phone, by day and by night; nothing is
- * wider than the screen.
+ * wider than the screen, or smaller than a finger on a phone.
  * @param name of the page's state, for the pictures
  */
 export async function looks({ page }: App, name: string, dialog = false): Promise<void> {
@@ -27,6 +28,7 @@ export async function looks({ page }: App, name: string, dialog = false): Promis
 			await page.setViewportSize({ width, height });
 			const view = `${name} ${colorScheme} ${width}`;
 			seen[view] = await violations(page, dialog ? '[role=dialog]' : undefined);
+			if (width < 500) seen[view].push(...(await smallTargets(page)));
 			expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
 			if (PICTURES) {
 				await page.setViewportSize({ width, height: dialog ? height : 2600 });
