@@ -11,7 +11,7 @@ import { findChromium } from '../../.ci/chromium.mjs';
 const chromium = spawn(findChromium() ?? '', process.argv.slice(2), {
 	stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe']
 });
-const [, , , commands, answers] = chromium.stdio;
+const [commands, answers] = /** @type {import('node:stream').Duplex[]} */ (chromium.stdio.slice(3));
 const keepNothing = { maxTotalBufferSize: 0, maxResourceBufferSize: 0 };
 
 let rest = '';
@@ -21,10 +21,10 @@ new Socket({ fd: 3 }).setEncoding('utf8').on('data', (text) => {
 	for (const message of whole) {
 		const command = JSON.parse(message);
 		if (command.method === 'Network.enable') command.params = { ...command.params, ...keepNothing };
-		commands.write(JSON.stringify(command) + '\0');
+		commands?.write(JSON.stringify(command) + '\0');
 	}
 });
-answers.pipe(new Socket({ fd: 4 }));
+answers?.pipe(new Socket({ fd: 4 }));
 chromium.on('exit', (code, signal) => {
 	if (code !== 0) console.error(`Chromium ended: ${code ?? signal}.`);
 	process.exit(code ?? 1);
