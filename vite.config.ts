@@ -138,6 +138,8 @@ export default defineConfig({
 					environment: 'node',
 					include: ['{src,workers,test,bench}/**/*.test.ts'],
 					exclude: ['**/*.browser.test.ts', 'test/e2e/**'],
+					// What files import is read once by each worker, and no process begins for every file.
+					isolate: false,
 					testTimeout: 60_000,
 					sequence: { groupOrder: 0 }
 				}

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 /** Of the worker only that it lives. */
 const workers = vi.hoisted(() => {
-	Object.assign(globalThis, { localStorage: { getItem: () => null, setItem: () => undefined } });
+	vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => undefined });
 	return { started: 0, living: 0 };
 });
 vi.mock('./connection.ts', () => ({
@@ -20,6 +20,7 @@ vi.mock('./connection.ts', () => ({
 const { trainer } = await import('./trainer.svelte.ts');
 const lasting = (ms: number) => trainer.call(() => new Promise<void>((resolve) => setTimeout(resolve, ms)));
 
+afterAll(() => void vi.unstubAllGlobals());
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 

@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { makeContribution } from '#workers/datanets/contribution.ts';
 import type { Hex } from '#workers/datanets/hash.ts';
 import { makeVersion } from '#workers/datanets/version.ts';
@@ -11,10 +11,12 @@ import type { ReceiptRecord, SettlementRecord } from '../ledger/records.ts';
 import { lineageOf } from './lineage.ts';
 import { StoredMemory } from './stored.ts';
 
-/** Of the page, as far as loading asks for it. */
-vi.hoisted(() =>
-	Object.assign(globalThis, { localStorage: { getItem: () => null, setItem: () => undefined } })
-);
+/** Of the page, as far as loading asks for it; no worker, whoever made one possible before. */
+vi.hoisted(() => {
+	vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => undefined });
+	vi.stubGlobal('Worker', undefined);
+});
+afterAll(() => void vi.unstubAllGlobals());
 
 const ROWS = 700;
 const REPLIES = 600;
