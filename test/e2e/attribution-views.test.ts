@@ -2,11 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Locator } from 'playwright';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, inject, onTestFinished, test } from 'vitest';
 import { violations } from '#test/support/axe.ts';
 import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
 import { DatanetsApp, textFile, type Upload } from './datanets-app.ts';
+import { seeing, seeWordsAndReceipt } from './panel.ts';
+import { measured } from './receipts.ts';
 
 const preferences = { reply: { maxNewTokens: 48, temperature: 0, seed: 1 } };
 
@@ -40,10 +42,11 @@ const placeOf = (app: App, kind: 'same-words') =>
 		return { x, y, height };
 	}, `reply-${kind}`);
 
-test('a bar arrives under the reply without moving anything; each sentence says who moved it', async () => {
+test('a bar arrives under the reply without moving anything, of shares that add up and name rows and people; each sentence says who moved it', async () => {
 	// Greedy and without a penalty the adapter says what stands in its rows.
 	const reply = { ...preferences.reply, repetitionPenalty: 1 };
-	const app = await App.open({ preferences: { reply } });
+	// Isolated: attribution takes several threads.
+	const app = await App.open({ preferences: { reply }, url: inject('isolatedUrl') });
 	await app.page.getByRole('button', { name: /^Adapter:/ }).waitFor();
 	await app.chooseAdapter(0);
 	// Where the reply's tools stand, in every frame from the first word to the measured bar.
@@ -65,6 +68,22 @@ test('a bar arrives under the reply without moving anything; each sentence says 
 	const tops = await app.page.evaluate(() => (window as unknown as { tops: number[] }).tops);
 	expect(tops.length).toBeGreaterThan(10);
 	expect([...new Set(tops)]).toHaveLength(1);
+
+	const [record] = await measured(app, 1);
+	if (!record?.parts || !record.receipt) throw new Error('nothing was measured');
+	expect(record).toMatchObject({ state: 'measured', receipt: { unmeasured: null } });
+	const { base, contributors, unattributed } = record.parts;
+	expect(base + contributors + unattributed).toBe(65_535);
+	expect(record.contributors.reduce((sum, { share }) => sum + share, 0)).toBe(contributors);
+	expect(record.rows.reduce((sum, { share }) => sum + share, 0)).toBe(contributors);
+	expect(record.receipt.weights.reduce((sum, { weight }) => sum + weight, 0)).toBe(65_535);
+	expect(record.receipt.lift).toBeGreaterThan(0);
+	expect(contributors).toBeGreaterThan(0);
+	for (const row of record.rows) {
+		expect(row).toMatchObject({ licence: 'CC-BY-4.0', source: expect.stringContaining('OpenStax') });
+		expect(row.text).toMatch(/^What is /);
+	}
+	for (const { name } of record.contributors) expect(name).toMatch(/\w+ \w+/);
 
 	const text = await app.text();
 	const words = app.replies.first().locator('.markdown p').first();
@@ -135,30 +154,6 @@ test('a bar arrives under the reply without moving anything; each sentence says 
 			.count()
 	).toBeGreaterThan(0);
 });
-
-/** axe on what is there, by day and by night; `found` is what it did not like. */
-function seeing({ page }: App) {
-	const found: Record<string, string[]> = {};
-	const see = async (name: string) => {
-		for (const colorScheme of ['light', 'dark'] as const) {
-			await page.emulateMedia({ colorScheme });
-			const here = await violations(page);
-			if (here.length) found[`${name}, ${colorScheme}`] = here;
-		}
-	};
-	return { see, found };
-}
-
-/** Goes through the panel's other parts. */
-async function seeWordsAndReceipt(panel: Locator, see: (name: string) => Promise<void>): Promise<void> {
-	await panel.getByRole('radio', { name: 'Words' }).click();
-	await panel.getByRole('heading', { name: 'The same words elsewhere' }).waitFor();
-	await expect.poll(() => panel.getByText(/^(Measuring|Searching)/).count(), { timeout: 30_000 }).toBe(0);
-	await see('words');
-	await panel.getByRole('radio', { name: 'Receipt' }).click();
-	await panel.getByText('What it says').click();
-	await see('receipt');
-}
 
 /** Lets go of a file over a place, as a person would. */
 async function drop({ page, context }: App, target: Locator, text: string): Promise<void> {
@@ -246,31 +241,6 @@ test('by keyboard: the bar opens people, a person rows, a row its Datanet and li
 	await app.page.getByText('Confirmed', { exact: true }).waitFor({ timeout: 60_000 });
 	expect(await violations(app.page)).toEqual([]);
 }, 300_000);
-
-test('on a phone axe finds nothing in the line or in any part of the panel, and nothing is wider than the screen', async () => {
-	const app = await App.open({ phone: true, preferences });
-	const line = await measuredReply(app);
-	const { see, found } = seeing(app);
-	await see('line');
-	await line.tap();
-	const panel = app.page.getByRole('dialog', { name: 'Whose knowledge is in this answer?' });
-	await panel
-		.getByRole('button', { name: /rows?\b.* %/ })
-		.first()
-		.click();
-	await panel
-		.getByRole('list', { name: /^Rows by / })
-		.getByRole('button')
-		.first()
-		.click();
-	await panel.getByText('Licence').first().waitFor();
-	await see('people');
-	await seeWordsAndReceipt(panel, see);
-	expect(await app.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
-	expect(found).toEqual({});
-	await app.page.keyboard.press('Escape');
-	await panel.waitFor({ state: 'detached' });
-});
 
 test(
 	'a Datanet shows the models trained from it; one without an index gets it here, also when the tab is closed half way',

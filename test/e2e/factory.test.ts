@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Download } from 'playwright';
 import { expect, test } from 'vitest';
 import { pastedBones } from '#test/support/bones.ts';
 import { App } from './app.ts';
+import { measured, otherRow, packageOf, verifyOutside } from './receipts.ts';
 
 /** The form of a new run, with the rows in it. */
 async function newRun(preferences: object = {}, rows = pastedBones): Promise<App> {
@@ -13,6 +15,9 @@ async function newRun(preferences: object = {}, rows = pastedBones): Promise<App
 	await page.getByText(/^Pasted rows, \d+ rows?$/).waitFor();
 	return app;
 }
+
+/** Few enough to be indexed in a test. */
+const eight = pastedBones.split('\n').slice(0, 8).join('\n');
 
 /** What the first run leaves to the second person. */
 let manifest: Buffer | undefined;
@@ -53,8 +58,8 @@ function shown({ page }: App, text: RegExp): Promise<void> {
 	);
 }
 
-test('pasted rows become an adapter, which a person judges without seeing which is which, saves, and asks in the chat', async () => {
-	const app = await newRun({ reply: { maxNewTokens: 16 } });
+test('pasted rows become an adapter, which a person judges without seeing which is which, saves, and asks in the chat; it gets its index, its replies are measured, and its package confirms their receipts elsewhere', async () => {
+	const app = await newRun({ reply: { maxNewTokens: 16, temperature: 0, seed: 1 } }, eight);
 	const { page } = app;
 	await setSteps(app, 4);
 	await page.getByRole('textbox', { name: 'Your own test questions' }).fill('What is the femur?');
@@ -91,17 +96,56 @@ test('pasted rows become an adapter, which a person judges without seeing which 
 
 	await page.getByRole('textbox', { name: 'What it knows, in a sentence' }).fill('Ten bones');
 	await page.getByRole('button', { name: 'Save the adapter' }).click();
+	await page.getByText(/\d+ rows are indexed/).waitFor({ timeout: 120_000 });
 	await page.getByRole('button', { name: 'Use it in a chat' }).click();
 	await page.getByRole('button', { name: 'Adapter: Bones' }).waitFor();
 	await app.ask('What is the femur?');
 	await app.settled();
 	expect(await app.replies.first().locator('.label').innerText()).toMatch(/^Nano\s*\+\s*Bones$/);
 	expect(await app.text()).not.toBe('');
-}, 240_000);
+
+	const [record] = await measured(app, 1);
+	if (!record?.parts) throw new Error('nothing was measured');
+	expect(record).toMatchObject({ state: 'measured' });
+	expect(record.parts.base + record.parts.contributors + record.parts.unattributed).toBe(65_535);
+
+	const files = await packageOf(app, 'Bones');
+	expect([...files.keys()]).toContain('attribution.safetensors');
+	const right = verifyOutside(record, files);
+	expect(right.said).toContain('"confirmed"');
+	expect(right.status).toBe(0);
+	const edited = verifyOutside(record, files, { lift: (record.receipt?.lift ?? 0) + 1 });
+	expect(edited).toMatchObject({ status: 1, said: expect.stringContaining('identity') });
+
+	// A package whose index is cut, or another's, is refused in words; without one, nothing is guessed.
+	const region = page.getByRole('region', { name: 'Adapters' });
+	const pick = async (changed: ReadonlyMap<string, Buffer>) => {
+		const chooser = page.waitForEvent('filechooser');
+		await region.getByRole('button', { name: 'Import', exact: true }).click();
+		const picked = [...changed].map(([name, buffer]) => ({
+			name,
+			mimeType: 'application/octet-stream',
+			buffer
+		}));
+		await (await chooser).setFiles(picked);
+	};
+	const index = files.get('attribution.safetensors') ?? Buffer.from('');
+	for (const [wrong, reason] of [
+		[index.subarray(0, index.length - 50), /attribution index cannot be used/],
+		[otherRow(index), /rows of this attribution index are not those that it names/],
+		[await readFile('static/adapters/finance/attribution.safetensors'), /was made for another adapter/]
+	] as const) {
+		await pick(new Map([...files, ['attribution.safetensors', wrong]]));
+		const alert = region.getByRole('alert');
+		await alert.waitFor();
+		expect(await alert.innerText()).toMatch(reason);
+		await alert.getByRole('button', { name: 'Dismiss' }).click();
+	}
+}, 300_000);
 
 test('a second person makes an adapter again from its manifest, and is told that the same came out', async () => {
 	if (!manifest) throw new Error('the run before left no manifest');
-	const { page } = await newRun();
+	const { page } = await newRun({}, eight);
 	const chosen = page.waitForEvent('filechooser');
 	await page.getByRole('button', { name: 'Make an adapter again, to check it' }).click();
 	const file = { name: 'openledger.json', mimeType: 'application/json', buffer: manifest };

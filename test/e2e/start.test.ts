@@ -3,6 +3,7 @@ import type { Locator } from 'playwright';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { serve } from '../../.ci/serve.mjs';
 import { App } from './app.ts';
+import { seeing, seeWordsAndReceipt } from './panel.ts';
 
 /** Bytes of script, gzip, that a visitor may have to fetch before asking. Workers and wasm come meanwhile and are not counted. */
 const BUDGET = 170_000;
@@ -23,11 +24,12 @@ test('the app opens from a static host, isolated, on little script', async () =>
 	expect(bodies.reduce((sum, body) => sum + gzipSync(body).length, 0)).toBeLessThanOrEqual(BUDGET);
 });
 
-test('a visitor on a phone gets a reply with attribution within three taps', async () => {
-	const { page } = await App.open({
+test('a visitor on a phone gets a reply with attribution within three taps; axe finds nothing in its line or in any part of its panel, and nothing is wider than the screen', async () => {
+	const app = await App.open({
 		phone: true,
 		preferences: { reply: { maxNewTokens: 48, temperature: 0, seed: 1 } }
 	});
+	const { page } = app;
 	let taps = 0;
 	const tap = async (target: Locator) => {
 		await target.tap();
@@ -42,6 +44,26 @@ test('a visitor on a phone gets a reply with attribution within three taps', asy
 		.poll(() => line.innerText().catch(() => ''), { timeout: 90_000 })
 		.toMatch(/from \d+ p|base model’s own|stands out/);
 	expect(taps).toBeLessThanOrEqual(3);
+	const { see, found } = seeing(app);
+	await see('line');
+	await line.tap();
+	const panel = page.getByRole('dialog', { name: 'Whose knowledge is in this answer?' });
+	await panel
+		.getByRole('button', { name: /rows?\b.* %/ })
+		.first()
+		.click();
+	await panel
+		.getByRole('list', { name: /^Rows by / })
+		.getByRole('button')
+		.first()
+		.click();
+	await panel.getByText('Licence').first().waitFor();
+	await see('people');
+	await seeWordsAndReceipt(panel, see);
+	expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+	expect(found).toEqual({});
+	await page.keyboard.press('Escape');
+	await panel.waitFor({ state: 'detached' });
 	// What a finger touched shows no tooltip, which would stay.
 	await page.getByRole('textbox', { name: 'Message' }).fill('What is a loan?');
 	await page.getByRole('button', { name: 'Send' }).tap();

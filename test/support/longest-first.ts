@@ -3,11 +3,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** What takes half a minute and more (a whole run prints it). */
 const LONG = [
 	'test/e2e/gpu.test.ts',
+	'test/e2e/factory.test.ts',
 	'test/e2e/attribution-views.test.ts',
 	'test/e2e/guide.test.ts',
 	'test/e2e/ledger.test.ts',
-	'test/e2e/factory.test.ts',
-	'test/e2e/attribution.test.ts',
 	'test/e2e/datanets-kill.test.ts',
 	'test/e2e/openai.test.ts',
 	'workers/train/train.browser.test.ts',
