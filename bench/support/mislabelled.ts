@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { reviewRows } from '#workers/attribution/review/review.ts';
+import { WordVectors, WORDS_FILE } from '#workers/attribution/review/word-vectors.ts';
 import { SampleGradients } from '#workers/attribution/gradients.ts';
 import { seededRandom } from '#test/support/random.ts';
 import { nodeRunner } from './gradients.ts';
@@ -11,6 +13,8 @@ const SHARE = 0.2;
 
 /** Seeds by which they are drawn, none of them one by which the estimate was chosen. */
 const DRAWS = [101, 102, 103];
+
+const words = WordVectors.read(readFileSync(new URL(`../../static/${WORDS_FILE}`, import.meta.url)));
 
 /** Of the swapped answers, the share that the app's list of rows to look at has in its first fifth: mean over draws and Datanets, and each. */
 export async function mislabelledTop20(retrainer: Retrainer) {
@@ -40,7 +44,7 @@ async function foundAmongFirst(retrainer: Retrainer, rows: readonly Pair[], draw
 	const reviews = await reviewRows(
 		gradients,
 		samples.map((sample) => ({ samples: [sample] })),
-		{ decode: (ids) => textOf([...ids]) }
+		{ decode: (ids) => textOf([...ids]), words }
 	);
 	await gradients.dispose();
 	return reviews.slice(0, some).filter(({ row }) => swapped.includes(row)).length / some;

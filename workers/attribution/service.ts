@@ -38,6 +38,7 @@ import { AttributionQuery } from './query.ts';
 import type { Receipt, Transcript } from './receipts/receipt.ts';
 import { reviewRows } from './review/review.ts';
 import { rowEffects } from './review/row-effects.ts';
+import { bundledWords } from './review/word-vectors.ts';
 import { learntText, type LearntRows } from './index/rows-file.ts';
 import { SpanFinder } from './spans/find.ts';
 import { SpanStore } from './spans/span-store.ts';
@@ -255,7 +256,8 @@ export class AttributionService implements AttributionApi {
 				const { open, gradients } = await this.#open(model, adapter);
 				const { taken } = indexRows(stored.rows, open);
 				const decode = (ids: readonly number[]) => open.tokenizer.decode(ids);
-				const reviews = await reviewRows(gradients, taken, { decode, signal, onProgress });
+				const words = await bundledWords(this.#environment.appUrl);
+				const reviews = await reviewRows(gradients, taken, { decode, words, signal, onProgress });
 				const effects = rowEffects(stored.index);
 				return reviews.map(({ row, ...review }) => ({
 					...describeRow(row, stored),

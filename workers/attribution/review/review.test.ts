@@ -76,6 +76,31 @@ describe('a second look at rows', () => {
 		}
 	});
 
+	test('knows by what words mean which answers were given to others, too', async () => {
+		const told = PAIRS.map(([, reply], i) => (SWAPPED.includes(i) ? (PAIRS[11 - i]?.[1] ?? '') : reply));
+		const rows = PAIRS.map(([question], i) => ({ samples: [pair(question, told[i] ?? '')] }));
+		// Each pair has a direction of its own, and something that means nothing.
+		const of = (texts: readonly string[]) =>
+			texts.map((text) =>
+				Float32Array.from(PAIRS, ([question, reply], i) => {
+					const own = text.includes(question) || text === reply;
+					return Number(own) + ((text.length * (i + 3)) % 7) / 10;
+				})
+			);
+		const least: number[] = [];
+		for (const words of [undefined, { of }]) {
+			const found = await reviewRows(gradients, rows, { decode, ...(words && { words }) });
+			expect(
+				found
+					.slice(0, 2)
+					.map(({ row }) => row)
+					.sort()
+			).toEqual(SWAPPED);
+			least.push(found[1]?.doubt ?? NaN);
+		}
+		expect(least[1]).toBeGreaterThan((least[0] ?? NaN) + 0.1);
+	});
+
 	test('says nothing of questions where there are none, and puts passages last', async () => {
 		const passage = (text: string): Sample => replySample(encode(text).slice(0, 1), encode(text).slice(1));
 		const samples = [passage('The sun gives light.'), ...PAIRS.slice(0, 4).map((one) => pair(...one))];

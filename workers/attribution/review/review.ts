@@ -1,6 +1,7 @@
 import { yieldToEvents } from '#workers/generate/yield.ts';
 import { fitsOf, lossFit, matchDoubts, stateKernels, wordKernels, type Answered } from './answer-fit.ts';
 import type { IndexRow } from '../index/build-index.ts';
+import type { WordVectors } from './word-vectors.ts';
 import { countTargets, replySample, type Sample, type SampleGradients } from '../gradients.ts';
 
 /** Questions of other rows that each reply is held against. */
@@ -40,6 +41,8 @@ export interface RowReview {
 export interface ReviewOptions {
 	/** Text of tokens. */
 	decode: (ids: readonly number[]) => string;
+	/** What words mean; without it less is known of what belongs together. */
+	words?: Pick<WordVectors, 'of'>;
 	/** In rows. */
 	onProgress?: (progress: { done: number; total: number }) => void;
 	signal?: AbortSignal;
@@ -56,13 +59,13 @@ interface Pair {
  * Looks at every row of an adapter's Datanet once more, and orders them: likely mislabelled ones (most doubt) first, passages last.
  * Forward passes alone, 12 a row, of each row's first sample, and two short ones of its question and its reply alone. Put together are how
  * likely the base finds the reply after its own question and after others'; what the other rows teach of how such questions are answered,
- * by characters and by the base's states; and what question and reply share of both. How many swapped answers they find, and what else was tried:
+ * by characters, by the base's states and by what words mean; and what question and reply share of each. How many swapped answers they find, and what else was tried:
  * docs/attribution.md.
  */
 export async function reviewRows(
 	gradients: Pick<SampleGradients, 'losses' | 'states'>,
 	rows: readonly Pick<IndexRow, 'samples'>[],
-	{ decode, onProgress, signal }: ReviewOptions
+	{ decode, words, onProgress, signal }: ReviewOptions
 ): Promise<RowReview[]> {
 	const reviews = rows.map((_, row): RowReview => ({
 		row,
@@ -111,7 +114,12 @@ export async function reviewRows(
 		const asked = block.map(({ question }) => question);
 		const said = block.map(({ reply }) => reply);
 		const states = await gradients.states([...asked, ...said], signal);
-		const fits = fitsOf([wordKernels(texts), stateKernels(states.slice(0, n), states.slice(n))]);
+		const meant = words?.of([...texts.map(({ question }) => question), ...texts.map(({ reply }) => reply)]);
+		const fits = fitsOf(
+			[wordKernels(texts)].concat(
+				[states, ...(meant ? [meant] : [])].map((all) => stateKernels(all.slice(0, n), all.slice(n)))
+			)
+		);
 		const [learnt] = fits;
 		const doubts = matchDoubts(texts, [lossFit(found, n), ...fits]);
 		const usual = average(doubts);
