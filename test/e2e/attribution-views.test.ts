@@ -249,9 +249,9 @@ test(
 		const it = await DatanetsApp.open();
 		const { page } = it;
 		await it.create('Bones');
-		// Three times as many as go through the graph at once: the build can be left half way.
+		// Twice as many as go through the graph at once: the build can be left half way.
 		const lines = Array.from(
-			{ length: 24 },
+			{ length: 16 },
 			(_, i) =>
 				`What is part ${i}?,Part ${i} is a bone of the ${i % 2 ? 'arm' : 'leg'} that holds ${i * 7} others.`
 		);
@@ -314,17 +314,16 @@ test(
 		await dialog.getByText('The right Datanet, perhaps another version').waitFor();
 		await dialog.getByText(/^About .* on this device/).waitFor({ timeout: 60_000 });
 		expect(await violations(page)).toEqual([]);
-		const begin = dialog.getByRole('button', { name: 'Index 24 rows' });
-		const someDone = dialog.getByText(/, [1-9]\d* of 24 rows/);
-		await begin.click();
-		await someDone.waitFor({ timeout: 60_000 });
+		const begin = dialog.getByRole('button', { name: 'Index 16 rows' });
+		const someDone = dialog.getByText(/, [1-9]\d* of 16 rows/);
 		// Cancelled, nothing of it is kept; paused, what is done.
+		await begin.click();
 		await dialog.getByRole('button', { name: 'Cancel' }).click();
 		await begin.and(page.locator(':enabled')).click({ timeout: 60_000 });
 		await someDone.waitFor({ timeout: 60_000 });
 		await dialog.getByRole('button', { name: 'Pause' }).click();
 		await dialog.getByText('are done and kept').waitFor({ timeout: 100_000 });
-		const kept = /(\d+) of\s+24\s+rows\s+are done and kept/.exec(await dialog.innerText())?.[1];
+		const kept = /(\d+) of\s+16\s+rows\s+are done and kept/.exec(await dialog.innerText())?.[1];
 		expect(Number(kept)).toBeGreaterThan(0);
 		expect(await violations(page)).toEqual([]);
 		await page.keyboard.press('Escape');
@@ -334,15 +333,15 @@ test(
 		await visit(page, '/adapters');
 		await row.getByRole('button', { name: 'Go on' }).click();
 		await dialog.getByRole('button', { name: 'Go on' }).click();
-		await dialog.getByText(/, \d+ of 24 rows/).waitFor({ timeout: 60_000 });
+		await dialog.getByText(/, \d+ of 16 rows/).waitFor({ timeout: 60_000 });
 		await page.reload();
-		await row.getByText(/half built, \d+ of 24/).waitFor({ timeout: 60_000 });
+		await row.getByText(/half built, \d+ of 16/).waitFor({ timeout: 60_000 });
 		await row.getByRole('button', { name: 'Go on' }).click();
 		await dialog.getByText('are done and kept').waitFor({ timeout: 100_000 });
 		await dialog.getByRole('button', { name: 'Go on' }).click();
-		await dialog.getByText(/24 rows are indexed/).waitFor({ timeout: 150_000 });
+		await dialog.getByText(/16 rows are indexed/).waitFor({ timeout: 150_000 });
 		await page.keyboard.press('Escape');
-		await row.getByText('24 rows indexed').waitFor();
+		await row.getByText('16 rows indexed').waitFor();
 
 		// The reply from before is measured now, as those of an adapter that was trained here.
 		await visit(page, conversation);
@@ -361,7 +360,7 @@ test(
 		await it.tab('Checks');
 		await page.getByRole('button', { name: 'Ask the model' }).click();
 		const list = page.getByRole('region', { name: 'Rows to look at' });
-		await list.getByText(/rows? of 24 rows, the most/).waitFor({ timeout: 120_000 });
+		await list.getByText(/rows? of 16 rows, the most/).waitFor({ timeout: 120_000 });
 		expect(await list.getByRole('listitem').first().innerText()).toMatch(/part \d+/i);
 		expect(await violations(page)).toEqual([]);
 	}
