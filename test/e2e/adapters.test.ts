@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
 
 const preferences = { reply: { maxNewTokens: 24 } };
 
-test('an adapter is swapped in the middle of a conversation, and every reply says who wrote it, also one that was asked before the model was there', async () => {
+test('an adapter is swapped in the middle of a conversation, and every reply says who wrote it, also one that was asked before the model was there; base and adapter answer one question side by side, and the chat goes on from the chosen one; two adapters are blended with weights', async () => {
 	const app = await App.open({ preferences });
 	await app.ask('What is a joint?');
 	await app.settled(1);
@@ -30,10 +31,9 @@ test('an adapter is swapped in the middle of a conversation, and every reply say
 	await app.ask('What is capital?');
 	await app.settled(1);
 	expect(await app.replies.first().locator('.label').innerText()).toContain(second);
-});
 
-test('base and adapter answer one question side by side, and the chat goes on from the chosen one; two adapters are blended with weights', async () => {
-	const app = await App.open({ preferences });
+	// Base and adapter side by side.
+	await visit(app.page, '/');
 	const name = await app.chooseAdapter(0);
 	await app.page.getByRole('button', { name: 'Compare with the base, side by side' }).click();
 	await app.ask('What is an artery?');

@@ -166,7 +166,7 @@ test('a full disk in the middle of an import is said, leaves nothing, and the im
 
 test('files made to do harm cost a sentence each, and the good file beside them goes in', async () => {
 	const { tab, datanet } = await worker();
-	const cell = 'x'.repeat(50_000_000);
+	const cell = 'x'.repeat(9_000_000);
 	const { value } = await importInto(
 		tab,
 		datanet,

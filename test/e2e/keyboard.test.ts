@@ -2,13 +2,29 @@ import type { Page } from 'playwright';
 import { expect, test } from 'vitest';
 import { App } from './app.ts';
 
-test('the whole of a chat works from the keyboard', async () => {
+test('the whole of a chat works from the keyboard; a screen reader hears that a reply begins and what it says, not every token', async () => {
 	const app = await App.open({ preferences: { reply: { maxNewTokens: 12 } } });
 	const { page } = app;
 	await page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
+	await page.evaluate(() => {
+		const heard: string[] = [];
+		Object.assign(window, { heard });
+		const region = document.querySelector('.visually-hidden[aria-live]');
+		if (region)
+			// Silence is no announcement: the app writes it when it takes over the page's markup.
+			new MutationObserver(() => region.textContent && heard.push(region.textContent)).observe(region, {
+				characterData: true,
+				childList: true,
+				subtree: true
+			});
+	});
 	await page.keyboard.type('What is a cell?');
 	await page.keyboard.press('Enter');
 	await app.settled();
+	const text = await app.text();
+	await expect
+		.poll(() => page.evaluate(() => (window as unknown as { heard: string[] }).heard))
+		.toEqual(['A reply is being written.', expect.stringContaining(text.slice(0, 10))]);
 
 	// The palette: an adapter by its name, then a new chat.
 	const adapter = await firstAdapter(page);
