@@ -1,6 +1,7 @@
 import { formatEther } from 'viem';
 import type { RulesParams } from '../../../contracts/deploy/params.ts';
 import { parseOpen } from '../chain/amounts.ts';
+import { plural } from '../ui/format.ts';
 
 export type RuleName = keyof RulesParams;
 
@@ -130,11 +131,11 @@ function share(name: RuleName, label: string, means: string, from: number, to: n
 
 export const rules: Rule[] = groups.flatMap((group) => group.rules);
 
-const suffix: Record<Rule['unit'], string> = {
-	share: ' %',
-	times: ' times',
-	days: ' days',
-	OPEN: ' OPEN',
+const units: Record<Rule['unit'], string> = {
+	share: '%',
+	times: 'times',
+	days: 'days',
+	OPEN: 'OPEN',
 	version: ''
 };
 
@@ -148,10 +149,13 @@ export function toText({ unit, name }: Rule, params: RulesParams): string {
 
 /** With its unit, for reading. */
 export function inWords(rule: Rule, params: RulesParams): string {
-	return `${toText(rule, params)}${suffix[rule.unit]}`;
+	const text = toText(rule, params);
+	if (rule.unit === 'days') return plural(Number(text), ['day', 'days']);
+	if (rule.unit === 'times') return `${text} times`;
+	return `${text} ${units[rule.unit]}`.trim();
 }
 
-export const unitOf = (rule: Rule) => suffix[rule.unit].trim();
+export const unitOf = (rule: Rule) => units[rule.unit];
 
 /** What a person typed, as the contract takes it; undefined where it is no such number or out of bounds. */
 export function fromText({ unit, from, to }: Rule, text: string): number | bigint | undefined {

@@ -165,3 +165,22 @@ test('what a worker said is known by its English, with what was put in, however 
 	expect(heard('Nobody has said this.', german)).toBe('Nobody has said this.');
 	expect([0, 1, 2].map(german.plural)).toEqual([1, 0, 1]);
 });
+
+/** `' of ' + name` and the like: what is looked up has no space at its ends, so the sentence would lose it. */
+test('no words begin or end with a space that would be lost', async () => {
+	const lost: string[] = [];
+	for (const file of globSync('{src,workers}/**/*.{svelte,ts}').filter(
+		(path) => isSpoken(path) || isHeardOf(path)
+	)) {
+		const content = read(file);
+		const { words } = await wordsOf(file, content);
+		for (const text of words.flatMap(({ forms }) => forms)) {
+			const pieces = text.split(/\{\d+\}|<\d+\/?>/);
+			const spaced = [`\0 ${pieces[0]}`, `${pieces.at(-1)} \0`].filter((piece) => /\p{L}/u.test(piece));
+			for (const quote of [`'`, '`'])
+				if (spaced.some((piece) => content.includes(piece.replace('\0', quote))))
+					lost.push(`${file}: ${text}`);
+		}
+	}
+	expect(lost).toEqual([]);
+});
