@@ -5,17 +5,17 @@ import { footprint, openApp, rendererOf } from './app-in-browser.ts';
 import { theilSen } from './statistics.ts';
 
 /**
- * Eight hours of a busy person, a quarter of an hour a round: a new conversation of two questions, one to each of two adapters, both replies
+ * Eight hours of a busy person, half an hour a round: a new conversation of two questions, one to each of two adapters, both replies
  * measured; a small training; a payment for what is owed, a reward root that is posted and claimed from; and a walk
  * through all rooms. Nobody trains, pays and claims that often: leaks show the sooner.
  */
-const ROUNDS = Number(process.env['ROUNDS'] ?? 32);
+const ROUNDS = Number(process.env['ROUNDS'] ?? 16);
 const QUESTIONS = ['What is inflation?', 'What is a cell?'];
 const ADAPTERS = ['Finance', 'Anatomy'];
 /** Enough to train on. */
 const rows = pastedBones.split('\n').slice(0, 10).join('\n');
 /** No round begins after so many minutes: on a busy machine there are fewer, of which the line is made all the same. */
-const MINUTES = Number(process.env['MINUTES'] ?? 30);
+const MINUTES = Number(process.env['MINUTES'] ?? 20);
 /** The first quarter, two hours: until every room, worker and cache was used a few times. Chosen before anything was measured. */
 const WARM_UP = Math.ceil(ROUNDS / 4);
 
