@@ -256,7 +256,7 @@ test('a sweep trains one run for each value and draws which was best', async () 
 	await page
 		.getByRole('img', { name: 'Lowest loss by learning rate. Arrow keys read the values.' })
 		.waitFor();
-	await page.getByRole('row', { name: /\(best\)/ }).waitFor();
+	await page.getByRole('row', { name: /\(the best\)/ }).waitFor();
 }, 300_000);
 
 test('what will not come out well is said before the start; a learning rate that diverges stops the run and says so', async () => {

@@ -244,7 +244,7 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 	});
 	await page.goto(new URL('/a#eve/anatomy', page.url()).href);
 	await page.getByText('This is not what is registered on').waitFor();
-	await page.getByText('these weights and another description').waitFor();
+	await page.getByText('these weights, but another description').waitFor();
 	// It says to be model 2, and is not: seen beforehand where the source tells, else before anything is kept.
 	hub.commit('ada/liar', stranger());
 	const model = '87206178739010:2';
