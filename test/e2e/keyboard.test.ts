@@ -46,7 +46,7 @@ test('the whole of a chat works from the keyboard; a screen reader hears that a 
 	await page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
 	expect(new URL(page.url()).search).toBe('');
 
-	// A dialog begins at its first field, and gives the focus back.
+	// A dialog begins at its first field.
 	await page.keyboard.press('Control+k');
 	await page.getByRole('combobox').fill('Models');
 	await page.keyboard.press('Enter');

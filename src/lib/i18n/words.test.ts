@@ -7,6 +7,7 @@ import { heard, say } from './words.ts';
 
 const folder = 'src/locales';
 const read = (file: string) => readFileSync(file, 'utf8');
+const finding = findWords(globSync('{src,workers}/**/*.{svelte,ts}'), read);
 
 test('each language but English has a catalogue, and each catalogue a language', () => {
 	expect(readdirSync(folder).sort()).toEqual(
@@ -18,7 +19,7 @@ test('each language but English has a catalogue, and each catalogue a language',
 });
 
 test('every word of the pages is said in every language', async () => {
-	const found = await findWords(globSync('{src,workers}/**/*.{svelte,ts}'), read);
+	const found = await finding;
 	const wanted = found.map(({ forms }) => forms.join(' | ')).sort();
 	expect(wanted.length).toBeGreaterThan(1500);
 	for (const name of readdirSync(folder)) {
@@ -169,18 +170,14 @@ test('what a worker said is known by its English, with what was put in, however 
 /** `' of ' + name` and the like: what is looked up has no space at its ends, so the sentence would lose it. */
 test('no words begin or end with a space that would be lost', async () => {
 	const lost: string[] = [];
-	for (const file of globSync('{src,workers}/**/*.{svelte,ts}').filter(
-		(path) => isSpoken(path) || isHeardOf(path)
-	)) {
-		const content = read(file);
-		const { words } = await wordsOf(file, content);
-		for (const text of words.flatMap(({ forms }) => forms)) {
+	for (const { forms, files } of await finding)
+		for (const text of forms) {
 			const pieces = text.split(/\{\d+\}|<\d+\/?>/);
 			const spaced = [`\0 ${pieces[0]}`, `${pieces.at(-1)} \0`].filter((piece) => /\p{L}/u.test(piece));
-			for (const quote of [`'`, '`'])
-				if (spaced.some((piece) => content.includes(piece.replace('\0', quote))))
-					lost.push(`${file}: ${text}`);
+			for (const file of files)
+				for (const quote of [`'`, '`'])
+					if (spaced.some((piece) => read(file).includes(piece.replace('\0', quote))))
+						lost.push(`${file}: ${text}`);
 		}
-	}
 	expect(lost).toEqual([]);
 });

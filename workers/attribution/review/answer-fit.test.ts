@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '#test/support/random.ts';
-import { fitsOf, lossFit, matchDoubts, stateKernels, wordKernels, type Answered } from './answer-fit.ts';
+import { fitsOf, lossFit, matchDoubts, vectorKernels, wordKernels, type Answered } from './answer-fit.ts';
 
 const KINDS = ['river', 'metal', 'sonnet', 'virus', 'bridge'];
 const ANSWERS = [
@@ -60,7 +60,7 @@ describe('how well replies fit questions', () => {
 				(b) => a.reduce((sum, value, k) => sum + value * (b[k] ?? 0), 0) / Math.hypot(...a) / Math.hypot(...b)
 			)
 		);
-		const fits = fitsOf([wordKernels(rowsOf(n)), stateKernels(questions, replies)]);
+		const fits = fitsOf([wordKernels(rowsOf(n)), vectorKernels(questions, replies)]);
 		expect(fits).toHaveLength(6);
 		const expected = centredBySquare(cosines).flat();
 		fits.at(-1)?.values.forEach((value, at) => expect(value).toBeCloseTo(expected[at] ?? NaN, 4));

@@ -45,7 +45,7 @@ export function wordKernels(rows: readonly Answered[]): Kernels {
 }
 
 /** By vectors of questions and of replies (the base's states, what their words mean), each less their mean: cosines. */
-export function stateKernels(questions: readonly Float32Array[], replies: readonly Float32Array[]): Kernels {
+export function vectorKernels(questions: readonly Float32Array[], replies: readonly Float32Array[]): Kernels {
 	const [asked, said] = [directions(questions), directions(replies)];
 	const between = (a: readonly Float32Array[], b: readonly Float32Array[]) =>
 		Float64Array.from(a.flatMap((one) => b.map((other) => dot(one, other))));

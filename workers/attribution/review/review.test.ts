@@ -33,6 +33,17 @@ const PAIRS: [question: string, reply: string][] = [
 	['What is bread?', 'Bread is food that is made from flour.']
 ];
 const SWAPPED = [3, 8];
+/** Each question with its reply, but for two that have each other's. */
+const swapped = PAIRS.map(([question], i) => {
+	const [, reply = ''] = PAIRS[SWAPPED.includes(i) ? 11 - i : i] ?? [];
+	return { samples: [pair(question, reply)] };
+});
+
+const firstTwo = (found: readonly { row: number }[]) =>
+	found
+		.slice(0, 2)
+		.map(({ row }) => row)
+		.sort();
 
 describe('a second look at rows', () => {
 	let gradients: SampleGradients;
@@ -50,22 +61,9 @@ describe('a second look at rows', () => {
 	afterAll(() => gradients.dispose());
 
 	test('puts answers to other questions first', async () => {
-		const [a, b] = SWAPPED.map((i) => PAIRS[i]?.[1] ?? '');
-		const rows = PAIRS.map(([question, reply], i) =>
-			pair(question, i === 3 ? (b ?? '') : i === 8 ? (a ?? '') : reply)
-		);
-		const found = await reviewRows(
-			gradients,
-			rows.map((sample) => ({ samples: [sample] })),
-			{ decode }
-		);
-		expect(
-			found
-				.slice(0, 2)
-				.map(({ row }) => row)
-				.sort()
-		).toEqual(SWAPPED);
-		expect(found.map(({ row }) => row).sort((x, y) => x - y)).toEqual(rows.map((_, i) => i));
+		const found = await reviewRows(gradients, swapped, { decode });
+		expect(firstTwo(found)).toEqual(SWAPPED);
+		expect(found.map(({ row }) => row).sort((x, y) => x - y)).toEqual(swapped.map((_, i) => i));
 		const doubts = found.map(({ doubt }) => doubt ?? NaN);
 		expect(doubts.reduce((sum, doubt) => sum + doubt, 0)).toBeCloseTo(0, 6);
 		expect(doubts.reduce((sum, doubt) => sum + doubt ** 2, 0) / doubts.length).toBeCloseTo(1, 6);
@@ -77,8 +75,6 @@ describe('a second look at rows', () => {
 	});
 
 	test('knows by what words mean which answers were given to others, too', async () => {
-		const told = PAIRS.map(([, reply], i) => (SWAPPED.includes(i) ? (PAIRS[11 - i]?.[1] ?? '') : reply));
-		const rows = PAIRS.map(([question], i) => ({ samples: [pair(question, told[i] ?? '')] }));
 		// Each pair has a direction of its own, and something that means nothing.
 		const of = (texts: readonly string[]) =>
 			texts.map((text) =>
@@ -89,13 +85,8 @@ describe('a second look at rows', () => {
 			);
 		const least: number[] = [];
 		for (const words of [undefined, { of }]) {
-			const found = await reviewRows(gradients, rows, { decode, ...(words && { words }) });
-			expect(
-				found
-					.slice(0, 2)
-					.map(({ row }) => row)
-					.sort()
-			).toEqual(SWAPPED);
+			const found = await reviewRows(gradients, swapped, { decode, ...(words && { words }) });
+			expect(firstTwo(found)).toEqual(SWAPPED);
 			least.push(found[1]?.doubt ?? NaN);
 		}
 		expect(least[1]).toBeGreaterThan((least[0] ?? NaN) + 0.1);

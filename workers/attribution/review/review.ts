@@ -1,5 +1,5 @@
 import { yieldToEvents } from '#workers/generate/yield.ts';
-import { fitsOf, lossFit, matchDoubts, stateKernels, wordKernels, type Answered } from './answer-fit.ts';
+import { fitsOf, lossFit, matchDoubts, vectorKernels, wordKernels, type Answered } from './answer-fit.ts';
 import type { IndexRow } from '../index/build-index.ts';
 import type { WordVectors } from './word-vectors.ts';
 import { countTargets, replySample, type Sample, type SampleGradients } from '../gradients.ts';
@@ -115,11 +115,11 @@ export async function reviewRows(
 		const said = block.map(({ reply }) => reply);
 		const states = await gradients.states([...asked, ...said], signal);
 		const meant = words?.of([...texts.map(({ question }) => question), ...texts.map(({ reply }) => reply)]);
-		const fits = fitsOf(
-			[wordKernels(texts)].concat(
-				[states, ...(meant ? [meant] : [])].map((all) => stateKernels(all.slice(0, n), all.slice(n)))
-			)
-		);
+		const vectors = meant ? [states, meant] : [states];
+		const fits = fitsOf([
+			wordKernels(texts),
+			...vectors.map((all) => vectorKernels(all.slice(0, n), all.slice(n)))
+		]);
 		const [learnt] = fits;
 		const doubts = matchDoubts(texts, [lossFit(found, n), ...fits]);
 		const usual = average(doubts);
