@@ -358,9 +358,18 @@ test(
 		expect(await helped.getByRole('listitem').innerText()).toMatch(/“Bone doctor”[\s\S]*%/);
 		await visit(page, `/datanets/${datanet}`);
 		await it.tab('Checks');
+		// Without the file of what words mean it does what it can, and says so.
+		const damaged = page.getByText('What words mean was not used: its file is damaged.');
+		await page.route('**/words/*', (route) => route.fulfill({ body: 'no words' }));
 		await page.getByRole('button', { name: 'Ask the model' }).click();
 		const list = page.getByRole('region', { name: 'Rows to look at' });
 		await list.getByText(/rows? of 16 rows, the most/).waitFor({ timeout: 120_000 });
+		await damaged.waitFor();
+		await page.unroute('**/words/*');
+		await page.getByRole('button', { name: 'Look again' }).click();
+		await page.getByText('Reading rows').first().waitFor();
+		await list.getByText(/rows? of 16 rows, the most/).waitFor({ timeout: 120_000 });
+		expect(await damaged.count()).toBe(0);
 		expect(await list.getByRole('listitem').first().innerText()).toMatch(/part \d+/i);
 		expect(await violations(page)).toEqual([]);
 	}

@@ -4,6 +4,7 @@ import type { Parts } from './receipts/parts.ts';
 import type { Receipt, Transcript, Unmeasured } from './receipts/receipt.ts';
 import type { RowReview } from './review/review.ts';
 import type { RowEffect } from './review/row-effects.ts';
+import type { Wordless } from './review/word-vectors.ts';
 import type { LearntRows } from './index/rows-file.ts';
 import type { Span } from './spans/find.ts';
 import type { Verdict } from './receipts/verify.ts';
@@ -142,6 +143,13 @@ export interface BuildEstimate {
 /** A row with what speaks for looking at it again: by the model (review.ts), and by the index (row-effects.ts). */
 export interface ReviewedRow extends IndexedRow, RowEffect, Omit<RowReview, 'row'> {}
 
+export interface Reviewed {
+	/** Likely mislabelled ones first. */
+	rows: ReviewedRow[];
+	/** Set where they were ordered without what words mean. */
+	wordless?: Wordless | undefined;
+}
+
 type Listener<Event> = (event: Event) => void;
 
 /** Attribution. Long calls take a `task` that `cancel` accepts; a cancelled call rejects with code `aborted`. */
@@ -188,11 +196,11 @@ export interface AttributionApi {
 	): Promise<IndexFacts>;
 	/** Deletes an index that was built or imported here. */
 	remove(adapter: string): Promise<void>;
-	/** Looks at every row of an index once more: likely mislabelled ones first. Needs the rows' texts. */
+	/** Looks at every row of an index once more. Needs the rows' texts. */
 	review(
 		adapter: string,
 		model: string,
 		task: string,
 		onProgress: Listener<{ done: number; total: number }>
-	): Promise<ReviewedRow[]>;
+	): Promise<Reviewed>;
 }

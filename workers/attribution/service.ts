@@ -22,7 +22,7 @@ import type {
 	MeasurePhase,
 	MeasureRequest,
 	ReplySpan,
-	ReviewedRow,
+	Reviewed,
 	SentenceInfluence,
 	UnfinishedIndex
 } from './api.ts';
@@ -38,7 +38,7 @@ import { AttributionQuery } from './query.ts';
 import type { Receipt, Transcript } from './receipts/receipt.ts';
 import { reviewRows } from './review/review.ts';
 import { rowEffects } from './review/row-effects.ts';
-import { bundledWords } from './review/word-vectors.ts';
+import { wordsToHand } from './review/word-vectors.ts';
 import { learntText, type LearntRows } from './index/rows-file.ts';
 import { SpanFinder } from './spans/find.ts';
 import { SpanStore } from './spans/span-store.ts';
@@ -248,7 +248,7 @@ export class AttributionService implements AttributionApi {
 		model: string,
 		task: string,
 		onProgress: Listener<{ done: number; total: number }>
-	): Promise<ReviewedRow[]> {
+	): Promise<Reviewed> {
 		return this.#tasks.run(task, (signal) =>
 			this.#device.run(async () => {
 				const stored = await this.#required(adapter);
@@ -256,14 +256,21 @@ export class AttributionService implements AttributionApi {
 				const { open, gradients } = await this.#open(model, adapter);
 				const { taken } = indexRows(stored.rows, open);
 				const decode = (ids: readonly number[]) => open.tokenizer.decode(ids);
-				const words = await bundledWords(this.#environment.appUrl);
-				const reviews = await reviewRows(gradients, taken, { decode, words, signal, onProgress });
+				const words = await wordsToHand(this.#environment.appUrl);
+				const wordless = typeof words === 'string' ? words : undefined;
+				const reviews = await reviewRows(gradients, taken, {
+					decode,
+					...(typeof words !== 'string' && { words }),
+					signal,
+					onProgress
+				});
 				const effects = rowEffects(stored.index);
-				return reviews.map(({ row, ...review }) => ({
+				const rows = reviews.map(({ row, ...review }) => ({
 					...describeRow(row, stored),
 					...review,
 					...(effects[row] ?? { others: 0, self: 0 })
 				}));
+				return { rows, wordless };
 			}, signal)
 		);
 	}

@@ -18,11 +18,17 @@ export async function* bundledAdapters(
 }
 
 export async function fetchOwn(url: URL): Promise<Uint8Array> {
-	const response = await fetch(url).catch((cause: unknown) => cause);
-	if (response instanceof Response && response.ok) return new Uint8Array(await response.arrayBuffer());
+	let cause: unknown;
+	try {
+		const response = await fetch(url);
+		if (response.ok) return new Uint8Array(await response.arrayBuffer());
+		cause = response.status;
+	} catch (error) {
+		cause = error;
+	}
 	throw new OpenLedgerError('hub/unreachable', 'A file of the app could not be fetched.', {
 		remedy: 'Go online once, so that the app can be stored on this device.',
 		details: { url: url.pathname },
-		cause: response
+		cause
 	});
 }

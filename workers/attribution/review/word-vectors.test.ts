@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { writeSafetensors } from '#workers/formats/safetensors.ts';
 import { sha256Hex } from '#workers/models/store/hash.ts';
-import { bundledWords, WordVectors, WORDS_FILE, WORDS_SHA256 } from './word-vectors.ts';
+import { bundledWords, WordVectors, wordsToHand, WORDS_FILE, WORDS_SHA256 } from './word-vectors.ts';
 
 const file = new Uint8Array(readFileSync(new URL(`../../../static/${WORDS_FILE}`, import.meta.url)));
 
@@ -102,5 +102,19 @@ describe('the words that come with the app', () => {
 		await expect(bundledWords('https://app.test/')).rejects.toThrow(
 			expect.objectContaining({ code: 'hub/wrong-bytes' })
 		);
+	});
+
+	test('are done without where they cannot be had, and it is said why', async () => {
+		const answered = (answer: () => Promise<unknown>) => {
+			vi.stubGlobal('fetch', answer);
+			return wordsToHand('https://app.test/');
+		};
+		const broken = new ReadableStream({ pull: (body) => body.error(new TypeError('network error')) });
+		expect(await answered(() => Promise.reject(new TypeError('Failed to fetch')))).toBe('unreachable');
+		expect(await answered(() => Promise.resolve(new Response('', { status: 404 })))).toBe('unreachable');
+		expect(await answered(() => Promise.resolve(new Response(broken)))).toBe('unreachable');
+		for (const bytes of [made(), file.slice(0, -1), new Uint8Array()])
+			expect(await answered(() => Promise.resolve(new Response(bytes.slice())))).toBe('damaged');
+		expect(await answered(() => Promise.resolve(new Response(file.slice())))).toBeInstanceOf(WordVectors);
 	});
 });

@@ -125,6 +125,18 @@ export async function bundledWords(appUrl: string): Promise<WordVectors> {
 	return WordVectors.read(bytes);
 }
 
+/** Why a review went without what words mean: their file is not on this device and cannot be fetched, or is not what it should be. */
+export type Wordless = 'unreachable' | 'damaged';
+
+/** Those that come with the app, or why they cannot be had: rows are ordered without them too. */
+export async function wordsToHand(appUrl: string): Promise<WordVectors | Wordless> {
+	try {
+		return await bundledWords(appUrl);
+	} catch (error) {
+		return error instanceof OpenLedgerError && error.code === 'hub/unreachable' ? 'unreachable' : 'damaged';
+	}
+}
+
 /** Sorted words, each the number of letters that it shares with the one before, as a control character, and its other letters. */
 function wordsOf(bytes: Uint8Array): string[] {
 	const words: string[] = [];
