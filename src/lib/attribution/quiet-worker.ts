@@ -1,11 +1,11 @@
 import type { Remote } from '#workers/comlink.ts';
 import type { AttributionApi } from '#workers/attribution/api.ts';
-import type { Connection } from '../worker-connection.ts';
+import { RestingWorker } from '../resting-worker.ts';
 import { connectAttribution, stopped } from './connection.ts';
 
 /** Milliseconds of quiet before work begins: the next question often follows at once. */
 const QUIET = 400;
-/** Milliseconds after which an idle worker gives its memory back. */
+/** Milliseconds after which an idle worker gives its memory back; replies come in rows. */
 const IDLE = 30_000;
 
 /**
@@ -13,22 +13,18 @@ const IDLE = 30_000;
  * when a person asks something, and what it was doing begins again when it is quiet: 0.2 s for nano, against a chat that stutters.
  */
 export class QuietWorker {
-	#connection: Connection<AttributionApi> | undefined;
-	readonly #open: () => Connection<AttributionApi>;
+	readonly #worker: RestingWorker<AttributionApi>;
 	#holds = 0;
 	/** Resolves with the quiet that is waited for now; `#begin` is there until then. */
 	#quiet = Promise.resolve();
 	#begin: (() => void) | undefined;
 	#settling: ReturnType<typeof setTimeout> | undefined;
-	/** Calls under way. */
-	#calls = 0;
-	/** Ends the calls under way, to be made again. */
-	#interrupt: ((reason: 'held') => void) | undefined;
-	#idle: ReturnType<typeof setTimeout> | undefined;
+	/** One of each call under way: leaves it, to be made again. */
+	readonly #leave = new Set<() => void>();
 
 	/** @param open starts the worker */
 	constructor(open = connectAttribution) {
-		this.#open = open;
+		this.#worker = new RestingWorker(open, IDLE, stopped);
 	}
 
 	/** Keeps the worker silent until the returned function is called. */
@@ -41,9 +37,9 @@ export class QuietWorker {
 				this.#quiet = promise;
 				this.#begin = resolve;
 			}
-			if (this.#calls > 0) {
-				this.#interrupt?.('held');
-				this.#close();
+			if (this.#leave.size > 0) {
+				for (const leave of this.#leave) leave();
+				this.#worker.close();
 			}
 		}
 		let held = true;
@@ -72,37 +68,13 @@ export class QuietWorker {
 	}
 
 	async #attempt<T>(work: (api: Remote<AttributionApi>) => Promise<T>): Promise<{ value: T } | 'held'> {
-		clearTimeout(this.#idle);
-		const connection = (this.#connection ??= this.#start());
-		const held = new Promise<'held'>((resolve) => {
-			const before = this.#interrupt;
-			this.#interrupt = (reason) => {
-				before?.(reason);
-				resolve(reason);
-			};
-		});
-		this.#calls++;
+		const { promise: held, resolve } = Promise.withResolvers<'held'>();
+		const leave = () => resolve('held');
+		this.#leave.add(leave);
 		try {
-			const done = connection.settle(work(connection.api), stopped).then((value) => ({ value }));
-			return await Promise.race([done, held]);
+			return await Promise.race([this.#worker.call(work).then((value) => ({ value })), held]);
 		} finally {
-			if (--this.#calls === 0) {
-				this.#interrupt = undefined;
-				this.#idle = setTimeout(() => this.#close(), IDLE);
-			}
+			this.#leave.delete(leave);
 		}
-	}
-
-	#start(): Connection<AttributionApi> {
-		const connection = this.#open();
-		void connection.gone.then(() => {
-			if (this.#connection === connection) this.#connection = undefined;
-		});
-		return connection;
-	}
-
-	#close(): void {
-		this.#connection?.close();
-		this.#connection = undefined;
 	}
 }

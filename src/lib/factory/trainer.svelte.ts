@@ -5,12 +5,13 @@ import type { RunSummary, TrainApi, TrainEvent, TrainingPlan } from '#workers/tr
 import { asError } from '../engine/engine.svelte.ts';
 import { keepStored } from '../keep.ts';
 import { preferences } from '../preferences.svelte.ts';
+import { RestingWorker } from '../resting-worker.ts';
 import { trainingEnded } from '../shell/badge.ts';
 import type { Connection } from '../worker-connection.ts';
 import { connectTrainer } from './connection.ts';
 import { LiveRun } from './live-run.svelte.ts';
 
-/** Milliseconds after which an idle worker is ended: its memory grows with each run and never shrinks, and another is there in less than a second. */
+/** Milliseconds after which an idle worker is ended. */
 const IDLE = 5000;
 
 /** Training as every page sees it: one worker for the tab, started when it is first needed. Runs go on from page to page. */
@@ -20,10 +21,8 @@ class Trainer {
 	error = $state.raw<OpenLedgerError>();
 	/** Runs of this tab, also those that ended while it was open. */
 	readonly live = new SvelteMap<string, LiveRun>();
-	#connection: Connection<TrainApi> | undefined;
-	/** Calls under way: a run is one from its start to its end. */
-	#calls = 0;
-	#idle: ReturnType<typeof setTimeout> | undefined;
+	/** A run is one call from its start to its end. */
+	readonly #worker = new RestingWorker(open, IDLE, stopped);
 	#screen: WakeLockSentinel | undefined;
 
 	/** Runs under way or waiting their turn. */
@@ -33,15 +32,10 @@ class Trainer {
 
 	/** Calls the worker; settles also when it dies in the middle. */
 	async call<Result>(work: (api: Remote<TrainApi>) => Promise<Result>): Promise<Result> {
-		clearTimeout(this.#idle);
-		const connection = (this.#connection ??= this.#open());
-		this.#calls++;
 		try {
-			return await connection.settle(work(connection.api), stopped);
+			return await this.#worker.call(work);
 		} catch (thrown) {
 			throw asError(thrown);
-		} finally {
-			if (--this.#calls === 0) this.#idle = setTimeout(() => this.#close(), IDLE);
 		}
 	}
 
@@ -112,21 +106,6 @@ class Trainer {
 		return live;
 	}
 
-	#open(): Connection<TrainApi> {
-		const connection = connectTrainer();
-		void connection.gone.then(() => {
-			if (this.#connection === connection) this.#connection = undefined;
-		});
-		const hubUrl = preferences.values.hubUrl.trim().replace(/\/+$/, '');
-		void connection.api.configure({ hubUrl: hubUrl || undefined });
-		return connection;
-	}
-
-	#close(): void {
-		this.#connection?.close();
-		this.#connection = undefined;
-	}
-
 	/** While something is trained the screen stays on, and leaving the page asks first. */
 	#watch(): void {
 		if (this.active.length > 0) {
@@ -153,6 +132,13 @@ class Trainer {
 			() => undefined
 		);
 	};
+}
+
+function open(): Connection<TrainApi> {
+	const connection = connectTrainer();
+	const hubUrl = preferences.values.hubUrl.trim().replace(/\/+$/, '');
+	void connection.api.configure({ hubUrl: hubUrl || undefined });
+	return connection;
 }
 
 function stopped(reason: string): OpenLedgerError {
