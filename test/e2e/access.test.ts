@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { violations } from '#test/support/axe.ts';
-import { moneyDialogs, tour } from '#test/support/tour.ts';
+import { moneyDialogs, pages, tour } from '#test/support/tour.ts';
 import { smallTargets } from '#test/support/touch.ts';
 import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
@@ -9,18 +9,28 @@ describe.each([
 	{ phone: false, dark: false },
 	{ phone: true, dark: true }
 ])('phone $phone, dark $dark', (look) => {
-	test('axe finds nothing on any page or panel, and a finger hits every control', async () => {
+	test('axe finds nothing on any page or panel, a finger hits every control, and headings are where that of the last page was', async () => {
 		const app = await App.open({ ...look, preferences: { reply: { maxNewTokens: 12 } } });
 		const { page } = app;
 		const seen: Record<string, string[]> = {};
+		const headings = new Map<string, string[]>();
 		const check = async (name: string) => {
 			seen[name] = await violations(page);
 			if (look.phone) seen[name].push(...(await smallTargets(page)));
+			if (pages.some(([path]) => path === name)) {
+				const { x = 0, y = 0 } = (await page.getByRole('heading', { level: 1 }).boundingBox()) ?? {};
+				// On a phone the way back has a line of its own.
+				const place = look.phone ? String(x) : `${x}, ${y}`;
+				headings.set(place, [...(headings.get(place) ?? []), name]);
+			}
 			// What scrolls stands within the page. A panel that has not found its place yet would move all of it.
 			const scrolls = () => document.documentElement.scrollHeight > document.documentElement.clientHeight;
 			if (await page.evaluate(scrolls)) seen[name].push('the page itself scrolls');
 		};
 		await tour(page, check);
+		expect(Object.fromEntries(headings)).toEqual({
+			[look.phone ? '16' : '376, 48']: pages.map(([path]) => path)
+		});
 		await moneyDialogs(page, check);
 		expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length))).toEqual({});
 	});
