@@ -5,6 +5,7 @@ import { connect } from './worker-connection.ts';
 class Silent extends EventTarget {
 	readonly asked: unknown[] = [];
 	readonly listening = new Map<string, number>();
+	readonly signals = new Set<AbortSignal>();
 	isTerminated = false;
 	postMessage(message: unknown) {
 		this.asked.push(message);
@@ -16,7 +17,9 @@ class Silent extends EventTarget {
 		super.addEventListener(type, listener, options);
 		const count = (by: number) => this.listening.set(type, (this.listening.get(type) ?? 0) + by);
 		count(1);
-		if (typeof options === 'object') options.signal?.addEventListener('abort', () => count(-1));
+		if (typeof options !== 'object' || !options.signal) return;
+		options.signal.addEventListener('abort', () => count(-1));
+		this.signals.add(options.signal);
 	}
 }
 
@@ -35,6 +38,8 @@ test('nothing leads from a closed worker to the calls that it left unanswered', 
 	connection.close();
 	expect(worker.isTerminated).toBe(true);
 	expect([...worker.listening.values()].filter((count) => count > 0)).toEqual([]);
+	// An error's stack keeps the objects whose methods are on it, and so the proxy.
+	expect([...worker.signals].map(({ reason }) => typeof reason)).toEqual(['string']);
 	await new Promise((resolve) => setTimeout(resolve, 20));
 	expect(answer).toBe('');
 });

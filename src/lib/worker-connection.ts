@@ -45,7 +45,8 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 				void call.then(resolve, reject).finally(() => open.delete(fail));
 			}),
 		close() {
-			closed.abort();
+			// Words, no error: the stack of an error keeps this object, and so the proxy, for as long as the signal is there.
+			closed.abort('closed');
 			worker.terminate();
 		}
 	};
