@@ -215,6 +215,9 @@ test('a locked Datanet travels in a backup, asks for its passphrase on the new d
 	const dialog = first.page.getByRole('dialog');
 	await dialog.getByLabel('Passphrase, if you want one').fill('correct horse');
 	await first.button('Save the file', dialog).click();
+	// It waits for the person: nothing moves, and what is typed goes there.
+	await expect.poll(() => dialog.locator(':focus').count()).toBe(1);
+	expect(await dialog.getByRole('progressbar').count()).toBe(0);
 	await dialog.getByLabel('Passphrase of “Private”').fill('wrong');
 	await first.button('Go on', dialog).click();
 	await dialog.getByText('That one does not open it.', { exact: false }).waitFor();
