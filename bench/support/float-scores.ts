@@ -1,6 +1,6 @@
 import type { IndexDescription } from '#workers/attribution/index/attribution-index.ts';
 import { PROBES, signed, type IndexRow } from '#workers/attribution/index/build-index.ts';
-import { countTargets, type Sample, type SampleGradients } from '#workers/attribution/gradients.ts';
+import { countTargets, PROMPT, type Sample, type SampleGradients } from '#workers/attribution/gradients.ts';
 import { cholesky, dot, solveLower } from '#workers/attribution/numerics/linear-algebra.ts';
 import { normalise } from '#workers/attribution/index/projection.ts';
 import { Sketch } from '#workers/attribution/index/sketch.ts';
@@ -18,11 +18,11 @@ export async function floatScores(
 	{ width, seed, lengths: power }: Pick<IndexDescription, 'width' | 'seed' | 'lengths'>
 ): Promise<{ damping: number; scores: Float32Array[] }> {
 	const sketcher = new Sketch(gradients.size, width, seed);
-	const sketches = async (samples: readonly Sample[], along = false) => {
+	const sketches = async (samples: readonly Sample[], of: SampleGradients['of']) => {
 		const result: Float32Array[] = [];
 		for (let at = 0; at < samples.length; at += 8) {
 			const some = samples.slice(at, at + 8);
-			const found = await (along ? gradients.along(some) : gradients.of(some));
+			const found = await of(some);
 			for (const [i, gradient] of found.entries()) {
 				const tokens = countTargets(some[i] as Sample);
 				result.push(sketcher.of(gradient.map((value) => value / tokens)));
@@ -31,7 +31,7 @@ export async function floatScores(
 		return result;
 	};
 	const samplesOf = (some: readonly IndexRow[]) => some.flatMap(({ samples }) => samples);
-	const learnt = await sketches(samplesOf(rows), true);
+	const learnt = await sketches(samplesOf(rows), (samples) => gradients.along(samples));
 	const scales = new Float64Array(width);
 	for (const sketch of learnt) sketch.forEach((value, i) => (scales[i] = (scales[i] ?? 0) + value ** 2));
 	const scale = (sketch: Float32Array) =>
@@ -59,7 +59,10 @@ export async function floatScores(
 	};
 	for (const vector of coordinates) add(vector, 1);
 	for (let turn = 0; turn < PROBES; turn++)
-		for (const probe of await sketches(samplesOf(rows.map((row) => signed(row, turn)))))
+		for (const probe of await sketches(
+			samplesOf(rows.map((row) => signed(row, turn))),
+			(samples) => gradients.of(samples)
+		))
 			add(normalise(inBasis(probe)), 1 / PROBES);
 	let [squares, trace] = [0, 0];
 	for (const value of moment) squares += value * value;
@@ -73,7 +76,7 @@ export async function floatScores(
 		return copy;
 	};
 	const known = coordinates.map(whitened);
-	const scores = (await sketches(queries)).map((sketch) => {
+	const scores = (await sketches(queries, (samples) => gradients.of(samples, PROMPT.replies))).map((sketch) => {
 		const asked = whitened(inBasis(sketch));
 		return Float32Array.from(known, (row, j) => dot(row, asked) * ((lengths[j] ?? 0) / median) ** power);
 	});

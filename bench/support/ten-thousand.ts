@@ -1,6 +1,6 @@
 import { buildIndex, DAMPING, LENGTHS } from '#workers/attribution/index/build-index.ts';
 import { writeIndex } from '#workers/attribution/index/index-file.ts';
-import { countTargets, SampleGradients, wasmRunner, type Sample } from '#workers/attribution/gradients.ts';
+import { countTargets, PROMPT, SampleGradients, wasmRunner, type Sample } from '#workers/attribution/gradients.ts';
 import { Products } from '#workers/attribution/numerics/products.ts';
 import { quantise } from '#workers/attribution/index/projection.ts';
 import { AttributionQuery } from '#workers/attribution/query.ts';
@@ -73,8 +73,8 @@ export async function tenThousand(): Promise<object> {
 	};
 	const [along, plain] = [gradients.along.bind(gradients), gradients.of.bind(gradients)];
 	let peak = 0;
-	gradients.of = async (samples) => {
-		const found = await plain(samples);
+	gradients.of = async (samples, prompt) => {
+		const found = await plain(samples, prompt);
 		offClock(() => {
 			for (const [i, gradient] of found.entries())
 				if (samples[i]?.weights) probes.push(quantise(sketcher.of(gradient)));
@@ -129,7 +129,7 @@ export async function tenThousand(): Promise<object> {
 	for (let at = 0; at < samples.length; at += 8) {
 		const some = samples.slice(at, at + 8);
 		for (const vector of await query.vectors(gradients, some)) scores.push(query.scores(vector));
-		for (const gradient of await gradients.of(some)) wide.push(sketcher.of(gradient));
+		for (const gradient of await gradients.of(some, PROMPT.replies)) wide.push(sketcher.of(gradient));
 	}
 	await gradients.dispose();
 	await retrainer.dispose();

@@ -21,6 +21,8 @@ export interface Sample {
 	targets: ArrayLike<number>;
 	/** Factor of each position's loss; 1 unless told. */
 	weights?: ArrayLike<number>;
+	/** Tokens of the prompt; those up to the first that counts unless told. */
+	prompt?: number;
 }
 
 /** One input of the gradient graph. */
@@ -35,7 +37,7 @@ export interface GraphRunner {
 	/** @returns copies of the outputs asked for */
 	run(
 		feeds: ReadonlyMap<string, Feed>,
-		outputs: readonly ('loss' | 'gradient' | 'product' | 'states')[]
+		outputs: readonly ('loss' | 'nll' | 'gradient' | 'product' | 'states')[]
 	): Promise<Float32Array[]>;
 	dispose(): Promise<void>;
 }
@@ -76,6 +78,13 @@ export const HALFWAY = 0.5;
  */
 export const DIRECTIONS = 16;
 const DIRECTIONS_SEED = 1;
+
+/**
+ * How much the mean loss of the prompt's tokens counts beside that of the reply's: in rows at the base, and in replies. A gradient of the
+ * reply alone hardly sees what was asked; with so much of it the same fact in other words is found, and retraining is foretold as well as
+ * without (docs/attribution.md). Half way the prompt does not count, which would foretell worse.
+ */
+export const PROMPT = { rows: 0.3, replies: 0.1 };
 
 /** Factor of attention's modules, which tell less of what a row teaches than the others and are many. */
 export const ATTENTION = 0.5;
@@ -136,25 +145,42 @@ export class SampleGradients {
 		return new SampleGradients({ read, start, adapter }, settings, graph, await start(graph));
 	}
 
-	/** One gradient a sample: `size` numbers each. */
-	async of(samples: readonly Sample[]): Promise<Float32Array[]> {
-		return (await this.measure(samples)).map(({ gradient }) => gradient);
+	/** One gradient a sample: `size` numbers each. @param prompt how much the prompt counts beside the reply */
+	async of(samples: readonly Sample[], prompt = 0): Promise<Float32Array[]> {
+		return (await this.measure(samples, prompt)).map(({ gradient }) => gradient);
 	}
 
-	/** The gradient of each sample's loss, summed over its tokens, and that loss under the base, in nats: they come from one run. */
-	async measure(samples: readonly Sample[]): Promise<{ gradient: Float32Array; baseLoss: number }[]> {
+	/**
+	 * The gradient of each sample's loss, summed over its tokens, and that loss under the base, in nats: they come from one run.
+	 *
+	 * @param prompt how much the mean loss of the prompt's tokens counts in the gradient, the reply's being 1; in the loss it does not
+	 */
+	async measure(
+		samples: readonly Sample[],
+		prompt = 0
+	): Promise<{ gradient: Float32Array; baseLoss: number }[]> {
 		if (samples.length === 0) return [];
-		const feeds = withLearnt(sampleFeeds(samples)).set('parameters', this.#parameters);
-		const [losses, all] = await this.#runner.run(feeds, ['loss', 'gradient']);
-		return samples.map((_, row) => ({
-			gradient: all?.slice(row * this.size, (row + 1) * this.size) ?? new Float32Array(),
-			baseLoss: losses?.[row] ?? NaN
-		}));
+		const asked = samples.map((sample) => withPrompt(sample, prompt));
+		const feeds = withLearnt(sampleFeeds(asked)).set('parameters', this.#parameters);
+		const [nll, all] = await this.#runner.run(feeds, ['nll', 'gradient']);
+		const width = (nll?.length ?? 0) / samples.length;
+		return samples.map(({ targets, weights }, row) => {
+			let baseLoss = 0;
+			for (let at = 0; at < targets.length; at++)
+				if ((targets[at] as number) >= 0) baseLoss += (weights?.[at] ?? 1) * (nll?.[row * width + at] ?? NaN);
+			return {
+				gradient: all?.slice(row * this.size, (row + 1) * this.size) ?? new Float32Array(),
+				baseLoss
+			};
+		});
 	}
 
-	/** Of each sample at the base and at HALFWAY of the adapter, the former brought to the latter's length: what is still to be learnt; added up. */
+	/**
+	 * Of each sample, as rows are taken: at the base, the prompt counted as PROMPT has it, and at HALFWAY of the adapter without, the former
+	 * brought to the latter's length: what is still to be learnt; added up.
+	 */
 	async along(samples: readonly Sample[]): Promise<Float32Array[]> {
-		const found = await this.of(samples);
+		const found = await this.of(samples, PROMPT.rows);
 		if (samples.length === 0) return found;
 		this.#halfway ??= this.#startHalfway();
 		const { runner, adapter } = await this.#halfway;
@@ -286,7 +312,21 @@ export function replySample(
 		const next = at + 1 - prompt.length;
 		return next >= from && next < to ? (reply[next] ?? -1) : -1;
 	});
-	return { ids, targets };
+	return { ids, targets, prompt: prompt.length };
+}
+
+/** The prompt's tokens counted too: their mean loss `share` times as much as the mean of those that count already. */
+export function withPrompt(sample: Sample, share: number): Sample {
+	const { ids, targets, weights, prompt = 1 + Array.from(targets).findIndex((target) => target >= 0) } = sample;
+	// Nothing foretells the first token.
+	const asked = prompt - 1;
+	if (share === 0 || asked <= 0) return sample;
+	const factor = (share * countTargets(sample)) / asked;
+	return {
+		ids,
+		targets: Array.from(targets, (target, at) => (at < asked ? (ids[at + 1] as number) : target)),
+		weights: Array.from(targets, (_, at) => (at < asked ? factor : (weights?.[at] ?? 1)))
+	};
 }
 
 /** Samples side by side, padded at the end to the longest. The loss of each is a sum over its tokens, or their mean. */

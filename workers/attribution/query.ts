@@ -12,6 +12,8 @@ export class AttributionQuery {
 	readonly #sketch: Sketch;
 	readonly #projector: Projector;
 	readonly #rows: DotProducts;
+	/** How much a reply's prompt counts. */
+	readonly #prompt: number;
 	static readonly #ready = new WeakMap<AttributionIndex, AttributionQuery>();
 
 	/** One for each index, as long as that is kept: rows and basis are copied to where the kernels read them, 26 MB for 10,000 rows. */
@@ -24,6 +26,7 @@ export class AttributionQuery {
 	constructor(index: AttributionIndex) {
 		const { projection, rows, description } = index;
 		this.#index = index;
+		this.#prompt = description.promptOfReplies ?? 0;
 		this.#sketch = new Sketch(description.features * description.rank, projection.width, projection.seed);
 		this.#projector = new Projector(projection);
 		this.#rows = new DotProducts(index.contributors.length, projection.dims);
@@ -32,7 +35,7 @@ export class AttributionQuery {
 
 	/** The int8 query vectors of samples, parts of a reply, in one batch. All zero where nothing pulls at the adapter. */
 	async vectors(gradients: SampleGradients, samples: readonly Sample[]): Promise<Int8Array[]> {
-		const found = await gradients.of(samples);
+		const found = await gradients.of(samples, this.#prompt);
 		return found.map((gradient) => quantise(this.#projector.coordinates(this.#sketch.of(gradient))).codes);
 	}
 
@@ -49,7 +52,7 @@ export class AttributionQuery {
 	): Promise<{ query: Int8Array; lift: number; support: number }> {
 		const samples = [sample];
 		const [{ gradient, baseLoss } = { gradient: new Float32Array(gradients.size), baseLoss: NaN }] =
-			await gradients.measure(samples);
+			await gradients.measure(samples, this.#prompt);
 		const loss = logLikelihood === undefined ? (await gradients.losses(samples, 1))[0] : -logLikelihood;
 		const sketch = this.#sketch.of(gradient);
 		const { codes, scale } = quantise(this.#projector.coordinates(sketch));

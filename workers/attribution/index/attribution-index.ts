@@ -27,6 +27,9 @@ export interface IndexDescription {
 	 */
 	halfway?: number;
 	probes?: number;
+	/** How much the prompt's mean loss counted beside the reply's in gradients of rows at the base, and counts in those of replies; not at all where absent. */
+	promptOfRows?: number;
+	promptOfReplies?: number;
 	/** Count sketch. */
 	seed: number;
 	width: number;

@@ -96,7 +96,7 @@ async function build({
 				gradients.along(samples)
 			)
 		},
-		of: { value: (samples: Parameters<SampleGradients['of']>[0]) => gradients.of(samples) },
+		of: { value: (...given: Parameters<SampleGradients['of']>) => gradients.of(...given) },
 		rest: { value: () => gradients.rest() },
 		products: { value: () => gradients.products() }
 	}) as SampleGradients;

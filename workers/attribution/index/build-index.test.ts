@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { randomDecoderConfig, randomIds } from '#test/support/random-decoder.ts';
+import { relativeError } from '#test/support/decoders.ts';
 import { seededRandom } from '#test/support/random.ts';
 import type { LoraAdapter, LoraModule } from '#workers/adapters/lora-adapter.ts';
 import type { ReadGraph } from '#workers/engine/serve-graph.ts';
@@ -12,7 +13,7 @@ import { floatScores } from '../../../bench/support/float-scores.ts';
 import { nodeRunner } from '../../../bench/support/gradients.ts';
 import { buildIndex, type IndexRow } from './build-index.ts';
 import { dot } from '../numerics/linear-algebra.ts';
-import { replySample, SampleGradients, wasmRunner, type Sample } from '../gradients.ts';
+import { PROMPT, replySample, SampleGradients, wasmRunner, type Sample } from '../gradients.ts';
 import { IndexTree } from './merkle.ts';
 import { AttributionQuery } from '../query.ts';
 
@@ -72,16 +73,33 @@ describe('an index', () => {
 		const some = samples.slice(0, 6);
 		/** Along is c·g + h with h as long as c·g, so that c = |along|² / 2 ⟨along, g⟩. */
 		const factors = async (of: SampleGradients) => {
-			const [base, along] = [await of.of(some), await of.along(some)];
+			const [base, along] = [await of.of(some, PROMPT.rows), await of.along(some)];
 			const empty = new Float32Array();
 			return along.map((sum, i) => dot(sum, sum) / (2 * dot(sum, base[i] ?? empty)));
 		};
-		for (const factor of await factors(still)) expect(factor).toBeCloseTo(1, 5);
+		const [reply, both] = [await still.of(some), await still.of(some, PROMPT.rows)];
+		const length = (vector: Float32Array | undefined) => Math.hypot(...(vector ?? []));
+		for (const [i, factor] of (await factors(still)).entries())
+			expect(factor).toBeCloseTo(length(reply[i]) / length(both[i]), 5);
 		for (const factor of await factors(gradients)) {
 			expect(factor).toBeGreaterThan(0);
 			expect(Math.abs(factor - 1)).toBeGreaterThan(1e-4);
 		}
 		await still.dispose();
+	});
+
+	test('an index that knows nothing of prompts is asked by the reply alone', async () => {
+		const index = await buildIndex(gradients, rowsOf(samples), files);
+		expect(index.description).toMatchObject({ promptOfRows: PROMPT.rows, promptOfReplies: PROMPT.replies });
+		const { promptOfReplies, ...older } = index.description;
+		const one = [samples[0] as Sample];
+		const [now, then] = [
+			await new AttributionQuery(index).vectors(gradients, one),
+			await new AttributionQuery({ ...index, description: older }).vectors(gradients, one)
+		];
+		expect(then).not.toEqual(now);
+		const still = { ...index, description: { ...index.description, promptOfReplies: 0 } };
+		expect(await new AttributionQuery(still).vectors(gradients, one)).toEqual(then);
 	});
 
 	test('orders rows as the damped kernel of the whole gradients does', async () => {
@@ -115,11 +133,11 @@ describe('an index', () => {
 		const index = await buildIndex(gradients, rowsOf(samples), files);
 		const query = new AttributionQuery(index);
 		const supports: number[] = [];
-		for (let k = 0; k < 40; k++) supports.push((await query.measure(gradients, sample())).support);
+		for (let k = 0; k < 200; k++) supports.push((await query.measure(gradients, sample())).support);
 		// Rows and replies are drawn alike, so each gets as much on average.
 		const mean = supports.reduce((sum, support) => sum + support, 0) / supports.length;
 		expect(mean / 1e6).toBeGreaterThan(0.85);
-		expect(mean / 1e6).toBeLessThan(1.25);
+		expect(mean / 1e6).toBeLessThan(1.3);
 		const [own = NaN] = supports;
 		const row = await query.measure(gradients, samples[3] as Sample);
 		expect(row.support).toBeGreaterThan(3 * own);
@@ -127,6 +145,30 @@ describe('an index', () => {
 		expect(support).toBeGreaterThan(0);
 		const unknown = new AttributionQuery({ ...index, description: older });
 		expect((await unknown.measure(gradients, sample())).support).toBe(1_000_000);
+	});
+
+	test('what is asked counts beside what is replied, by the mean of its tokens, and not in the loss', async () => {
+		const [prompt, reply] = [randomIds(config.vocab, 6, random), randomIds(config.vocab, 9, random)];
+		const whole = replySample(prompt, reply);
+		const sentence = replySample(prompt, reply, 3, 7);
+		// As rows are told: nothing says where the prompt ends but the first token that counts.
+		const { ids, targets } = whole;
+		const question = { ids: prompt, targets: [...prompt.slice(1), -1] };
+		const share = 0.4;
+		const [asked = new Float32Array()] = await gradients.of([question]);
+		for (const [sample, tokens] of [
+			[whole, 9],
+			[sentence, 4],
+			[{ ids, targets }, 9]
+		] as const) {
+			const [[plain], [both]] = [await gradients.measure([sample]), await gradients.measure([sample], share)];
+			expect(both?.baseLoss).toBeCloseTo(plain?.baseLoss ?? NaN, 4);
+			const wanted = plain?.gradient.map((value, i) => value + ((share * tokens) / 5) * (asked[i] ?? 0));
+			expect(relativeError(both?.gradient ?? asked, wanted ?? asked)).toBeLessThan(1e-4);
+			expect(relativeError(plain?.gradient ?? asked, wanted ?? asked)).toBeGreaterThan(0.01);
+		}
+		const passage = replySample([], reply);
+		expect(await gradients.of([passage], share)).toEqual(await gradients.of([passage]));
 	});
 
 	test('a contribution of several samples has the gradient of all of them', async () => {

@@ -9,6 +9,7 @@ import {
 	DIRECTIONS,
 	FIRST_BLOCK,
 	HALFWAY,
+	PROMPT,
 	STRENGTH,
 	type Sample,
 	type SampleGradients
@@ -40,9 +41,9 @@ export const DAMPING = 2;
 
 /**
  * Gradients a row that tell how its tokens pull one by one: each a sum with random signs, whose squares are on average those of the tokens'.
- * In the second moment they count as much as the rows do: LDS rises by 0.007, with four of them by 0.002 more (docs/attribution.md).
+ * In the second moment they count as much as the rows do: LDS rises by 0.007, with four of them rather than two by 0.0015 (docs/attribution.md).
  */
-export const PROBES = 2;
+export const PROBES = 4;
 const PROBES_SEED = 1000;
 /** Rows that are probed at most, spread over all. */
 export const PROBED = 512;
@@ -195,12 +196,13 @@ export async function buildIndex(
 		const start = (turn++ % landmarks.length) * width;
 		for (let k = 0; k < width; k++) sums[start + k] = (sums[start + k] as number) + (sketch[k] as number);
 	});
-	const asReplies: SketchSource['of'] = (samples) => gradients.of(samples);
+	const asReplies: SketchSource['of'] = (samples) => gradients.of(samples, PROMPT.replies);
 	const replies: { row: number; sketch: Float32Array }[] = [];
 	await sketched(asked, { rows, of: asReplies }, (row, sketch) => void replies.push({ row, sketch }));
+	const plain: SketchSource['of'] = (samples) => gradients.of(samples);
 	const probes = new Map<number, { codes: Int8Array; scale: number }>();
 	for (let probe = 0; probe < PROBES; probe++)
-		await sketched(probed, { rows: rows.map((row) => signed(row, probe)), of: asReplies }, (row, sketch) => {
+		await sketched(probed, { rows: rows.map((row) => signed(row, probe)), of: plain }, (row, sketch) => {
 			probes.set(row * PROBES + probe, quantise(multiply(sketch, scales)));
 		});
 	const known = (): Numbered => (kept.size > 0 ? vectorsOf(kept) : sketches);
@@ -302,6 +304,8 @@ export async function buildIndex(
 			strength: STRENGTH,
 			halfway: HALFWAY,
 			probes: PROBES,
+			promptOfRows: PROMPT.rows,
+			promptOfReplies: PROMPT.replies,
 			seed,
 			width,
 			dims,
@@ -351,6 +355,7 @@ function sketchesKey(
 		firstBlock: FIRST_BLOCK,
 		strength: STRENGTH,
 		halfway: HALFWAY,
+		prompt: PROMPT.rows,
 		lengths: LENGTHS
 	};
 	const samples = keccak_256.create();

@@ -156,8 +156,8 @@ function parseDescription(json: string): IndexDescription {
 	};
 	for (const [name, choice] of Object.entries(choices))
 		if (value[name] !== choice) throw new Error(`its ${name} is not ${choice}`);
-	// What rows alone were made with: whatever it was, they are asked in the same way.
-	for (const name of ['lengths', 'halfway', 'probes'])
+	// Whatever it was, replies are asked in the way that it tells.
+	for (const name of ['lengths', 'halfway', 'probes', 'promptOfRows', 'promptOfReplies'])
 		if (name in value && !(typeof value[name] === 'number' && value[name] >= 0 && value[name] < 100))
 			throw new Error(`its ${name} is no number that an index is made with`);
 	if (support !== undefined && !(support > 0 && support < Infinity))

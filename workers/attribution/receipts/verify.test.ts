@@ -254,7 +254,7 @@ describe('an index file', () => {
 		expect(await readIndex(writeIndex(index))).toEqual(index);
 		// What only rows were made with may have been another choice.
 		const { halfway, probes, ...before } = index.description;
-		expect([halfway, probes]).toEqual([0.5, 2]);
+		expect([halfway, probes]).toEqual([0.5, 4]);
 		const earlier = { ...index, description: { ...before, lengths: 0.25 } };
 		expect(await readIndex(writeIndex(earlier))).toEqual(earlier);
 	});

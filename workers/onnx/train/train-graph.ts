@@ -67,8 +67,8 @@ export interface TrainGraphOptions extends LossGraphOptions {
  *   `teacher_share`: float32 [], the part of each label that gives way to it (cross-entropy.ts). Where asked for.
  *
  * Outputs: `loss` float32 [batch], Σ weight · nll of each row; `weight` float32 [batch], Σ weight over tokens with a label;
- * then `gradient`, of Σ loss (not of the mean): float32 [length], or by row as `RowGradients.gather` has it; or, to evaluate, `nll` float32
- * [batch, sequence], 0 where there is no label, and `expected` float32 [batch, sequence, hidden], the mean of the head's rows under
+ * then `gradient`, of Σ loss (not of the mean): float32 [length], or by row as `RowGradients.gather` has it. To evaluate, and with gradients by
+ * row, `nll` float32 [batch, sequence], 0 where there is no label; to evaluate, `expected` float32 [batch, sequence, hidden], the mean of the head's rows under
  * the prediction.
  */
 export interface LossGraph {
@@ -190,13 +190,15 @@ function buildLossGraph(
 	graph.node('Identity', [rowSum(spread(write.op('Mul', [loss.counted, factors]), 1))], ['weight']);
 	graph.output('loss', 'float32', ['batch']);
 	graph.output('weight', 'float32', ['batch']);
-	if (!train) {
+	if (!train || perRow) {
 		graph.node(
 			'Reshape',
 			[write.op('Reshape', [spread(loss.nll, 1), ROW_SHAPE]), write.integers(0, -1)],
 			['nll']
 		);
 		graph.output('nll', 'float32', [...TOKENS]);
+	}
+	if (!train) {
 		if (loss.expected) {
 			const rows = write.op('Reshape', [spread(loss.expected, matrix.hidden), ROW_SHAPE]);
 			graph.node('Identity', [rows], ['expected']);
