@@ -5,11 +5,12 @@ import type { TruthRows } from './truth-sets.ts';
 
 const COPIES = 10;
 const QUOTED = 8;
+const ASKED = 8;
 
 /**
  * What it earns to game the index. One Datanet, trained again with an attacker's rows in it: ten copies of a row; a row stuffed with the
- * Datanet's most common word triples; rows that quote most of the replies to likely questions. What each earns over what an honest
- * row does, over all trained and as many held-out questions.
+ * Datanet's most common word triples; rows that quote most of the replies to likely questions; rows that ask likely questions and answer
+ * nothing. What each earns over what an honest row does, over all trained and as many held-out questions.
  *
  * @param honest the same Datanet's index without them
  */
@@ -21,6 +22,7 @@ export async function attackRatios(
 	const asked = queries.slice(0, 2 * trained);
 	const victim = rows[0] ?? ['', ''];
 	const quoted = rows.slice(1, 1 + QUOTED);
+	const likely = rows.slice(1 + QUOTED, 1 + QUOTED + ASKED);
 	const told: Pair[] = [
 		...rows,
 		...Array.from({ length: COPIES }, () => victim),
@@ -31,7 +33,8 @@ export async function attackRatios(
 				.split(' ')
 				.slice(0, Math.ceil(reply.split(' ').length * 0.7))
 				.join(' ')}, and so on.`
-		])
+		]),
+		...likely.map(([prompt]): Pair => [prompt, `Many ask that: ${prompt} Whoever reads on will find out.`])
 	];
 	const parameters = await retrainer.parameters(
 		told.map((pair) => pairSample(pair)),
@@ -41,13 +44,17 @@ export async function attackRatios(
 	const before = await earned(honest, asked);
 	const after = await earned(attacked, asked);
 	await attacked.dispose();
-	const sum = (from: number, to: number) => after.slice(from, to).reduce((all, one) => all + one, 0);
+	const sum = (of: readonly number[], from: number, count: number) =>
+		of.slice(from, from + count).reduce((all, one) => all + one, 0);
 	const copies = rows.length;
 	const stuffed = copies + COPIES;
+	const quoting = stuffed + 1;
+	const asking = quoting + QUOTED;
 	return {
-		copies: ((after[0] ?? NaN) + sum(copies, stuffed)) / (before[0] ?? NaN),
+		copies: ((after[0] ?? NaN) + sum(after, copies, COPIES)) / (before[0] ?? NaN),
 		stuffed: (after[stuffed] ?? NaN) / average(before),
-		quoting: sum(stuffed + 1, told.length) / before.slice(1, 1 + QUOTED).reduce((all, one) => all + one, 0)
+		quoting: sum(after, quoting, QUOTED) / sum(before, 1, QUOTED),
+		asking: sum(after, asking, ASKED) / sum(before, 1 + QUOTED, ASKED)
 	};
 }
 

@@ -318,7 +318,7 @@ describe('a run on a shallow model', () => {
 		expect(curve.map(({ loss }) => loss)).toEqual((await service.run(plan.id)).curve.map(({ loss }) => loss));
 
 		expect(one).toMatchObject({
-			base: { id: expect.any(String) as string },
+			base: { id: 'openledger/nano' },
 			datanets: [{ name: 'Bones', id: 'bones', rows: 20, licence: 'CC0-1.0' }],
 			hyperparameters: { rank: 4, preset: 'quick', targetModules: 'q_proj v_proj' },
 			evaluation: { heldOutRows: 2 },

@@ -5,6 +5,7 @@ import { Tasks } from '#workers/engine/tasks.ts';
 import { Mutex } from '#workers/generate/mutex.ts';
 import { MANIFEST_FILE, WEIGHTS_FILE } from '#workers/adapters/lora-adapter.ts';
 import { parseManifest } from '#workers/adapters/manifest.ts';
+import { baseName } from '#workers/models/base-name.ts';
 import { ModelLibrary } from '#workers/models/library.ts';
 import { FileStore } from '#workers/models/store/file-store.ts';
 import { trainGraph } from '#workers/onnx/train/train-graph.ts';
@@ -214,7 +215,7 @@ export class TrainService implements TrainApi {
 		try {
 			const { settings, open, read, dataset } = prepared;
 			const { layout } = trainGraph(read.model, trainOptions(settings));
-			const base = { id: open.item.source || open.item.name, hashes: open.hashes };
+			const base = { id: baseName(open.item), hashes: open.hashes };
 			const adapter = adapterOf(taken.parameters, layout, settings, base.id);
 			const continued = plan.continueFrom === undefined ? undefined : await this.#parent(plan.continueFrom);
 			return await resultFiles({ adapter, run: detail, taken, plan, dataset, base, continued }, options);
