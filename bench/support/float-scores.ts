@@ -59,9 +59,8 @@ export async function floatScores(
 	};
 	for (const vector of coordinates) add(vector, 1);
 	for (let turn = 0; turn < PROBES; turn++)
-		for (const probe of await sketches(
-			samplesOf(rows.map((row) => signed(row, turn))),
-			(samples) => gradients.of(samples)
+		for (const probe of await sketches(samplesOf(rows.map((row) => signed(row, turn))), (samples) =>
+			gradients.of(samples)
 		))
 			add(normalise(inBasis(probe)), 1 / PROBES);
 	let [squares, trace] = [0, 0];
@@ -76,9 +75,11 @@ export async function floatScores(
 		return copy;
 	};
 	const known = coordinates.map(whitened);
-	const scores = (await sketches(queries, (samples) => gradients.of(samples, PROMPT.replies))).map((sketch) => {
-		const asked = whitened(inBasis(sketch));
-		return Float32Array.from(known, (row, j) => dot(row, asked) * ((lengths[j] ?? 0) / median) ** power);
-	});
+	const scores = (await sketches(queries, (samples) => gradients.of(samples, PROMPT.replies))).map(
+		(sketch) => {
+			const asked = whitened(inBasis(sketch));
+			return Float32Array.from(known, (row, j) => dot(row, asked) * ((lengths[j] ?? 0) / median) ** power);
+		}
+	);
 	return { damping, scores };
 }

@@ -1,6 +1,12 @@
 import { buildIndex, DAMPING, LENGTHS } from '#workers/attribution/index/build-index.ts';
 import { writeIndex } from '#workers/attribution/index/index-file.ts';
-import { countTargets, PROMPT, SampleGradients, wasmRunner, type Sample } from '#workers/attribution/gradients.ts';
+import {
+	countTargets,
+	PROMPT,
+	SampleGradients,
+	wasmRunner,
+	type Sample
+} from '#workers/attribution/gradients.ts';
 import { Products } from '#workers/attribution/numerics/products.ts';
 import { quantise } from '#workers/attribution/index/projection.ts';
 import { AttributionQuery } from '#workers/attribution/query.ts';

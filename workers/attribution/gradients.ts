@@ -317,7 +317,12 @@ export function replySample(
 
 /** The prompt's tokens counted too: their mean loss `share` times as much as the mean of those that count already. */
 export function withPrompt(sample: Sample, share: number): Sample {
-	const { ids, targets, weights, prompt = 1 + Array.from(targets).findIndex((target) => target >= 0) } = sample;
+	const {
+		ids,
+		targets,
+		weights,
+		prompt = 1 + Array.from(targets).findIndex((target) => target >= 0)
+	} = sample;
 	// Nothing foretells the first token.
 	const asked = prompt - 1;
 	if (share === 0 || asked <= 0) return sample;
