@@ -26,7 +26,7 @@ const GPU_WARM_UP = 1;
 /** Tokens that Finance gives away a day (contracts/tools/seed.ts). */
 const FREE = 2_000;
 
-/** What is held at the end of a round, after garbage was collected everywhere and the system asked for memory. MB are 10⁶ bytes. */
+/** What is held at the end of a round, after garbage was collected everywhere. MB are 10⁶ bytes. */
 interface Sample {
 	/** Private memory of the page's process, which its workers live in. */
 	process: number;
@@ -383,8 +383,6 @@ async function measure(page: Page, pid: number): Promise<Sample> {
 	let memories: { worker: string; bytes: number }[] = [];
 	for (let i = 0; i < 2; i++) {
 		await session.send('HeapProfiler.collectGarbage');
-		// Pages that allocators and caches keep for later are given back when the system asks for them: what is held is what is left then.
-		await session.send('Memory.simulatePressureNotification', { level: 'critical' });
 		// Threads of a runtime wait in their own way; one that was ended since then does not answer either.
 		const workers = page.workers().filter((worker) => worker.url().includes('.worker-'));
 		memories = await Promise.all(
