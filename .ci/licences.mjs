@@ -6,7 +6,7 @@ const built = [
 	/^svelte$/,
 	/^@sveltejs\/kit$/,
 	/^workbox-/,
-	/^@fontsource-variable\//,
+	/^@fontsource\//,
 	/^esm-env$/,
 	/^clsx$/,
 	/^devalue$/

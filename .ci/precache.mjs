@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { licenceFile, licences } from './licences.mjs';
 
-/** The bundled model's weights rest in OPFS, hash-named, once they have been fetched. */
-const heavy = /^models\/.*\.onnx$/;
+/** The bundled model's weights rest in OPFS, hash-named, once they have been fetched. No browser that runs the app fetches fonts of the older kind. */
+const left = /^models\/.*\.onnx$|\.woff$/;
 /** SvelteKit's own list (`$app/manifest`) leaves out what only workers load. */
 const runtime = /\/ort-wasm-.*\.wasm$/;
 const hashed = /^_app\/immutable\//;
@@ -26,7 +26,7 @@ export function writePrecache(directory) {
 		.map((entry) =>
 			join(entry.parentPath, entry.name).slice(directory.length).replaceAll('\\', '/').replace(/^\//, '')
 		)
-		.filter((url) => url !== worker && !heavy.test(url))
+		.filter((url) => url !== worker && !left.test(url))
 		.sort();
 	const precache = files
 		.filter((url) => !runtime.test(url))
