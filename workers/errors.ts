@@ -29,6 +29,7 @@ export type ErrorCode =
 	| 'datanet/wrong-root'
 	| 'datanet/too-large'
 	| 'datanet/changed'
+	| 'datanet/no-rows'
 	| 'datanet/not-found'
 	| 'datanet/locked'
 	| 'import/malformed'

@@ -1,5 +1,12 @@
 import { violations } from '../../test/support/axe.ts';
-import { datanetTour, moneyDialogs, sharingDialogs, tour } from '../../test/support/tour.ts';
+import {
+	datanetDialogs,
+	datanetTour,
+	moneyDialogs,
+	otherDialogs,
+	sharingDialogs,
+	tour
+} from '../../test/support/tour.ts';
 import { openApp } from './app-in-browser.ts';
 
 /** What axe finds on every page and dialog, by day and by night, on a desk and on a phone: how many rules are broken, and where. */
@@ -27,6 +34,8 @@ export async function axeViolations() {
 					await moneyDialogs(page, see);
 					await sharingDialogs(page, see);
 					await datanetTour(page, see);
+					await datanetDialogs(page, see);
+					await otherDialogs(page, see);
 				},
 				{ serviceWorker: false }
 			);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { violations } from '#test/support/axe.ts';
-import { moneyDialogs, pages, tour } from '#test/support/tour.ts';
+import { moneyDialogs, otherDialogs, pages, tour } from '#test/support/tour.ts';
 import { smallTargets } from '#test/support/touch.ts';
 import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
@@ -32,6 +32,7 @@ describe.each([
 			[look.phone ? '16' : '376, 48']: pages.map(([path]) => path)
 		});
 		await moneyDialogs(page, check);
+		if (look.phone) await otherDialogs(page, check);
 		expect(Object.fromEntries(Object.entries(seen).filter(([, found]) => found.length))).toEqual({});
 	});
 });

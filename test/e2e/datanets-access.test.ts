@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { violations } from '#test/support/axe.ts';
+import { datanetDialogs } from '#test/support/tour.ts';
 import { visit } from '#test/support/visit.ts';
 import { DatanetsApp } from './datanets-app.ts';
 
@@ -74,6 +75,7 @@ test.each([
 	});
 	await person.button('Import').waitFor();
 	await check('import preview');
+	if (look.phone) await datanetDialogs(page, check);
 	await visit(page, '/datanets');
 	await page.getByRole('heading', { name: 'You as a contributor' }).waitFor();
 	await check('list');

@@ -59,6 +59,11 @@ test('from a table to a checked, masked, frozen Datanet, and on to a second pers
 	const helper = await DatanetsApp.open();
 	await helper.choose(helper.button(/^Start from files/), bundle);
 	await helper.page.getByRole('heading', { name: 'Bones' }).waitFor();
+	// There is nothing of their own to offer yet.
+	const nothing = await helper.share('Offer rows to a curator');
+	await helper.button('Sign and make the file', nothing).click();
+	await nothing.getByText('None of the rows here is yours.').waitFor();
+	await helper.page.keyboard.press('Escape');
 	await helper.tab('Rows');
 	await helper.row('What is a joint?').getByRole('gridcell').filter({ hasText: 'Where two' }).dblclick();
 	await helper.page

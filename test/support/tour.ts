@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright';
 import { visit } from './visit.ts';
 
@@ -66,6 +67,112 @@ export async function moneyDialogs(page: Page, see: (name: string) => Promise<vo
 	await dialog.waitFor();
 	await see('deposit');
 	await page.keyboard.press('Escape');
+}
+
+/** Asks for whatever opens a dialog, looks at it and leaves it. */
+async function look(
+	page: Page,
+	see: (name: string) => Promise<void>,
+	name: string,
+	open: () => Promise<void>
+): Promise<void> {
+	const dialog = page.getByRole('dialog');
+	await open();
+	await dialog.waitFor();
+	await see(name);
+	await page.keyboard.press('Escape');
+	await dialog.waitFor({ state: 'detached' });
+}
+
+/** The dialogs of the chat, of models and adapters, of lineage, of the ledger and of votes that the other tours leave out. */
+export async function otherDialogs(page: Page, see: (name: string) => Promise<void>): Promise<void> {
+	const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true }).first();
+	const choose = async (menu: string, item: string) => {
+		await button(menu).click();
+		await page.getByRole('menuitem', { name: item }).click();
+	};
+	await visit(page, '/');
+	await page.getByRole('textbox', { name: 'Message' }).fill('What is a joint?');
+	await button('Send').click();
+	await button('Send').waitFor();
+	await look(page, see, 'rename', () => choose('More about this conversation', 'Rename'));
+	await look(page, see, 'correction', () => button('This is wrong, it should be …').click());
+	await visit(page, '/adapters');
+	await look(page, see, 'model card', () => button('Model card of Nano').click());
+	await look(page, see, 'rows behind an adapter', () => choose('More about Anatomy', 'Rows behind it'));
+	await visit(page, '/lineage');
+	await look(page, see, 'lineage for others', () => button('Save for others').click());
+	await visit(page, '/ledger');
+	await button('Register as a contributor').click();
+	await look(page, see, 'hand over', () => button('Hand over').click());
+	await button('Deposit').click();
+	await page.getByLabel('Amount in OPEN').fill('5');
+	await page.getByRole('dialog').getByRole('button', { name: 'Deposit' }).click();
+	await page.getByRole('dialog').waitFor({ state: 'detached' });
+	for (const name of ['Withdraw', 'Stake']) await look(page, see, name, () => button(name).click());
+	await visit(page, '/govern');
+	for (const name of ['Propose new rules', 'Wrap', 'Delegate'])
+		await look(page, see, name, () => button(name).click());
+}
+
+/** The dialogs of a Datanet and of all of them that `datanetTour` leaves out; after it, on a page of the sample. */
+export async function datanetDialogs(page: Page, see: (name: string) => Promise<void>): Promise<void> {
+	const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true }).first();
+	const parts = page.getByRole('navigation', { name: 'Parts of this Datanet' });
+	const part = (name: string) => parts.getByRole('link', { name }).click();
+	await part('Overview');
+	await look(page, see, 'lock', () => button('Lock').click());
+	await look(page, see, 'forget', () => button('Forget').click());
+	await look(page, see, 'delete', () => button('Delete').click());
+	await part('Rows');
+	await look(page, see, 'new row', () => button('Row').click());
+	// A phone has one row at a time.
+	if (await page.getByRole('checkbox').count()) {
+		await page.getByRole('checkbox').nth(1).click();
+		await look(page, see, 'edit rows', () => button('Edit').click());
+	}
+	const dialog = page.getByRole('dialog');
+	// One's own row is what one offers.
+	await button('Row').click();
+	await dialog.getByRole('textbox', { name: 'Prompt' }).fill('What is a joint?');
+	await dialog.getByRole('textbox', { name: 'Response' }).fill('Where two bones meet.');
+	await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+	await dialog.waitFor({ state: 'detached' });
+	await button('Share').click();
+	await page.getByRole('menuitem', { name: 'Offer rows to a curator' }).click();
+	await dialog.getByRole('textbox', { name: /Your name/ }).fill('Ben');
+	await dialog.getByRole('button', { name: 'Sign and make the file' }).click();
+	const [download] = await Promise.all([
+		page.waitForEvent('download'),
+		dialog.getByRole('button', { name: /^(Share|Save) the file/ }).click()
+	]);
+	const offered = {
+		name: download.suggestedFilename(),
+		mimeType: 'application/octet-stream',
+		buffer: readFileSync(await download.path())
+	};
+	await page.keyboard.press('Escape');
+	await dialog.waitFor({ state: 'detached' });
+	const openFile = async () => {
+		const [chooser] = await Promise.all([page.waitForEvent('filechooser'), button('Open a file').click()]);
+		await chooser.setFiles(offered);
+	};
+	await visit(page, '/datanets');
+	await look(page, see, 'new Datanet', () => button('New Datanet').click());
+	await look(page, see, 'backup', async () => {
+		await button('Back up and restore').click();
+		await page.getByRole('menuitem', { name: 'Back up everything' }).click();
+	});
+	await look(page, see, 'receive', openFile);
+	await look(page, see, 'link a wallet', () => button('Link a wallet').click());
+	// One that has not these rows yet.
+	await button('New Datanet').click();
+	await dialog.getByRole('textbox', { name: 'Name' }).fill('Another');
+	await dialog.getByRole('button', { name: 'Create' }).click();
+	await dialog.waitFor({ state: 'detached' });
+	await part('Review');
+	await openFile();
+	await look(page, see, 'reject', () => button('Reject').click());
 }
 
 /** Makes the sample Datanet, and walks through its pages and dialogs. */

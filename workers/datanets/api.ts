@@ -216,7 +216,7 @@ export interface DatanetApi {
 		task: string,
 		onProgress: Listener<number>
 	): Promise<void>;
-	/** A bundle that offers rows to a curator, signed. */
+	/** A bundle that offers rows to a curator, signed. @throws OpenLedgerError `datanet/no-rows` where nothing is chosen */
 	offer(datanet: string, selection: Selection, from: string): Promise<File>;
 
 	manifest(file: Blob): Promise<Manifest>;

@@ -1,4 +1,5 @@
 import type { TypedDataDefinition } from 'viem';
+import { OpenLedgerError } from '#workers/errors.ts';
 import type { BulkEdit, DatanetApi, ExportFormat, Identity, Listener, NewRow, Selection } from '../api.ts';
 import { backup, restore } from '../backup/backup.ts';
 import type { Unlock } from '../backup/unlock.ts';
@@ -298,6 +299,10 @@ export class DatanetService implements DatanetApi {
 		const session = await this.#sessions.get(datanet);
 		const signer = await this.#signer();
 		const slots = this.#slots(session, selection);
+		if (slots.length === 0)
+			throw new OpenLedgerError('datanet/no-rows', 'None of the rows here is yours.', {
+				remedy: 'Add a row or correct one, or choose the rows to offer in the list.'
+			});
 		const unsigned = session
 			.idsOf(slots)
 			.filter((_, i) => {
