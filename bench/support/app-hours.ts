@@ -5,19 +5,24 @@ import { footprint, openApp, rendererOf } from './app-in-browser.ts';
 import { theilSen } from './statistics.ts';
 
 /**
- * Eight hours of a busy person, half an hour a round: a new conversation of two questions, one to each of two adapters, both replies
- * measured; a small training; a payment for what is owed, a reward root that is posted and claimed from; and a walk
- * through all rooms. Nobody trains, pays and claims that often: leaks show the sooner.
+ * Eight hours of a busy person after two of warming up, half an hour a round: a new conversation of two questions, one to each of two
+ * adapters, both replies measured; a small training; a payment for what is owed, a reward root that is posted and claimed from; and a
+ * walk through all rooms. Nobody trains, pays and claims that often: leaks show the sooner.
  */
 const ROUNDS = Number(process.env['ROUNDS'] ?? 16);
+/** Rounds before these: until every room, worker and cache was used a few times. Chosen before anything was measured. */
+const WARM_UP = 4;
 const QUESTIONS = ['What is inflation?', 'What is a cell?'];
 const ADAPTERS = ['Finance', 'Anatomy'];
 /** Enough to train on. */
 const rows = pastedBones.split('\n').slice(0, 10).join('\n');
 /** No round begins after so many minutes: on a busy machine there are fewer, of which the line is made all the same. */
 const MINUTES = Number(process.env['MINUTES'] ?? 20);
-/** The first quarter, two hours: until every room, worker and cache was used a few times. Chosen before anything was measured. */
-const WARM_UP = Math.ceil(ROUNDS / 4);
+/**
+ * Rest at the end of a round, in ms: of half an hour a person is idle for more, and what a browser tidies up then takes its time. Less than
+ * the 30 s after which the worker that measures replies goes (src/lib/attribution/quiet-worker.ts), since with it there is more to hold.
+ */
+const REST = 20_000;
 
 /** Rounds on the GPU; the first compiles its shaders and fills the pool of adapters. */
 const GPU_ROUNDS = Number(process.env['GPU_ROUNDS'] ?? 4);
@@ -39,7 +44,7 @@ interface Sample {
 }
 
 /**
- * How much memory eight hours add: the slope of a line through the rounds after the warm-up (Theil–Sen), times all rounds, as a part
+ * How much memory eight hours add: the slope of a line through the rounds after the warm-up (Theil–Sen), times these rounds, as a part
  * of what is held when the warm-up is over.
  */
 export async function hoursOfUse() {
@@ -95,7 +100,7 @@ function live(): Promise<Sample[]> {
 		const pid = await rendererOf(page);
 		const samples: Sample[] = [];
 		const end = Date.now() + MINUTES * 60_000;
-		while (samples.length < ROUNDS && Date.now() < end) {
+		while (samples.length < WARM_UP + ROUNDS && Date.now() < end) {
 			const began = Date.now();
 			await train(page);
 			// Nothing is owed before the first.
@@ -374,10 +379,8 @@ const weigh = () => {
 	return wasmBytes();
 };
 
-/** While the worker that measures replies is still there: it goes after 30 s of rest (src/lib/attribution/quiet-worker.ts). */
 async function measure(page: Page, pid: number): Promise<Sample> {
-	// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
-	await page.waitForTimeout(6_000);
+	await page.waitForTimeout(REST);
 	const session = await page.context().newCDPSession(page);
 	// Twice: what a finaliser lets go of is garbage only then.
 	let memories: { worker: string; bytes: number }[] = [];
