@@ -19,10 +19,10 @@ const rows = pastedBones.split('\n').slice(0, 10).join('\n');
 /** No round begins after so many minutes: on a busy machine there are fewer, of which the line is made all the same. */
 const MINUTES = Number(process.env['MINUTES'] ?? 20);
 /**
- * Rest at the end of a round, in ms: of half an hour a person is idle for more, and what a browser tidies up then takes its time. Less than
- * the 30 s after which the worker that measures replies goes (src/lib/attribution/quiet-worker.ts), since with it there is more to hold.
+ * Rest between collecting garbage and looking, in ms: of half an hour a person is idle for more, and what was freed goes back to the system in
+ * its own time. The worker that measures replies is still there then: it goes after 30 s (src/lib/attribution/quiet-worker.ts).
  */
-const REST = 20_000;
+const REST = 15_000;
 
 /** Rounds on the GPU; the first compiles its shaders and fills the pool of adapters. */
 const GPU_ROUNDS = Number(process.env['GPU_ROUNDS'] ?? 4);
@@ -380,7 +380,8 @@ const weigh = () => {
 };
 
 async function measure(page: Page, pid: number): Promise<Sample> {
-	await page.waitForTimeout(REST);
+	// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
+	await page.waitForTimeout(6_000);
 	const session = await page.context().newCDPSession(page);
 	// Twice: what a finaliser lets go of is garbage only then.
 	let memories: { worker: string; bytes: number }[] = [];
@@ -397,11 +398,14 @@ async function measure(page: Page, pid: number): Promise<Sample> {
 		);
 		await page.waitForTimeout(200);
 	}
+	const collected = footprint(pid);
+	await page.waitForTimeout(REST);
 	const { usedSize } = await session.send('Runtime.getHeapUsage');
 	const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
 	await session.detach();
 	const held = memories.filter(({ bytes }) => bytes > 1e6);
-	console.error(held.map(({ worker, bytes }) => `${worker} ${Math.round(bytes / 1e5) / 10}`).join(', '));
+	const workers = held.map(({ worker, bytes }) => `${worker} ${Math.round(bytes / 1e5) / 10}`).join(', ');
+	console.error(`${workers}; process before its rest ${Math.round(collected * 10) / 10}`);
 	return {
 		process: footprint(pid),
 		page: usedSize / 1e6,
