@@ -91,6 +91,47 @@ test('another reply is a branch beside the first, and both are kept; an edited q
 	await expect.poll(() => question.innerText()).toContain('What is inflation?');
 });
 
+test('of a thousand conversations the list holds what is seen and a little more, down to the first', async () => {
+	const app = await App.open({ preferences: { reply: { maxNewTokens: 4 } } });
+	await app.ask('Why?');
+	await app.settled();
+	const { page } = app;
+	await page.evaluate(
+		() =>
+			new Promise<void>((resolve, reject) => {
+				const opening = indexedDB.open('openledger-chat');
+				opening.onerror = () => reject(opening.error);
+				opening.onsuccess = () => {
+					const writing = opening.result.transaction('conversations', 'readwrite');
+					for (let i = 0; i < 1000; i++)
+						writing.objectStore('conversations').put({
+							id: `old-${i}`,
+							title: `Number ${i}`,
+							createdAt: i,
+							updatedAt: 1_700_000_000_000 + i * 3_600_000,
+							leaf: null
+						});
+					writing.onerror = () => reject(writing.error);
+					writing.oncomplete = () => {
+						opening.result.close();
+						resolve();
+					};
+				};
+			})
+	);
+	await page.reload();
+	const links = page.getByRole('region', { name: 'Conversations' }).getByRole('link');
+	await page.getByRole('link', { name: 'Number 999', exact: true }).waitFor();
+	expect(await links.count()).toBeLessThan(100);
+	// The end of what there is, again and again.
+	for (let tries = 0; tries < 60 && (await links.count()) < 1001; tries++) {
+		await links.last().scrollIntoViewIfNeeded();
+		await page.waitForTimeout(30);
+	}
+	await page.getByRole('link', { name: 'Number 0', exact: true }).waitFor();
+	expect(await links.count()).toBe(1001);
+});
+
 test('a conversation is renamed, found by its words, saved, deleted and brought back', async () => {
 	const app = await App.open({ preferences: { reply: { maxNewTokens: 8 } } });
 	for (const subject of ['neuron', 'market', 'planet', 'enzyme', 'treaty']) {
