@@ -164,10 +164,6 @@ function openWatched<T>(reply: object, preferences: object, work: (page: Page) =
 				},
 				JSON.stringify({ reply, ...preferences })
 			);
-			await context.route('**/workers/*.worker-*.js', async (route) => {
-				const response = await route.fetch();
-				await route.fulfill({ response, body: watch + (await response.text()) });
-			});
 			const page = await context.newPage();
 			// A busy machine is slow, and nothing here is a race.
 			page.setDefaultTimeout(600_000);
@@ -178,12 +174,9 @@ function openWatched<T>(reply: object, preferences: object, work: (page: Page) =
 			});
 		},
 		{
-			args: [
-				...chromiumArguments,
-				'--js-flags=--expose-gc',
-				'--enable-blink-features=ForceEagerMeasureMemory'
-			],
+			args: [...chromiumArguments, '--js-flags=--expose-gc'],
 			serviceWorker: false,
+			prelude: watch,
 			executable: new URL('forgetful-chromium.mjs', import.meta.url).pathname
 		}
 	);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type BrowserContext, type Page } from 'playwright';
@@ -15,17 +15,24 @@ export async function openApp<T>(
 	{
 		args = chromiumArguments,
 		serviceWorker = true,
-		executable = findChromium()
-	}: { args?: string[]; serviceWorker?: boolean; executable?: string } = {}
+		executable = findChromium(),
+		prelude
+	}: {
+		args?: string[];
+		serviceWorker?: boolean;
+		executable?: string;
+		/** Runs first in every worker. In a copy of the build: whoever changes answers on their way to a browser takes its cache away. */
+		prelude?: string;
+	} = {}
 ): Promise<T> {
 	const root = new URL('../../', import.meta.url).pathname;
 	// BUILT=1 takes the build that is there; one process builds once.
 	if (!process.env.BUILT)
 		execFileSync('npx', ['vite', 'build', '--logLevel', 'error'], { cwd: root, stdio: 'ignore' });
 	process.env.BUILT = '1';
-	const server = await serve();
-	const profile = mkdtempSync(join(tmpdir(), 'openledger-profile-'));
-	const context = await chromium.launchPersistentContext(profile, {
+	const folder = mkdtempSync(join(tmpdir(), 'openledger-'));
+	const server = await serve(prelude ? { directory: withPrelude(root, folder, prelude) } : {});
+	const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
 		executablePath: executable,
 		args,
 		viewport: { width: 1280, height: 800 },
@@ -37,8 +44,21 @@ export async function openApp<T>(
 	} finally {
 		await context.close();
 		await server.close();
-		rmSync(profile, { recursive: true });
+		rmSync(folder, { recursive: true });
 	}
+}
+
+/** @returns where in `folder` the copy of the built app is */
+function withPrelude(root: string, folder: string, prelude: string): string {
+	const copy = join(folder, 'build');
+	cpSync(join(root, 'build'), copy, { recursive: true });
+	const workers = join(copy, '_app/immutable/workers');
+	for (const name of readdirSync(workers)) {
+		const path = join(workers, name);
+		if (name.endsWith('.js')) writeFileSync(path, prelude + readFileSync(path, 'utf8'));
+		else if (name.endsWith('.js.gz')) rmSync(path);
+	}
+	return copy;
 }
 
 /**
