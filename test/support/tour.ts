@@ -52,22 +52,9 @@ export async function tour(page: Page, see: (name: string) => Promise<void>): Pr
 	}
 }
 
-/** The dialogs that ask about money, on the page of the ledger in the sandbox. */
-export async function moneyDialogs(page: Page, see: (name: string) => Promise<void>): Promise<void> {
-	await visit(page, '/ledger');
-	const dialog = page.getByRole('dialog');
-	await page
-		.getByRole('button', { name: /play money$/ })
-		.first()
-		.click();
-	await dialog.waitFor();
-	await see('wallets');
-	await page.keyboard.press('Escape');
-	await page.getByRole('button', { name: 'Deposit', exact: true }).first().click();
-	await dialog.waitFor();
-	await see('deposit');
-	await page.keyboard.press('Escape');
-}
+/** Buttons by their whole name, of several the first. */
+const buttonsOf = (page: Page) => (name: string | RegExp) =>
+	page.getByRole('button', { name, exact: true }).first();
 
 /** Asks for whatever opens a dialog, looks at it and leaves it. */
 async function look(
@@ -84,9 +71,17 @@ async function look(
 	await dialog.waitFor({ state: 'detached' });
 }
 
+/** The dialogs that ask about money, on the page of the ledger in the sandbox. */
+export async function moneyDialogs(page: Page, see: (name: string) => Promise<void>): Promise<void> {
+	await visit(page, '/ledger');
+	const button = buttonsOf(page);
+	await look(page, see, 'wallets', () => button(/play money$/).click());
+	await look(page, see, 'deposit', () => button('Deposit').click());
+}
+
 /** The dialogs of the chat, of models and adapters, of lineage, of the ledger and of votes that the other tours leave out. */
 export async function otherDialogs(page: Page, see: (name: string) => Promise<void>): Promise<void> {
-	const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true }).first();
+	const button = buttonsOf(page);
 	const choose = async (menu: string, item: string) => {
 		await button(menu).click();
 		await page.getByRole('menuitem', { name: item }).click();
@@ -117,7 +112,7 @@ export async function otherDialogs(page: Page, see: (name: string) => Promise<vo
 
 /** The dialogs of a Datanet and of all of them that `datanetTour` leaves out; after it, on a page of the sample. */
 export async function datanetDialogs(page: Page, see: (name: string) => Promise<void>): Promise<void> {
-	const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true }).first();
+	const button = buttonsOf(page);
 	const parts = page.getByRole('navigation', { name: 'Parts of this Datanet' });
 	const part = (name: string) => parts.getByRole('link', { name }).click();
 	await part('Overview');
@@ -188,13 +183,11 @@ export async function datanetTour(page: Page, see: (name: string) => Promise<voi
 		await page.waitForTimeout(1000);
 		await see(`Datanet ${part}`);
 	}
-	for (const item of ['Save as a file', 'Offer rows to a curator', 'Publish on Hugging Face']) {
-		await button('Share').click();
-		await page.getByRole('menuitem', { name: item }).click();
-		await page.getByRole('dialog').waitFor();
-		await see(item);
-		await page.keyboard.press('Escape');
-	}
+	for (const item of ['Save as a file', 'Offer rows to a curator', 'Publish on Hugging Face'])
+		await look(page, see, item, async () => {
+			await button('Share').click();
+			await page.getByRole('menuitem', { name: item }).click();
+		});
 	await visit(page, page.url().replace('/versions', '/import'));
 	await button('Choose files').waitFor();
 	await see('Datanet import');
