@@ -51,6 +51,7 @@ test('a call fails with what befell its worker', async () => {
 	worker.dispatchEvent(Object.assign(new Event('error'), { message: 'out of memory' }));
 	await expect(call).rejects.toThrow('it said out of memory');
 	expect(await connection.gone).toBe('out of memory');
+	expect(worker.isTerminated, 'beside the next one it would stay, with all it holds').toBe(true);
 	await expect(connection.settle(connection.api.ask(), (reason) => new Error(reason))).rejects.toThrow(
 		'out of memory'
 	);

@@ -2,7 +2,7 @@ import { wrap, type Remote } from '#workers/comlink.ts';
 import { OpenLedgerError, type ErrorCode } from '#workers/errors.ts';
 import { lifelineCut } from '#workers/lifeline.ts';
 
-/** A running worker. `gone` resolves with the reason when it has crashed; never after `close()`. */
+/** A running worker. `gone` resolves with the reason when it has crashed or let an error through, which ends it; never after `close()`. */
 export interface Connection<Api> {
 	api: Remote<Api>;
 	gone: Promise<string>;
@@ -28,11 +28,18 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 			signal: closed.signal
 		});
 	});
+	function close() {
+		// Words, no error: the stack of an error keeps this object, and so the proxy, for as long as the signal is there.
+		closed.abort('closed');
+		worker.terminate();
+	}
 	const open = new Set<(reason: string) => void>();
 	let lost: string | undefined;
 	void gone.then((reason) => {
 		lost = reason;
 		for (const fail of open) fail(reason);
+		// An error that nobody caught does not end a worker: beside the one that takes its place it would stay, with all it holds.
+		close();
 	});
 	return {
 		api: wrap<Api>(untilClosed(worker, closed.signal)),
@@ -44,11 +51,7 @@ export function connect<Api>(kind: string, start: (options: { name: string }) =>
 				open.add(fail);
 				void call.then(resolve, reject).finally(() => open.delete(fail));
 			}),
-		close() {
-			// Words, no error: the stack of an error keeps this object, and so the proxy, for as long as the signal is there.
-			closed.abort('closed');
-			worker.terminate();
-		}
+		close
 	};
 }
 
