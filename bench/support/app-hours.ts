@@ -1,19 +1,23 @@
-import type { Page } from 'playwright';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { pastedBones } from '#test/support/bones.ts';
-import { chromiumArguments } from '../../.ci/chromium.mjs';
-import { footprint, openApp, rendererOf } from './app-in-browser.ts';
+import { serve } from '../../.ci/serve.mjs';
+import { build } from './app-in-browser.ts';
+import { openBare, type BarePage } from './bare-chromium.ts';
+import { person, type Person } from './person.ts';
+import { footprint } from './processes.ts';
 import { theilSen } from './statistics.ts';
 
 /**
  * Eight hours of a busy person after two of warming up, half an hour a round: a new conversation of two questions, one to each of two
  * adapters, both replies measured; a small training; a payment for what is owed, a reward root that is posted and claimed from; and a
- * walk through all rooms. Nobody trains, pays and claims that often: leaks show the sooner.
+ * walk through all rooms (person.ts). Nobody trains, pays and claims that often: leaks show the sooner.
  */
 const ROUNDS = Number(process.env['ROUNDS'] ?? 16);
 /** Rounds before these: until every room, worker and cache was used a few times. Chosen before anything was measured. */
 const WARM_UP = 4;
-const QUESTIONS = ['What is inflation?', 'What is a cell?'];
-const ADAPTERS = ['Finance', 'Anatomy'];
 /** Enough to train on. */
 const rows = pastedBones.split('\n').slice(0, 10).join('\n');
 /** No round begins after so many minutes: on a busy machine there are fewer, of which the line is made all the same. */
@@ -93,20 +97,19 @@ function draw(name: string, values: readonly number[]): void {
 }
 
 function live(): Promise<Sample[]> {
-	return openWatched(sampling, {}, async (page) => {
-		await useUpAllowance(page);
-		await room(page, 'Ledger');
-		await joinLedger(page);
-		const pid = await rendererOf(page);
+	return openWatched({ reply: sampling }, async (page, act) => {
+		const pid = await page.process();
+		await act('useUpAllowance', FREE);
+		await act('joinLedger');
 		const samples: Sample[] = [];
 		const end = Date.now() + MINUTES * 60_000;
 		while (samples.length < WARM_UP + ROUNDS && Date.now() < end) {
 			const began = Date.now();
-			await train(page);
+			await act('train', rows);
 			// Nothing is owed before the first.
-			if (samples.length > 0) await settleAndClaim(page);
-			await walk(page);
-			await chat(page);
+			if (samples.length > 0) await act('settle');
+			await act('walk');
+			await act('chat');
 			const sample = await measure(page, pid);
 			samples.push(sample);
 			const figures = Object.entries(sample).map(([name, value]) => `${name} ${Math.round(value * 10) / 10}`);
@@ -117,34 +120,23 @@ function live(): Promise<Sample[]> {
 	});
 }
 
+interface Buffers {
+	buffers: number;
+	bytes: number;
+}
+
 /** Buffers of the GPU that were neither destroyed nor collected, and their bytes, after each round; in software (SwiftShader), so few words. */
 function onGpu(): Promise<Buffers[]> {
-	return openWatched({ ...sampling, maxNewTokens: 3 }, { provider: 'webgpu' }, async (page) => {
-		page.setDefaultTimeout(600_000);
+	return openWatched({ reply: { ...sampling, maxNewTokens: 3 }, provider: 'webgpu' }, async (page, act) => {
 		const rounds: Buffers[] = [];
 		while (rounds.length < GPU_ROUNDS) {
 			const began = Date.now();
-			await page.getByRole('link', { name: 'OpenLedger, new chat' }).click();
-			for (const name of ['Finance', 'Anatomy']) {
-				await choose(page, name);
-				await ask(page, 'Why?');
-			}
-			// The model is started anew, on the processor and on the GPU again.
-			for (const [where, words] of [
-				['CPU', /^Nano on the CPU/],
-				['GPU', 'Nano on the GPU (WebGPU)']
-			] as const) {
-				await room(page, 'Device & storage');
-				const device = page.getByRole('region', { name: 'This device' });
-				await device.getByRole('radio', { name: where }).click();
-				await device.getByText(words).waitFor();
-			}
-			let held: Buffers = { buffers: NaN, bytes: NaN };
-			for (let i = 0; i < 2; i++) {
-				const engine = page.workers().findLast((worker) => worker.url().includes('engine'));
-				held = (await engine?.evaluate(count)) ?? held;
-				await page.waitForTimeout(200);
-			}
+			await act('useGpu');
+			const workers = await collect(page);
+			const held = {
+				buffers: workers.reduce((sum, { buffers }) => sum + buffers, 0),
+				bytes: workers.reduce((sum, { bufferBytes }) => sum + bufferBytes, 0)
+			};
 			rounds.push(held);
 			console.error(
 				`GPU round ${rounds.length} (${Math.round((Date.now() - began) / 1000)} s): ${held.buffers} buffers, ${held.bytes / 1e6} MB`
@@ -154,32 +146,56 @@ function onGpu(): Promise<Buffers[]> {
 	});
 }
 
+type Act = <Name extends keyof Person>(
+	name: Name,
+	...of: Parameters<Person[Name]>
+) => Promise<Awaited<ReturnType<Person[Name]>>>;
+
 /** The app in a fresh profile, its workers watched and garbage collected on demand. */
-function openWatched<T>(reply: object, preferences: object, work: (page: Page) => Promise<T>): Promise<T> {
-	return openApp(
-		async (context, url) => {
-			await context.addInitScript(
-				(text) => {
-					if (location.protocol === 'http:') localStorage['openledger.preferences'] ??= text;
-				},
-				JSON.stringify({ reply, ...preferences })
-			);
-			const page = await context.newPage();
-			// A busy machine is slow, and nothing here is a race.
-			page.setDefaultTimeout(600_000);
-			await page.goto(url);
-			return work(page).catch(async (error: unknown) => {
-				console.error(await page.locator('main').innerText());
-				throw error;
-			});
-		},
-		{
-			args: [...chromiumArguments, '--js-flags=--expose-gc'],
-			serviceWorker: false,
-			prelude: watch,
-			executable: new URL('forgetful-chromium.mjs', import.meta.url).pathname
-		}
-	);
+async function openWatched<T>(
+	preferences: object,
+	work: (page: BarePage, act: Act) => Promise<T>
+): Promise<T> {
+	const folder = mkdtempSync(join(tmpdir(), 'openledger-'));
+	const server = await serve({ directory: watchedBuild(folder) });
+	try {
+		return await openBare(
+			async (page) => {
+				await page.open(`${server.url}/first.js`);
+				await page.evaluate(
+					`localStorage['openledger.preferences'] = ${JSON.stringify(JSON.stringify(preferences))}`
+				);
+				await page.open(`${server.url}/`);
+				await page.evaluate(`globalThis.person = (${person})(); undefined`);
+				const act: Act = (name, ...of) =>
+					page.evaluate(`person.${name}(${of.map((one) => JSON.stringify(one)).join()})`);
+				await act('ready');
+				return work(page, act);
+			},
+			['--js-flags=--expose-gc']
+		);
+	} finally {
+		await server.close();
+		rmSync(folder, { recursive: true });
+	}
+}
+
+/**
+ * A copy of the built app whose workers are watched, without a service worker: it would be a second holder of memory that comes and goes.
+ * @returns where in `folder`
+ */
+function watchedBuild(folder: string): string {
+	build();
+	const copy = join(folder, 'build');
+	cpSync(new URL('../../build', import.meta.url), copy, { recursive: true });
+	rmSync(join(copy, 'service-worker.js'));
+	const workers = join(copy, '_app/immutable/workers');
+	for (const name of readdirSync(workers)) {
+		const path = join(workers, name);
+		if (name.endsWith('.js')) writeFileSync(path, watch + readFileSync(path, 'utf8'));
+		else if (name.endsWith('.js.gz')) rmSync(path);
+	}
+	return copy;
 }
 
 const sampling = {
@@ -192,131 +208,10 @@ const sampling = {
 	maxNewTokens: 48
 };
 
-const room = (page: Page, name: string) =>
-	page.getByRole('navigation', { name: 'Rooms' }).getByRole('link', { name, exact: true }).click();
-const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
-
-async function choose(page: Page, name: string): Promise<void> {
-	await button(page, /^Adapter:/).click();
-	await page
-		.getByRole('option', { name: new RegExp(name) })
-		.first()
-		.click();
-	await button(page, new RegExp(`^Adapter: .*${name}`)).waitFor();
-}
-
-async function ask(page: Page, question: string): Promise<void> {
-	await page.getByRole('textbox', { name: 'Message' }).fill(question);
-	await button(page, 'Send').click();
-	await button(page, 'Stop').waitFor();
-	await button(page, 'Send').waitFor();
-}
-
-/** So that every reply from here on costs something: of one reply's receipt a copy that tells of all free tokens lies beside it. */
-async function useUpAllowance(page: Page): Promise<void> {
-	await button(page, /^Adapter:/).waitFor();
-	await choose(page, 'Finance');
-	await ask(page, 'What is inflation?');
-	await measured(page, 1);
-	await page.evaluate(
-		(free) =>
-			new Promise<void>((resolve, reject) => {
-				const opening = indexedDB.open('openledger-ledger');
-				opening.onerror = () => reject(opening.error);
-				opening.onsuccess = () => {
-					const writing = opening.result.transaction('receipts', 'readwrite');
-					const receipts = writing.objectStore('receipts');
-					const reading = receipts.getAll();
-					reading.onsuccess = () => {
-						const [first] = reading.result as { receipt: object }[];
-						const receipt = { ...first?.receipt, tokens: { prompt: 0, reply: free } };
-						receipts.put({ ...first, id: `0x${'0'.repeat(64)}`, receipt });
-					};
-					writing.oncomplete = () => {
-						opening.result.close();
-						resolve();
-					};
-					writing.onerror = () => reject(writing.error);
-				};
-			}),
-		FREE
-	);
-}
-
-/** A contributor with money, who may post roots. */
-async function joinLedger(page: Page): Promise<void> {
-	await button(page, 'Register as a contributor').click();
-	await button(page, 'Deposit').first().click();
-	await page.getByLabel('Amount in OPEN').fill('5000');
-	const dialog = page.getByRole('dialog');
-	await dialog.getByRole('button', { name: 'Deposit' }).click();
-	await dialog.waitFor({ state: 'detached' });
-}
-
-async function chat(page: Page): Promise<void> {
-	await page.getByRole('link', { name: 'OpenLedger, new chat' }).click();
-	for (const [i, question] of QUESTIONS.entries()) {
-		await choose(page, ADAPTERS[i] ?? '');
-		await ask(page, question);
-	}
-	await measured(page, QUESTIONS.length);
-	await page.getByRole('link', { name: 'OpenLedger, new chat' }).click();
-}
-
-/** Waits until so many replies of the conversation are measured. */
-function measured(page: Page, replies: number): Promise<void> {
-	const lines = page.locator('article [data-state=measured], article [data-state=unmeasured]');
-	return lines.nth(replies - 1).waitFor();
-}
-
-async function train(page: Page): Promise<void> {
-	await room(page, 'Factory');
-	await page.getByRole('link', { name: 'Train an adapter' }).first().click();
-	await page.getByRole('textbox', { name: 'Rows' }).fill(rows);
-	await button(page, 'Use these rows').click();
-	await page.getByText('Advanced settings, and several runs at once').click();
-	for (const [name, value] of [
-		['Steps', 4],
-		['Tokens in a batch', 64],
-		['Steps between checks', 4]
-	] as const)
-		await page.getByRole('spinbutton', { name, exact: true }).fill(String(value));
-	await page.getByRole('button', { name: 'Train', exact: true }).click();
-	await page.getByText('Finished', { exact: true }).waitFor();
-}
-
-/** Pays for the replies of the round before, and takes part in what that leads to; the clock of the sandbox is moved on. */
-async function settleAndClaim(page: Page): Promise<void> {
-	const enabled = (name: string) => page.locator('button:enabled', { hasText: name });
-	await room(page, 'Ledger');
-	await enabled('Pay now').click();
-	await enabled('Post a root').click();
-	await page
-		.getByText(/:\s+right/)
-		.first()
-		.waitFor();
-	await room(page, 'Device & storage');
-	await button(page, '+ 3 days').click();
-	await room(page, 'Ledger');
-	await enabled('Make final').click();
-	await enabled('Claim all').click();
-	await page.locator('button:disabled', { hasText: 'Claim all' }).waitFor();
-}
-
-async function walk(page: Page): Promise<void> {
-	for (const name of ['Datanets', 'Models & adapters', 'Lineage', 'Govern', 'Device & storage']) {
-		await room(page, name);
-		await page.getByRole('heading', { level: 1 }).first().waitFor();
-		await page.waitForTimeout(500);
-	}
-	await room(page, 'Lineage');
-	for (const name of ['Use of adapters', 'My data']) {
-		await page.getByRole('link', { name, exact: true }).click();
-		await page.waitForTimeout(800);
-	}
-}
-
-/** Before a worker's own script: its WebAssembly memories and GPU buffers are remembered, for as long as they live. */
+/**
+ * Before a worker's own script: its WebAssembly memories and GPU buffers are remembered, for as long as they live, and told of when
+ * it is asked to collect its garbage. `globalThis` everywhere: a script may have taken short names for itself.
+ */
 const watch = `{
 	const memories = new Set();
 	const keep = (memory) => memories.add(new WeakRef(memory));
@@ -329,9 +224,8 @@ const watch = `{
 	};
 	WebAssembly.instantiate = (...of) => look(instantiate(...of));
 	WebAssembly.instantiateStreaming = (...of) => look(instantiateStreaming(...of));
-	self.wasmBytes = () => [...new Set([...memories].map((held) => held.deref()))].reduce((sum, memory) => sum + (memory?.buffer.byteLength ?? 0), 0);
-	self.gpuBuffers = new Set();
-	if (self.GPUDevice) {
+	const gpuBuffers = new Set();
+	if (globalThis.GPUDevice) {
 		const { createBuffer } = GPUDevice.prototype;
 		const { destroy } = GPUBuffer.prototype;
 		GPUDevice.prototype.createBuffer = function (...of) {
@@ -350,59 +244,68 @@ const watch = `{
 			return end.call(this);
 		};
 	}
-}`;
+	const living = (refs) => [...refs].flatMap((ref) => ref.deref() ?? []);
+	const channel = new BroadcastChannel('bench');
+	channel.onmessage = ({ data }) => {
+		if (data !== 'collect') return;
+		globalThis.gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+		const buffers = living(gpuBuffers);
+		channel.postMessage({
+			worker: /([a-z]+)\\.worker-/.exec(globalThis.location.pathname)?.[1],
+			wasm: [...new Set(living(memories))].reduce((sum, { buffer }) => sum + buffer.byteLength, 0),
+			buffers: buffers.length,
+			bufferBytes: buffers.reduce((sum, { size }) => sum + size, 0)
+		});
+	};
+}
+`;
 
-interface Buffers {
+/** What a worker holds, in bytes. */
+interface Held {
+	worker: string;
+	wasm: number;
 	buffers: number;
-	bytes: number;
+	bufferBytes: number;
 }
 
-/** In the engine. */
-const count = (): Buffers => {
-	const { gc, gpuBuffers } = self as unknown as { gc(): void; gpuBuffers: Set<WeakRef<GPUBuffer>> };
-	gc();
-	const held = [...gpuBuffers].flatMap((ref) => ref.deref() ?? []);
-	return { buffers: held.length, bytes: held.reduce((sum, { size }) => sum + size, 0) };
-};
-
-/** In a worker. @returns bytes of its WebAssembly memories */
-const weigh = () => {
-	const { gc, wasmBytes } = self as unknown as { gc(how: object): void; wasmBytes(): number };
-	gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-	return wasmBytes();
-};
-
-async function measure(page: Page, pid: number): Promise<Sample> {
-	// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
-	await page.waitForTimeout(6_000);
-	const session = await page.context().newCDPSession(page);
+/** Collects garbage, of the page and of each worker. @returns what each worker holds then; threads of a runtime have no say */
+async function collect(page: BarePage): Promise<Held[]> {
+	let held: Held[] = [];
 	// Twice: what a finaliser lets go of is garbage only then.
-	let memories: { worker: string; bytes: number }[] = [];
-	for (let i = 0; i < 2; i++) {
-		await session.send('HeapProfiler.collectGarbage');
-		// Threads of a runtime wait in their own way; one that was ended since then does not answer either.
-		const workers = page.workers().filter((worker) => worker.url().includes('.worker-'));
-		memories = await Promise.all(
-			workers.map(async (worker) => {
-				const answer = worker.evaluate(weigh).catch(() => 0);
-				const bytes = await Promise.race([answer, page.waitForTimeout(5_000).then(() => 0)]);
-				return { worker: /([a-z]+)\.worker-/.exec(worker.url())?.[1] ?? '', bytes };
-			})
-		);
-		await page.waitForTimeout(200);
-	}
+	for (let i = 0; i < 2; i++)
+		held = await page.evaluate(`new Promise((resolve) => {
+			gc({ type: 'major', execution: 'sync' });
+			const answers = [];
+			const channel = new BroadcastChannel('bench');
+			channel.onmessage = ({ data }) => answers.push(data);
+			channel.postMessage('collect');
+			setTimeout(() => {
+				channel.close();
+				resolve(answers);
+			}, 3_000);
+		})`);
+	return held;
+}
+
+async function measure(page: BarePage, pid: number): Promise<Sample> {
+	// A finished reply is kept for five seconds (src/lib/chat/replies.svelte.ts).
+	await wait(6_000);
+	const workers = await collect(page);
 	const collected = footprint(pid);
-	await page.waitForTimeout(REST);
-	const { usedSize } = await session.send('Runtime.getHeapUsage');
-	const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
-	await session.detach();
-	const held = memories.filter(({ bytes }) => bytes > 1e6);
-	const workers = held.map(({ worker, bytes }) => `${worker} ${Math.round(bytes / 1e5) / 10}`).join(', ');
-	console.error(`${workers}; process before its rest ${Math.round(collected * 10) / 10}`);
+	await wait(REST);
+	const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+	const held = workers
+		.filter(({ wasm }) => wasm > 1e6)
+		.map(({ worker, wasm }) => `${worker} ${megabytes(wasm)}`);
+	console.error(`${held.sort().join(', ')}; process before its rest ${Math.round(collected * 10) / 10}`);
+	const { usedSize } = await page.send<{ usedSize: number }>('Runtime.getHeapUsage');
+	const { nodes, jsEventListeners } = await page.send<{ nodes: number; jsEventListeners: number }>(
+		'Memory.getDOMCounters'
+	);
 	return {
 		process: footprint(pid),
 		page: usedSize / 1e6,
-		wasm: memories.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6,
+		wasm: workers.reduce((sum, { wasm }) => sum + wasm, 0) / 1e6,
 		nodes,
 		listeners: jsEventListeners
 	};

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type BrowserContext, type Page } from 'playwright';
 import { chromiumArguments, findChromium } from '../../.ci/chromium.mjs';
 import { serve } from '../../.ci/serve.mjs';
+import { busiestRenderer, footprint } from './processes.ts';
 
 /**
  * The app, built anew and served as any host would, in one Chromium profile on the disk, as a person has it: a private
@@ -14,26 +15,17 @@ export async function openApp<T>(
 	work: (context: BrowserContext, url: string) => Promise<T>,
 	{
 		args = chromiumArguments,
-		serviceWorker = true,
-		executable = findChromium(),
-		prelude
+		serviceWorker = true
 	}: {
 		args?: string[];
 		serviceWorker?: boolean;
-		executable?: string;
-		/** Runs first in every worker. In a copy of the build: whoever changes answers on their way to a browser takes its cache away. */
-		prelude?: string;
 	} = {}
 ): Promise<T> {
-	const root = new URL('../../', import.meta.url).pathname;
-	// BUILT=1 takes the build that is there; one process builds once.
-	if (!process.env.BUILT)
-		execFileSync('npx', ['vite', 'build', '--logLevel', 'error'], { cwd: root, stdio: 'ignore' });
-	process.env.BUILT = '1';
+	build();
 	const folder = mkdtempSync(join(tmpdir(), 'openledger-'));
-	const server = await serve(prelude ? { directory: withPrelude(root, folder, prelude) } : {});
+	const server = await serve();
 	const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
-		executablePath: executable,
+		executablePath: findChromium(),
 		args,
 		viewport: { width: 1280, height: 800 },
 		reducedMotion: 'reduce',
@@ -48,17 +40,14 @@ export async function openApp<T>(
 	}
 }
 
-/** @returns where in `folder` the copy of the built app is */
-function withPrelude(root: string, folder: string, prelude: string): string {
-	const copy = join(folder, 'build');
-	cpSync(join(root, 'build'), copy, { recursive: true });
-	const workers = join(copy, '_app/immutable/workers');
-	for (const name of readdirSync(workers)) {
-		const path = join(workers, name);
-		if (name.endsWith('.js')) writeFileSync(path, prelude + readFileSync(path, 'utf8'));
-		else if (name.endsWith('.js.gz')) rmSync(path);
-	}
-	return copy;
+/** The app as it is published. BUILT=1 takes the build that is there; one process builds once. */
+export function build(): void {
+	if (!process.env.BUILT)
+		execFileSync('npx', ['vite', 'build', '--logLevel', 'error'], {
+			cwd: new URL('../../', import.meta.url).pathname,
+			stdio: 'ignore'
+		});
+	process.env.BUILT = '1';
 }
 
 /**
@@ -115,28 +104,17 @@ export async function peakMemory<T>(
 export async function rendererOf(page: Page): Promise<number> {
 	const session = await page.context().browser()?.newBrowserCDPSession();
 	if (!session) throw new Error('The browser has no session.');
-	const times = async () => {
-		const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-		return new Map(
-			processInfo.filter(({ type }) => type === 'renderer').map(({ id, cpuTime }) => [id, cpuTime])
+	try {
+		return await busiestRenderer(
+			() => session.send('SystemInfo.getProcessInfo'),
+			() =>
+				page.evaluate(() => {
+					for (const end = performance.now() + 300; performance.now() < end;);
+				})
 		);
-	};
-	const before = await times();
-	await page.evaluate(() => {
-		for (const end = performance.now() + 300; performance.now() < end;);
-	});
-	const after = [...(await times())].map(([id, used]) => ({ id, used: used - (before.get(id) ?? used) }));
-	await session.detach();
-	const busiest = after.sort((a, b) => b.used - a.used)[0];
-	if (!busiest) throw new Error('The page has no process.');
-	return busiest.id;
-}
-
-/** Private memory in MB (10⁶ bytes), as Chromium's own task manager counts it on Linux: anonymous pages and swap. */
-export function footprint(pid: number): number {
-	const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-	const kilobytes = (field: string) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0);
-	return ((kilobytes('RssAnon') + kilobytes('VmSwap')) * 1024) / 1e6;
+	} finally {
+		await session.detach();
+	}
 }
 
 /** A worker of the built app, called as the app does (Comlink's messages) and timed in the page. */
