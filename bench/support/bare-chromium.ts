@@ -29,6 +29,10 @@ export interface BarePage {
 	open(url: string): Promise<void>;
 }
 
+/**
+ * Gives `work` the one page of a browser in a fresh profile, which ends with it.
+ * @param flags of Chromium, besides those of all benchmarks
+ */
 export async function openBare<T>(
 	work: (page: BarePage) => Promise<T>,
 	flags: readonly string[] = []
@@ -106,11 +110,12 @@ async function onlyPage(file: string): Promise<BarePage> {
 async function command<T>(address: string, method: string, params: object = {}): Promise<T> {
 	const socket = new WebSocket(address);
 	try {
-		await once(socket, 'open');
-		const answer = once(socket, 'message') as Promise<[MessageEvent<string>]>;
-		socket.send(JSON.stringify({ id: 1, method, params }));
-		const [{ data }] = await answer;
-		const { result, error } = JSON.parse(data) as { result: T; error?: { message: string } };
+		const text = await new Promise<string>((resolve, reject) => {
+			socket.onopen = () => socket.send(JSON.stringify({ id: 1, method, params }));
+			socket.onmessage = ({ data }: MessageEvent<string>) => resolve(data);
+			socket.onclose = () => reject(new Error(`${method}: the browser or its page ended.`));
+		});
+		const { result, error } = JSON.parse(text) as { result: T; error?: { message: string } };
 		if (error) throw new Error(`${method}: ${error.message}`);
 		return result;
 	} finally {
