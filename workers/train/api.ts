@@ -151,6 +151,8 @@ export interface RunSummary {
 	steps: number;
 	/** Milliseconds since the epoch. */
 	started: number;
+	/** Step of its last checkpoint, from which it goes on; told of one that was interrupted. */
+	checkpoint?: number;
 	/** Seconds spent training so far. */
 	seconds: number;
 	/** Validation loss before training, and the lowest since; undefined without validation rows. */

@@ -94,7 +94,9 @@ export async function work({
 		secondsLeft: (spent / step) * (steps.steps - step)
 	});
 
-	await runs.append(id, [{ from: state.progress.step }, { state: 'running', seconds }]);
+	const { step, best } = state.progress;
+	const isAnew = step === 0 && best === undefined;
+	await runs.append(id, [{ from: isAnew ? -1 : step }, { state: 'running', seconds }]);
 	onEvent({ type: 'phase', phase: 'train' });
 	let ended: TrainerEnd;
 	try {

@@ -1,5 +1,6 @@
 import type { OpenLedgerError } from '#workers/errors.ts';
 import type { RunDetail } from '#workers/train/api.ts';
+import { lastOfEach, sampleKey } from '#workers/train/runs/records.ts';
 import { asError } from '../engine/engine.svelte.ts';
 import { trainer } from './trainer.svelte.ts';
 
@@ -30,10 +31,8 @@ export class OpenRun {
 	curve = $derived.by(() => joined(this.detail?.curve ?? [], this.live?.curve ?? []));
 	validation = $derived.by(() => joined(this.detail?.validation ?? [], this.live?.validation ?? []));
 	samples = $derived.by(() => {
-		const stored = this.detail?.samples ?? [];
-		const known = new Set(stored.map(({ step, prompt }) => `${step} ${prompt}`));
-		const fresh = this.live?.samples ?? [];
-		return [...stored, ...fresh.filter(({ step, prompt }) => !known.has(`${step} ${prompt}`))];
+		const all = [...(this.detail?.samples ?? []), ...(this.live?.samples ?? [])];
+		return lastOfEach(all, sampleKey);
 	});
 
 	async refresh(): Promise<void> {

@@ -34,7 +34,7 @@ export type RunRecord =
 	| { sample: SampleReply }
 	/** Seconds of training at the time. */
 	| { state: RunState; seconds: number; reason?: string }
-	/** The run goes on from this step: what the log tells of later ones did not happen. */
+	/** The run goes on from this step: what the log tells of later ones did not happen. -1 where it begins anew, validation and samples of the base too. */
 	| { from: number }
 	/** Validation loss of the base alone, where the run goes on from an adapter. */
 	| { base: number }
@@ -88,12 +88,22 @@ export function foldRun(file: RunFile, records: readonly RunRecord[]): RunDetail
 			run.reason = record.reason;
 		}
 	}
+	// Logs there are in which a run that began anew says what it said before.
+	run.validation = lastOfEach(run.validation, ({ step }) => step);
+	run.samples = lastOfEach(run.samples, sampleKey);
 	run.step = run.curve.at(-1)?.step ?? 0;
 	const best = run.validation.findLast((point) => point.best);
 	run.baseLoss = base ?? run.validation.find(({ step }) => step === 0)?.loss;
 	run.bestLoss = best?.loss;
 	run.bestStep = best?.step ?? run.step;
 	return run;
+}
+
+/** Two replies of the same key are one, asked twice. */
+export const sampleKey = ({ step, prompt }: SampleReply) => `${step} ${prompt}`;
+
+export function lastOfEach<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Item[] {
+	return [...new Map(items.map((item) => [keyOf(item), item])).values()];
 }
 
 /** A run without what its charts show. */

@@ -4,6 +4,10 @@ import { seededRandom } from '#test/support/random.ts';
 import { MemoryFolder } from '#workers/models/store/memory-folder.ts';
 import type { Folder } from '#workers/models/store/folder.ts';
 import type { RunFile, RunRecord } from './records.ts';
+import type { TrainingPlan } from '../api.ts';
+import type { Prepared } from '../prepare.ts';
+import type { Session } from '../session.ts';
+import { work as train, type Control } from '../work.ts';
 import { RunStore } from './run-store.ts';
 import { decodeState, encodeState, type TrainingState } from './training-state.ts';
 
@@ -90,6 +94,57 @@ test(`after a crash at any point the last acknowledged checkpoint or a later one
 		expect(state, context).toBe('interrupted');
 	}
 }, 60_000);
+
+test('a run that begins anew says everything once, and one that was stored twice is read once', async () => {
+	const store = new RunStore(new MemoryFolder());
+	const file = fileFor('anew');
+	const plan: TrainingPlan = { ...file.plan, prompts: ['Who?'] };
+	await store.create({ ...file, plan });
+	/** Until it has answered before its first step. */
+	const begin = async (text: string) => {
+		const stop = new AbortController();
+		const session = {
+			learner: { load: () => Promise.resolve(), save: () => Promise.resolve(stateAt(0).vectors) },
+			asking: (_: unknown, use: (ask: () => Promise<string>) => Promise<void>) =>
+				use(() => (stop.abort(), Promise.resolve(text)))
+		} as unknown as Session;
+		const prepared = {
+			settings: { distillation: 0 },
+			training: [],
+			validation: [],
+			steps: { steps: 40 }
+		} as unknown as Prepared;
+		const control: Control = { signal: stop.signal, wanted: 'paused', end: () => undefined };
+		return train({
+			plan,
+			prepared,
+			session,
+			state: stateAt(0),
+			runs: store,
+			control,
+			onEvent: () => undefined
+		});
+	};
+	await begin('first');
+	await store.append('anew', [{ validation: { step: 0, loss: 4, best: true } }]);
+	const { samples, validation } = await begin('second');
+	expect(samples).toEqual([{ step: 0, prompt: 'Who?', text: 'second' }]);
+	expect(validation).toEqual([]);
+
+	await store.append('anew', [{ from: 0 }, { sample: { step: 0, prompt: 'Who?', text: 'third' } }]);
+	const read = await store.detail('anew');
+	expect(read.samples).toEqual([{ step: 0, prompt: 'Who?', text: 'third' }]);
+	expect(read.checkpoint).toBeUndefined();
+});
+
+test('an interrupted run says from which step it goes on', async () => {
+	const store = new RunStore(new MemoryFolder());
+	await store.create(fileFor('one'));
+	await store.append('one', [{ from: 0 }, { state: 'running', seconds: 0 }, point(1), point(2), point(3)]);
+	expect(await store.detail('one')).toMatchObject({ state: 'interrupted', step: 3, checkpoint: 0 });
+	await store.writeCheckpoint('one', 'state', 2, encodeState(stateAt(2)));
+	expect(await store.detail('one')).toMatchObject({ step: 3, checkpoint: 2 });
+});
 
 test('a damaged checkpoint is passed over for the one before it', async () => {
 	const folder = new MemoryFolder();

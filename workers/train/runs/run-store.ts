@@ -77,6 +77,7 @@ export class RunStore {
 		const log = await this.#read(`${id}.log`);
 		const run = foldRun(file, decodeRecords(log ?? new Uint8Array()).records as RunRecord[]);
 		if (run.state === 'running' && !(await this.#isHeld(id))) run.state = 'interrupted';
+		if (run.state === 'interrupted') run.checkpoint = (await this.#checkpoints(id, 'state'))[0]?.step ?? 0;
 		return run;
 	}
 
