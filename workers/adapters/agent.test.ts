@@ -46,5 +46,15 @@ test('an adapter that was made of anything else than is allowed is refused', () 
 	expect(allow({ name: 'other' })).toThrow(mismatch);
 	expect(allow()).toThrow(mismatch);
 	expect(() => checkDatanets(agent, undefined)).toThrow(mismatch);
+	const bound = { ...agent, datanets: [{ name, sha256 }] };
+	expect(() => checkDatanets(bound, { ...manifest, datanets: [] })).toThrow(
+		/does not say what it was made of/
+	);
+	const parent = { sha256: '0'.repeat(64), name: 'Before', datanets: [{ name: 'Gossip', rows: 3 }] };
+	const continued = { ...manifest, lineage: [parent] };
+	expect(() => checkDatanets(bound, continued)).toThrow(/“Gossip” too/);
+	expect(() =>
+		checkDatanets({ ...bound, datanets: [...bound.datanets, { name: 'Gossip' }] }, continued)
+	).not.toThrow();
 	expect(() => checkDatanets({ ...agent, datanets: undefined }, undefined)).not.toThrow();
 });

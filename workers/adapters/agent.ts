@@ -42,13 +42,16 @@ export function decodeAgent(text: string): Agent {
 }
 
 /**
- * Makes sure that an adapter stands on what its agent allows, and nothing else: then no credit can go elsewhere.
+ * Makes sure that an adapter, with those that it goes on from, stands on what its agent allows, and nothing else: then no credit
+ * can go elsewhere.
  * @throws OpenLedgerError `adapter/mismatch`
  */
 export function checkDatanets({ datanets }: Agent, manifest: AdapterManifest | undefined): void {
 	if (!datanets) return;
-	if (!manifest) throw beyond('does not say what it was made of');
-	for (const made of manifest.datanets) {
+	// What is packed here without a manifest gets an empty list.
+	if (!manifest?.datanets.length) throw beyond('does not say what it was made of');
+	const before = manifest.lineage?.flatMap((parent) => parent.datanets) ?? [];
+	for (const made of [...manifest.datanets, ...before.map((each) => ({ sha256: undefined, ...each }))]) {
 		const isAllowed = datanets.some((allowed) =>
 			allowed.root !== undefined
 				? allowed.root === made.root

@@ -14,12 +14,16 @@ export async function inFolder(
 	root: CID,
 	folder: string,
 	signal?: AbortSignal
-): Promise<Pick<Located, 'read' | 'bytes'>> {
+): Promise<Pick<Located, 'read' | 'bytes' | 'sizeOf'>> {
 	const files = await listFolder(blocks, root, folder, signal);
 	const weights = files?.get(WEIGHTS_FILE);
 	if (!weights) throw noAdapter(`There is no ${WEIGHTS_FILE} behind this CID.`);
 	return {
 		bytes: await fileSize(blocks, weights, signal),
+		async sizeOf(file) {
+			const cid = files?.get(file);
+			return cid ? fileSize(blocks, cid, signal) : 0;
+		},
 		async read(file, options) {
 			const cid = files?.get(file);
 			if (!cid) throw noAdapter(`There is no ${file} behind this CID.`);

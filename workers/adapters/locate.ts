@@ -13,6 +13,8 @@ export interface SourceOptions {
 	gateway?: string;
 	signal?: AbortSignal;
 	policy?: RetryPolicy;
+	/** Milliseconds that a look-up may take. */
+	limitMs?: number;
 }
 
 export interface ReadOptions {
@@ -34,6 +36,8 @@ export interface Located {
 	read(file: string, options: ReadOptions): Promise<Uint8Array<ArrayBuffer>>;
 	/** Bytes of the weights, where the place tells. */
 	bytes?: number;
+	/** Bytes of a file, 0 where there is none of that name, undefined where the place does not tell. */
+	sizeOf(file: string): Promise<number | undefined>;
 	/** SHA-256 (hex) of the weights, where the place tells; it has to be checked. */
 	sha256?: string;
 	licence?: string;
@@ -59,7 +63,8 @@ async function onWeb(
 	return {
 		source,
 		name: lastOf(new URL(source.folder).pathname),
-		bytes: await sizeOf(urlOf(WEIGHTS_FILE), signal),
+		bytes: (await sizeOf(urlOf(WEIGHTS_FILE), signal)) || undefined,
+		sizeOf: (file) => sizeOf(urlOf(file), signal),
 		read: async (file, options) => (await fetchBytes({ url: urlOf(file) }, { policy, ...options })).bytes
 	};
 }
@@ -67,9 +72,11 @@ async function onWeb(
 /** Not every server tells, or lets a page see it. */
 async function sizeOf(url: string, signal: AbortSignal | undefined): Promise<number | undefined> {
 	const response = await fetch(url, { method: 'HEAD', signal }).catch(() => undefined);
-	const length =
-		response?.ok && !response.headers.has('Content-Encoding') && response.headers.get('Content-Length');
-	return length ? Number(length) : undefined;
+	if (response?.status === 404) return 0;
+	if (!response?.ok || response.headers.has('Content-Encoding')) return undefined;
+	const length = response.headers.get('Content-Length') ?? '';
+	// Some say 0 to every HEAD.
+	return /^\d{1,15}$/.test(length) ? Number(length) || undefined : undefined;
 }
 
 async function onHub(
@@ -80,12 +87,14 @@ async function onHub(
 	const { repo, folder } = source;
 	const found = await hub.list(repo, source.revision, signal);
 	const path = (file: string) => (folder ? `${folder}/${file}` : file);
-	const weights = found.files.find((file) => file.path === path(WEIGHTS_FILE));
+	const find = (name: string) => found.files.find((file) => file.path === path(name));
+	const weights = find(WEIGHTS_FILE);
 	if (!weights) throw noAdapter(`${repo} holds no ${path(WEIGHTS_FILE)}.`);
 	return {
 		source: { ...source, revision: found.commit },
 		name: lastOf(folder || repo),
 		bytes: weights.size,
+		sizeOf: (file) => Promise.resolve(find(file)?.size ?? 0),
 		...('sha256' in weights && { sha256: weights.sha256 }),
 		licence: found.licence,
 		read: async (file, options) =>

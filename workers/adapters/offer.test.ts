@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { openArchive } from '#workers/ipfs/archive.ts';
@@ -7,10 +7,10 @@ import { parseCid } from '#workers/ipfs/blocks.ts';
 import { carOf } from '#workers/ipfs/car.ts';
 import { HubServer, readRepo, type RepoFiles } from '#test/support/hub-server.ts';
 import { adapterId } from './adapter-id.ts';
-import { parseAdapterLink } from './link.ts';
+import { parseAdapterLink, type AdapterSource } from './link.ts';
 import { inArchive } from './locate.ts';
 import { parseManifest } from './manifest.ts';
-import { fetchAdapter, lookUpAdapter, offerOf } from './offer.ts';
+import { downloadOf, fetchAdapter, lookUpAdapter, offerOf } from './offer.ts';
 
 const policy = { attempts: 3, baseMs: 1, maxMs: 5, stallMs: 2000 };
 const folder = 'static/adapters/anatomy';
@@ -101,6 +101,84 @@ test('what is no adapter says so', async () => {
 	await expect(lookUpAdapter({ source: nowhere }, options)).rejects.toMatchObject({ code: 'hub/not-found' });
 });
 
+/** A folder on the web whose server does as it is told for one file; without `get` it sends the file, without `head` it tells no size. */
+async function folderThat(
+	odd: string,
+	{ head, get }: { head?: number; get?: (response: ServerResponse) => void } = {}
+): Promise<AdapterSource> {
+	const server = createServer((request, response) => {
+		const file = request.url?.slice(1) ?? '';
+		if (file !== odd) return response.setHeader('Content-Length', files[file]?.length ?? 0).end(files[file]);
+		if (request.method !== 'HEAD') return get ? get(response) : response.end(files[file]);
+		if (head === undefined) return response.writeHead(405).end();
+		response.setHeader('Content-Length', head).end();
+	});
+	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+	onTestFinished(() => {
+		server.closeAllConnections();
+		server.close();
+	});
+	return { kind: 'web', folder: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+}
+
+test.each([weights, 'attribution.safetensors'])(
+	'no more of %s is read than the source has stated',
+	async (file) => {
+		let sent = 0;
+		const source = await folderThat(file, {
+			head: 1000,
+			get(response) {
+				const more = () => {
+					if (sent >= 64 << 20) return response.end();
+					sent += 1 << 16;
+					if (response.write(Buffer.alloc(1 << 16))) setImmediate(more);
+					else response.once('drain', more);
+				};
+				more();
+			}
+		});
+		const offer = await lookUpAdapter({ source }, { policy });
+		expect(downloadOf(offer)).toMatchObject({ isStated: true });
+		expect([offer.bytes, offer.indexBytes]).toContain(1000);
+		await expect(fetchAdapter(offer, { onProgress: () => undefined })).rejects.toMatchObject({
+			code: 'adapter/mismatch',
+			message: expect.stringContaining('1000 bytes') as string
+		});
+		// What the sockets hold.
+		expect(sent).toBeLessThan(16 << 20);
+	}
+);
+
+test('a source that does not tell how large a file is leaves the most that it may be', async () => {
+	const source = await folderThat(weights);
+	const offer = await lookUpAdapter({ source }, { policy });
+	const { length = 0 } = files['attribution.safetensors'] ?? [];
+	expect(downloadOf(offer)).toEqual({ most: 512 * 2 ** 20 + length, isStated: false });
+	expect(await fetchAdapter(offer, { onProgress: () => undefined })).toHaveLength(4);
+});
+
+test('a source that never answers is given up, and a person need not wait for that', async () => {
+	const silent = createServer(() => undefined);
+	await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+	onTestFinished(() => {
+		silent.closeAllConnections();
+		silent.close();
+	});
+	const source = {
+		kind: 'web' as const,
+		folder: `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`
+	};
+	await expect(lookUpAdapter({ source }, { limitMs: 50 })).rejects.toMatchObject({
+		code: 'hub/unreachable',
+		message: 'The source takes too long to answer.'
+	});
+	const person = new AbortController();
+	setTimeout(() => person.abort(), 50);
+	await expect(lookUpAdapter({ source }, { signal: person.signal })).rejects.toMatchObject({
+		code: 'aborted'
+	});
+});
+
 test('more than a megabyte of configuration is not read', async () => {
 	const { source, options } = await start({ ...files, 'adapter_config.json': new Uint8Array(2 << 20) });
 	await expect(lookUpAdapter({ source }, options)).rejects.toMatchObject({ code: 'adapter/too-large' });
@@ -132,8 +210,8 @@ test('a folder of IPFS is looked up and fetched through a gateway, and the same 
 		bytes: files[weights]?.length,
 		source: { kind: 'ipfs', cid }
 	});
-	// The folder, both small files, and the first block of the weights: the others are not touched.
-	expect(asked).toHaveLength(4);
+	// The folder, both small files, and the first blocks of weights and index: the others are not touched.
+	expect(asked).toHaveLength(5);
 	const fetched = await fetchAdapter(offer, { onProgress: () => undefined });
 
 	const opened = await offerOf(await inArchive(new File([car], 'heart.car')), {});

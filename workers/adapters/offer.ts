@@ -26,6 +26,8 @@ export interface AdapterOffer {
 	licence?: string;
 	/** Bytes of the weights, where the source tells. */
 	bytes?: number;
+	/** Bytes of the attribution index, where the source tells; 0: there is none. */
+	indexBytes?: number;
 	/** SHA-256 (hex) of weights and manifest, where they are known before the weights are fetched. */
 	hashes: { weights?: string; manifest?: string };
 	/** The small files, as they are. */
@@ -36,13 +38,30 @@ export interface AdapterOffer {
 
 /** PEFT's configurations have some hundred bytes, a manifest at most this. */
 const MAX_SMALL_BYTES = 1 << 20;
+/** A few kilobytes over the slowest connection. */
+const LOOK_UP_MS = 30_000;
 
 /**
  * Reads what a link leads to: configuration and manifest, at most 1 MiB each, and how large the weights are.
- * @throws OpenLedgerError `hub/*`, `ipfs/*`, `adapter/*`, `aborted`
+ * @throws OpenLedgerError `hub/*` (`hub/unreachable` also where it takes too long), `ipfs/*`, `adapter/*`, `aborted`
  */
 export async function lookUpAdapter(link: AdapterLink, options: SourceOptions = {}): Promise<AdapterOffer> {
-	return offerOf(await locate(link.source, options), options, link.id);
+	const late = new AbortController();
+	const timer = setTimeout(() => late.abort(tooLate()), options.limitMs ?? LOOK_UP_MS);
+	const signal = options.signal ? AbortSignal.any([options.signal, late.signal]) : late.signal;
+	try {
+		return await offerOf(await locate(link.source, { ...options, signal }), { signal }, link.id);
+	} finally {
+		clearTimeout(timer);
+	}
+}
+
+/** Bytes that fetching the rest takes at most, and whether the source has stated all of them. */
+export function downloadOf({ bytes, indexBytes }: AdapterOffer): { most: number; isStated: boolean } {
+	return {
+		most: (bytes ?? MAX_ADAPTER_BYTES) + (indexBytes ?? MAX_ADAPTER_BYTES),
+		isStated: bytes !== undefined && indexBytes !== undefined
+	};
 }
 
 /**
@@ -51,7 +70,7 @@ export async function lookUpAdapter(link: AdapterLink, options: SourceOptions = 
  * @throws as `lookUpAdapter`
  */
 export async function offerOf(
-	{ source, name, read, bytes, sha256, licence }: Located,
+	{ source, name, read, bytes, sizeOf, sha256, licence }: Located,
 	{ signal }: { signal?: AbortSignal },
 	vouched?: string
 ): Promise<AdapterOffer> {
@@ -67,6 +86,8 @@ export async function offerOf(
 	const stated = manifest && (await adapterId(manifest.files));
 	if (vouched !== undefined && stated !== undefined && stated !== vouched)
 		throw mismatch('The source holds another adapter than the link names.');
+	const indexBytes = manifest?.indexRoot ? await sizeOf(INDEX_FILE) : 0;
+	if (indexBytes !== undefined && indexBytes > MAX_ADAPTER_BYTES) throw tooLarge(indexBytes);
 	const id = vouched ?? stated;
 	const weights = manifest?.files[WEIGHTS_FILE] ?? sha256;
 	const files = new Map([[CONFIG_FILE, config]]);
@@ -81,6 +102,7 @@ export async function offerOf(
 		manifest,
 		licence: manifest?.licence ?? licence,
 		bytes,
+		indexBytes,
 		hashes: {
 			...(weights !== undefined && { weights }),
 			...(manifestBytes && { manifest: await sha256Hex(manifestBytes) })
@@ -97,7 +119,7 @@ function unlessMissing(error: unknown): undefined {
 
 /**
  * Fetches the weights, and the attribution index where the manifest names one, and checks every fingerprint before anything is
- * kept. Whether the index is this adapter's, with the root that it states, is checked where it is read.
+ * kept. No file is read beyond what the offer says. Whether the index is this adapter's, with the root that it states, is checked where it is read.
  * @returns all files, as `importAdapter` takes them
  * @throws OpenLedgerError `hub/*`, `ipfs/*`, `adapter/too-large`, `adapter/mismatch`, `aborted`
  */
@@ -106,9 +128,13 @@ export async function fetchAdapter(
 	{ signal, onProgress }: { signal?: AbortSignal; onProgress: (progress: LoadProgress) => void }
 ): Promise<File[]> {
 	const meter = new ProgressMeter(onProgress);
-	const large = { most: MAX_ADAPTER_BYTES, tooMany: tooLarge, signal };
+	const upTo = (bytes: number | undefined) => ({
+		most: bytes ?? MAX_ADAPTER_BYTES,
+		tooMany: bytes === undefined ? tooLarge : () => moreThan(bytes),
+		signal
+	});
 	const weights = await offer.read(WEIGHTS_FILE, {
-		...large,
+		...upTo(offer.bytes),
 		onBytes: (done, received) =>
 			meter.update({ phase: 'download', bytesDone: done, bytesTotal: offer.bytes }, { received })
 	});
@@ -121,7 +147,10 @@ export async function fetchAdapter(
 		throw mismatch('What came is not the adapter that was offered.');
 	const all = new Map([...offer.files, [WEIGHTS_FILE, weights]]);
 	// It may be missing: then replies are not measured until one is made here.
-	const index = offer.manifest?.indexRoot && (await offer.read(INDEX_FILE, large).catch(unlessMissing));
+	const index =
+		offer.indexBytes === 0
+			? undefined
+			: await offer.read(INDEX_FILE, upTo(offer.indexBytes)).catch(unlessMissing);
 	if (index) all.set(INDEX_FILE, index);
 	return [...all].map(([name, bytes]) => new File([bytes], name));
 }
@@ -129,6 +158,16 @@ export async function fetchAdapter(
 function mismatch(message: string): OpenLedgerError {
 	return new OpenLedgerError('adapter/mismatch', message, {
 		remedy: 'Nothing was kept. Ask whoever sent the link; the files may have been changed since.'
+	});
+}
+
+function moreThan(bytes: number): OpenLedgerError {
+	return mismatch(`The source sends more than the ${bytes} bytes that it stated.`);
+}
+
+function tooLate(): OpenLedgerError {
+	return new OpenLedgerError('hub/unreachable', 'The source takes too long to answer.', {
+		remedy: 'Check its address and the connection, then try again.'
 	});
 }
 

@@ -176,7 +176,12 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 		},
 		datanets:
 			manifest?.datanets.map(({ name, rows, id, root, sha256 }) => ({ name, rows, id, root, sha256 })) ?? [],
-		parents: manifest?.lineage?.map(({ sha256, name }) => ({ sha256, name })) ?? []
+		parents:
+			manifest?.lineage?.map(({ sha256, name, datanets }) => ({
+				sha256,
+				name,
+				datanets: datanets.map(({ name, root }) => ({ name, root }))
+			})) ?? []
 	};
 }
 
