@@ -46,7 +46,10 @@ async function findTab(): Promise<Answering | undefined> {
 	return undefined;
 }
 
-/** What comes on the port, as a response that streams. */
+/**
+ * What comes on the port, as a response that streams. Chromium lets the signal of the request rest when the caller goes; it cancels the
+ * body instead, once there is a head.
+ */
 function receive({ tab, port }: Answering, gone: AbortSignal) {
 	const response = Promise.withResolvers<Response>();
 	const done = Promise.withResolvers<void>();
@@ -82,7 +85,8 @@ function receive({ tab, port }: Answering, gone: AbortSignal) {
 			response.resolve(new Response(stream, { status, headers }));
 		} else if ('piece' in data) body?.enqueue(encoder.encode(data.piece));
 		else {
-			body?.close();
+			if ('failed' in data) body?.error(new Error(data.failed));
+			else body?.close();
 			finish();
 		}
 	};

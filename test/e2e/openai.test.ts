@@ -177,6 +177,24 @@ test('the openai client lists models, asks, streams, stops and repeats, as with 
 	}, longAnswer());
 	expect(tokens.seen).toBeLessThan(100);
 	expect(tokens.usage?.completion_tokens).toBe(4);
+
+	const whole = await page.evaluate(async (body) => {
+		const timed = async (work: () => Promise<unknown>) => {
+			const begun = performance.now();
+			await work();
+			return performance.now() - begun;
+		};
+		const one = await timed(() => openai.chat.completions.create(body));
+		const caller = new AbortController();
+		const { signal } = caller;
+		const broken = openai.chat.completions.create({ ...body, n: 8 }, { signal }).catch((error) => error);
+		setTimeout(() => caller.abort(), 150);
+		const name = ((await broken) as object).constructor.name;
+		return { one, name, next: await timed(() => openai.chat.completions.create({ ...body, max_tokens: 1 })) };
+	}, longAnswer());
+	expect(whole.name).toBe('APIUserAbortError');
+	// Not even one of the eight was finished.
+	expect(whole.next).toBeLessThan(whole.one);
 });
 
 const longAnswer = () => ({

@@ -60,14 +60,16 @@ const kinds: Record<string, { read: (body: unknown) => Call; shape: Shape }> = {
  * Answers one call of the OpenAI API (platform.openai.com/docs/api-reference): `GET /v1/models`, `GET /v1/models/ID`,
  * `POST /v1/chat/completions` and `POST /v1/completions`. Never throws: a failure is an answer in OpenAI's shape.
  * @param signal the caller has gone; replies under way stop within a token
+ * @param begun called when the first token of a whole answer has been written
  */
 export async function answer(
 	engine: ApiEngine,
 	request: ApiRequest,
-	signal: AbortSignal
+	signal: AbortSignal,
+	begun: () => void = () => undefined
 ): Promise<ApiResponse> {
 	try {
-		return await route(engine, request, signal);
+		return await route(engine, request, signal, begun);
 	} catch (thrown) {
 		return refuse(asApiError(thrown));
 	}
@@ -78,7 +80,12 @@ export function refuse(error: ApiError): ApiResponse {
 	return json(error.body, error.status);
 }
 
-async function route(engine: ApiEngine, { method, path, body }: ApiRequest, signal: AbortSignal) {
+async function route(
+	engine: ApiEngine,
+	{ method, path, body }: ApiRequest,
+	signal: AbortSignal,
+	begun: () => void
+) {
 	const [, resource = '', id] = /^v1\/(models(?=$|\/)|(?:chat\/)?completions$)(?:\/(.+))?$/.exec(path) ?? [];
 	if (!resource)
 		throw new ApiError(
@@ -97,7 +104,7 @@ async function route(engine: ApiEngine, { method, path, body }: ApiRequest, sign
 	const call = kind.read(parse(body));
 	const model = findServed(await served(engine), call.model);
 	const replies = new Replies(engine, call, kind.shape, model, signal);
-	return call.stream ? replies.stream() : replies.whole();
+	return call.stream ? replies.stream() : replies.whole(begun);
 }
 
 async function served(engine: ApiEngine): Promise<ServedModel[]> {
@@ -133,9 +140,9 @@ class Replies {
 		this.#id = `${shape.prefix}${crypto.randomUUID().replaceAll('-', '')}`;
 	}
 
-	async whole(): Promise<ApiResponse> {
-		const { asks } = this.#call;
-		const replies = await Promise.all(asks.map((ask, index) => this.#reply(ask, index, () => undefined)));
+	async whole(begun: () => void): Promise<ApiResponse> {
+		const onEvent = ({ type }: GenerateEvent) => type === 'text' && begun();
+		const replies = await Promise.all(this.#call.asks.map((ask, index) => this.#reply(ask, index, onEvent)));
 		return json({
 			...this.#head(this.#shape.object),
 			choices: replies.map((reply, index) => this.#shape.choice(index, reply)),
