@@ -2,38 +2,27 @@ import type { OpenLedgerError } from '#workers/errors.ts';
 import type { AdapterEntry } from '#workers/protocol.ts';
 import type { RunState } from '#workers/train/api.ts';
 import { rewardKey } from '../../../contracts/client/keys.ts';
-import { db as attribution } from '../attribution/db.ts';
 import { indexes } from '../attribution/indexes.svelte.ts';
 import { inspector } from '../attribution/inspector.svelte.ts';
 import { session } from '../chain/session.svelte.ts';
 import { db as datanets } from '../datanets/db.svelte.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
 import { trainer } from '../factory/trainer.svelte.ts';
-import { db as ledger } from '../ledger/db.ts';
 import { waitingOf } from '../ledger/duties.ts';
 import type { LedgerRoom } from '../ledger/ledger-room.svelte.ts';
 import { Live } from '../live.svelte.ts';
 import { preferences } from '../preferences.svelte.ts';
+import { repliesOf, type GuideReply, type Replies } from './replies.ts';
 import { ENOUGH, type GuideFacts } from './steps.ts';
 
-/** Replies of the adapter that are looked through for one that owes something, the newest first. */
-const NEWEST = 20;
 /** OPEN that cover a reply at the price of the path and the bond of a root. Wei. */
 const SPARE = 5n * 10n ** 18n;
-
-/** The reply that is paid for. */
-export interface GuideReply {
-	id: string;
-	conversation: string;
-	measured: boolean;
-	settlement?: string;
-}
 
 /** Everything that the path goes by, read where it happens. Make one where a component starts. */
 export class GuideState {
 	readonly #engine: Engine;
 	readonly #datanet: Live<{ id: string; rows: number } | null>;
-	readonly #reply: Live<{ reply?: GuideReply; settled: boolean }>;
+	readonly #reply: Live<Replies>;
 	#room = $state.raw<LedgerRoom>();
 
 	constructor(engine: Engine) {
@@ -47,11 +36,8 @@ export class GuideState {
 		});
 		this.#reply = new Live(() => {
 			const { id } = this.adapter ?? {};
-			return async () => {
-				const reply = id ? await newestReply(id) : undefined;
-				const paid = reply?.settlement ? await ledger.settlements.get(reply.settlement) : undefined;
-				return { reply, settled: paid?.state === 'settled' };
-			};
+			const { seen } = this.#stored;
+			return async () => (id ? repliesOf(id, seen) : { seen: false, settled: false });
 		});
 		$effect(() => {
 			if (this.datanet && !this.adapter && this.#enough) void trainer.refresh();
@@ -62,7 +48,8 @@ export class GuideState {
 		$effect(() => {
 			const { reply } = this;
 			const { guide } = preferences.values;
-			if (guide && reply?.measured && inspector.reply === reply.id) guide.seen = reply.id;
+			const isSeen = this.#reply.value?.seen;
+			if (guide && !isSeen && reply?.measured && inspector.reply === reply.id) guide.seen = reply.id;
 		});
 	}
 
@@ -145,7 +132,7 @@ export class GuideState {
 			registered: model !== undefined,
 			play: session.sandbox,
 			reply: reply && (reply.measured ? 'measured' : 'measuring'),
-			seen: reply !== undefined && this.#stored.seen === reply.id,
+			seen: this.#reply.value?.seen ?? false,
 			settled: this.#reply.value?.settled ?? false,
 			claimed: view?.claims.some((claim) => claim.key === key && claim.claimed > 0n) ?? false,
 			books: view &&
@@ -158,20 +145,4 @@ export class GuideState {
 				}
 		};
 	}
-}
-
-async function newestReply(adapter: string): Promise<GuideReply | undefined> {
-	const records = await attribution.attributions
-		.orderBy('time')
-		.reverse()
-		.filter((record) => record.adapter.id === adapter)
-		.limit(NEWEST)
-		.toArray();
-	for (const { id, conversation, state } of records) {
-		const receipt = await ledger.receipts.where({ reply: id }).first();
-		if (!receipt || receipt.amount === 0n) continue;
-		const measured = state === 'measured' || state === 'unmeasured';
-		return { id, conversation, measured, settlement: receipt.settlement };
-	}
-	return undefined;
 }

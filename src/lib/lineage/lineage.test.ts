@@ -124,6 +124,16 @@ test('names and texts of any length and kind make a card', async () => {
 	}
 });
 
+test('who has no name is told by the address, once', () => {
+	const id = `0x${'ab'.repeat(20)}`;
+	const person = { kind: 'contributor' as const, id, facts: { id } };
+	expect(titleOf(person)).toBe('0xabab…abab');
+	expect(detailOf(person)).toBe('known by an address only');
+	expect(detailOf({ ...person, facts: { id, isMe: true } })).toBe('0xabab…abab');
+	const row = { id: '0x1', text: 'words', contributor: { id }, datanets: [] };
+	expect(detailOf({ kind: 'row', id: row.id, facts: row })).toBe('by 0xabab…abab');
+});
+
 describe('whom a reward pays', () => {
 	const [ada, ben] = [`0x${'Aa'.repeat(20)}`, `0x${'bB'.repeat(20)}`];
 	const model = {

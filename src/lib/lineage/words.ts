@@ -91,12 +91,13 @@ export function titleOf(node: Node): string {
 export function detailOf(node: Node): string {
 	switch (node.kind) {
 		case 'contributor':
-			return node.id.startsWith('0x') ? hash(node.id) : 'known by a number only';
+			if (!node.id.startsWith('0x')) return 'known by a number only';
+			return titleOf(node) === hash(node.id) ? 'known by an address only' : hash(node.id);
 		case 'row':
 			return node.facts.contributor
 				? node.facts.contributor.isMe
 					? 'by you'
-					: `by ${titleOf({ kind: 'contributor', id: '', facts: node.facts.contributor })}`
+					: `by ${titleOf({ kind: 'contributor', id: node.facts.contributor.id, facts: node.facts.contributor })}`
 				: 'Its words are not on this device';
 		case 'datanet':
 			return (
