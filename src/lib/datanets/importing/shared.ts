@@ -23,23 +23,33 @@ export async function keepShared(form: FormData): Promise<void> {
 	}
 }
 
-/** What was shared since the last time, once; undefined where there was nothing. */
-export async function takeShared(): Promise<Arrival | undefined> {
+/** What was shared last; undefined where nothing is. It waits there until it is forgotten: used, or thrown away. */
+export async function readShared(): Promise<Arrival | undefined> {
 	if (!(await caches.has(CACHE))) return undefined;
 	const cache = await caches.open(CACHE);
-	const files: File[] = [];
-	const fields = new Map<string, string>();
-	for (const request of await cache.keys()) {
-		const response = await cache.match(request);
-		const name = response?.headers.get(NAME);
-		const field = response?.headers.get(FIELD);
-		if (response && typeof name === 'string')
-			files.push(new File([await response.blob()], decodeURIComponent(name)));
-		else if (response && field) fields.set(field, await response.text());
+	const shares = Map.groupBy(await cache.keys(), ({ url }) => timeOf(url));
+	for (const [, parts] of [...shares].sort(([a], [b]) => b - a)) {
+		const files: File[] = [];
+		const fields = new Map<string, string>();
+		for (const request of parts) {
+			const response = await cache.match(request);
+			const name = response?.headers.get(NAME);
+			const field = response?.headers.get(FIELD);
+			if (response && typeof name === 'string')
+				files.push(new File([await response.blob()], decodeURIComponent(name)));
+			else if (response && field) fields.set(field, await response.text());
+		}
+		const forget = async () => {
+			for (const request of parts) await cache.delete(request);
+		};
+		const arrival = sharedWith(files, fields);
+		if (arrival) return { ...arrival, forget };
+		await forget();
 	}
-	await caches.delete(CACHE);
-	return sharedWith(files, fields);
+	return undefined;
 }
+
+const timeOf = (url: string) => Number(/\/shared\/(\d+)\//.exec(url)?.[1] ?? 0);
 
 /** Files as they are; text alone becomes a document of its title and text, from its address. */
 export function sharedWith(files: File[], fields: ReadonlyMap<string, string>): Arrival | undefined {

@@ -2,6 +2,8 @@
 export interface Arrival {
 	files: File[];
 	source?: string;
+	/** Where it was kept: call this once it was used, or is not wanted. */
+	forget?: () => Promise<void>;
 }
 
 /** Files on their way from where they arrived to the page that imports them. */
