@@ -91,6 +91,8 @@ export interface Measured {
 	parts: Parts;
 	contributors: ContributorShare[];
 	rows: RowShare[];
+	/** What went wrong, for a person, where it `failed`. */
+	cause?: string;
 }
 
 /** What is known of an adapter's index. */

@@ -35,6 +35,8 @@ interface AttributeOptions {
 	/** Set where it is known beforehand that nothing can be measured. */
 	unmeasured?: Unmeasured;
 	onPhase?: (phase: MeasurePhase) => void;
+	/** Told what went wrong where it `failed`: a receipt has no room for it. */
+	onFailure?: (error: unknown) => void;
 }
 
 /**
@@ -44,7 +46,7 @@ interface AttributeOptions {
 export async function attributeReply(
 	{ prompt, reply, logLikelihood, contextLength, ...served }: Reply,
 	instruments: Partial<Instruments>,
-	{ unmeasured: known, onPhase }: AttributeOptions = {}
+	{ unmeasured: known, onPhase, onFailure }: AttributeOptions = {}
 ): Promise<{ receipt: Receipt; transcript: Transcript }> {
 	const opened = { salt: newSalt(), prompt: [...prompt], reply: [...reply] };
 	const nothing = (unmeasured: Unmeasured) => makeEmptyReceipt(served, unmeasured, opened);
@@ -73,7 +75,8 @@ export async function attributeReply(
 		const transcript = { ...opened, query, entries };
 		const facts = { ...served, index: named, unmeasured: null, lift, support, unattributed };
 		return { receipt: makeReceipt(facts, transcript), transcript };
-	} catch {
+	} catch (error) {
+		onFailure?.(error);
 		return nothing('failed');
 	}
 }

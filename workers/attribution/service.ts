@@ -95,18 +95,23 @@ export class AttributionService implements AttributionApi {
 			const entry = await this.#entry(adapter);
 			let stored: StoredIndex | undefined;
 			let subject: Subject | undefined;
+			let cause: string | undefined;
+			const onFailure = (error: unknown) => {
+				cause = error instanceof Error ? error.message : String(error);
+				return warned(error);
+			};
 			if (entry && request.unmeasured === undefined) {
 				// An index that cannot be read is none; its own page says what is wrong with it.
-				stored = await this.#indexOf(entry).catch(() => undefined);
-				if (stored) subject = await this.#open(model, adapter).catch(() => undefined);
+				stored = await this.#indexOf(entry).catch(warned);
+				if (stored) subject = await this.#open(model, adapter).catch(onFailure);
 			}
 			const made = await attributeReply(
 				{ ...served, contextLength: subject?.open.contextLength ?? Infinity },
 				{ index: stored?.index, gradients: subject?.gradients },
-				{ unmeasured: request.unmeasured ?? (stored && !subject ? 'failed' : undefined), onPhase }
+				{ unmeasured: request.unmeasured ?? (stored && !subject ? 'failed' : undefined), onPhase, onFailure }
 			);
 			onPhase('rows');
-			return describeMeasured(made, stored);
+			return { ...describeMeasured(made, stored), ...(cause !== undefined && { cause }) };
 		});
 	}
 
@@ -335,6 +340,12 @@ export class AttributionService implements AttributionApi {
 	async #indexes(): Promise<IndexStore> {
 		return new IndexStore(await this.#store, this.#environment.appUrl);
 	}
+}
+
+/** Goes on without, and leaves a trace of why. */
+function warned(error: unknown): undefined {
+	console.warn('A reply could not be measured.', error);
+	return undefined;
 }
 
 function missing(): OpenLedgerError {

@@ -70,7 +70,7 @@ class Measurer {
 
 	/** Measures a reply anew: its adapter has an index now. */
 	async again(id: string): Promise<void> {
-		await updateRecord(id, { state: 'waiting', reason: undefined });
+		await updateRecord(id, { state: 'waiting', reason: undefined, cause: undefined });
 		this.wake();
 	}
 
@@ -96,7 +96,8 @@ class Measurer {
 		} catch (error) {
 			if (!(error instanceof OpenLedgerError)) throw error;
 			// Out of memory, most likely. Nothing is guessed.
-			measured = await ask({ ...request, unmeasured: 'failed' });
+			console.warn('A reply could not be measured.', error);
+			measured = { ...(await ask({ ...request, unmeasured: 'failed' })), cause: error.message };
 		}
 		await finish(record, measured);
 	}
@@ -125,7 +126,7 @@ export function requestOf(record: AttributionRecord): MeasureRequest {
 
 async function finish(
 	{ id, owed }: AttributionRecord,
-	{ receipt, transcript, parts, contributors, rows }: Measured
+	{ receipt, transcript, parts, contributors, rows, cause }: Measured
 ): Promise<void> {
 	// The ledger first: a reply that shows its shares is owed by them.
 	if (owed) {
@@ -136,6 +137,7 @@ async function finish(
 		state: receipt.unmeasured === null ? 'measured' : 'unmeasured',
 		phase: undefined,
 		reason: receipt.unmeasured ?? undefined,
+		cause,
 		parts,
 		contributors,
 		rows,

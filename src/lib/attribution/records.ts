@@ -30,6 +30,8 @@ export interface AttributionRecord {
 	state: 'waiting' | 'measuring' | 'measured' | 'unmeasured';
 	phase?: MeasurePhase;
 	reason?: Unmeasured;
+	/** Of `failed`: what went wrong, for a person. */
+	cause?: string;
 	/** The reply, of which a part may stand before what was measured: that of an earlier run which this one continues. */
 	text: string;
 	/** Where in `text` the measured part begins (UTF-16 units). */

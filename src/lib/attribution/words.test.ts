@@ -79,6 +79,14 @@ test('every state has a line that fits under a reply on a phone, and an explanat
 	for (const state of states) expect(explanationOf(state).length).toBeGreaterThan(40);
 });
 
+test('what went wrong is said with what it means', () => {
+	const failed = { ...measured(0, []), state: 'unmeasured' as const, reason: 'failed' as const };
+	expect(explanationOf({ ...failed, cause: 'Out of memory.' })).toBe(
+		'Something went wrong while the answer was read again. Nothing is guessed in its place. The cause: Out of memory. Whatever is owed for it goes to everyone who gave rows, by fixed shares.'
+	);
+	expect(explanationOf(failed)).not.toContain('cause:');
+});
+
 test('a quoted piece of a reply is its words, without the marks of Markdown', () => {
 	expect(withoutMarks('- **Bone** is `hard`,\n  see [the _femur_](https://a.example/b) snake_case')).toBe(
 		'Bone is hard, see the femur snake_case'

@@ -1,6 +1,7 @@
 import type { Receipt } from '#workers/attribution/receipts/receipt.ts';
 import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import { locale } from '../i18n/locale.ts';
+import { heard } from '../i18n/words.ts';
 import { openAmount } from '../chain/amounts.ts';
 import type { Share } from '../ui/ProvenanceBar.svelte';
 import { decimal, plural } from '../ui/format.ts';
@@ -193,11 +194,24 @@ export function passageLine(
 }
 
 /** What the line means, in one or two sentences. */
-export function explanationOf({ state, parts, contributors, reason, adapter }: AttributionRecord): string {
+export function explanationOf({
+	state,
+	parts,
+	contributors,
+	reason,
+	cause,
+	adapter
+}: AttributionRecord): string {
 	if (state === 'waiting' || state === 'measuring')
 		return 'The model reads its answer once more to find out which rows moved it. Chatting goes first.';
 	if (state === 'unmeasured' || !parts)
-		return `${REASONS[reason ?? 'failed'].why} Whatever is owed for it goes to everyone who gave rows, by fixed shares.`;
+		return [
+			REASONS[reason ?? 'failed'].why,
+			cause && `The cause: ${heard(cause)}`,
+			'Whatever is owed for it goes to everyone who gave rows, by fixed shares.'
+		]
+			.filter(Boolean)
+			.join(' ');
 	if (parts.contributors >= HARDLY)
 		return `Rows by ${plural(contributors.length, ['person', 'people'])} moved “${adapter.name}” to say this. Measured on the model itself, for this answer alone.`;
 	if (parts.base >= WHOLE / 2)

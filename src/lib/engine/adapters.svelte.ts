@@ -13,6 +13,8 @@ export interface Chosen {
 /** The adapters on this device, and which of them the next reply uses. */
 export class Adapters {
 	entries = $state.raw<AdapterEntry[]>([]);
+	/** The list was read, or could not be: what is not in it is not here. */
+	known = $state(false);
 	/** Why the list could not be read. The base model works without it. */
 	error = $state.raw<OpenLedgerError>();
 	/** Hidden until their deletion is carried out or undone. */
@@ -52,6 +54,7 @@ export class Adapters {
 		} catch (thrown) {
 			this.error = asError(thrown);
 		}
+		this.known = true;
 	}
 
 	/** @param origin where the files can be fetched by others */

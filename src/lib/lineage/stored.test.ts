@@ -134,6 +134,17 @@ test.each([8, 500])(
 	}
 );
 
+test('a reply that was not measured has no shares, rather than nobody’s', async () => {
+	const parts = { base: 0, contributors: 0, unattributed: 65_535 };
+	const record = { ...replyOf(0), id: 'unmeasured', rows: [], contributions: [], time: 1, parts };
+	const memory = new StoredMemory([], undefined);
+	await attribution.attributions.put(record);
+	expect((await memory.reply(record.id))?.parts).toEqual(parts);
+	await attribution.attributions.put({ ...record, state: 'unmeasured', reason: 'failed' });
+	expect((await memory.reply(record.id))?.parts).toBeUndefined();
+	await attribution.attributions.delete(record.id);
+});
+
 test('all there are, where that is not more than asked for', async () => {
 	const { links, more } = await group('row', hot?.id ?? '', 'moved', REPLIES);
 	expect([links.length, more]).toEqual([REPLIES, false]);

@@ -384,7 +384,9 @@ export class StoredMemory implements Memory {
 	}
 
 	async #replyOf(record: AttributionRecord): Promise<ReplyFacts> {
-		const { id, conversation, text, time, adapter, model, parts, rows, transcript } = record;
+		const { id, conversation, text, time, adapter, model, rows, transcript } = record;
+		// Of what was not measured everything would be nobody's.
+		const parts = record.state === 'measured' ? record.parts : undefined;
 		const people = await this.#contributors(record, rows);
 		return {
 			id,

@@ -228,7 +228,11 @@ test('what cannot be measured attributes nothing, says why, and is confirmed as 
 		[{ reply: [config.vocab + 5] }, instruments, 'failed']
 	];
 	for (const [change, have, unmeasured] of cases) {
-		const made = await attributeReply({ ...reply, ...change }, have);
+		const failures: unknown[] = [];
+		const onFailure = (error: unknown) => failures.push(error);
+		const made = await attributeReply({ ...reply, ...change }, have, { onFailure });
+		// Why it went wrong is told, and nothing where nothing went wrong.
+		expect(failures.length, unmeasured).toBe(unmeasured === 'failed' ? 1 : 0);
 		expect(made.receipt).toMatchObject({ unmeasured, weights: [{ id: 0, weight: 65_535 }], index: null });
 		const found = { ...evidence, base: made.receipt.base, adapter: made.receipt.adapter ?? undefined };
 		expect(await verify(made.receipt, made.transcript, found)).toMatchObject({ verdict: 'confirmed' });
