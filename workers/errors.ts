@@ -56,6 +56,7 @@ export type ErrorCode =
 	| 'hub/unauthorised'
 	| 'hub/unreachable'
 	| 'hub/wrong-bytes'
+	| 'hub/occupied'
 	| 'storage/full'
 	| 'storage/unavailable'
 	| 'storage/damaged'

@@ -111,8 +111,31 @@ test('what does not match is refused and not kept; a link that is none says what
 
 	const third = await open('javascript://x', hub);
 	await third.page.getByText('This is no link to an adapter').waitFor();
-	await third.page.getByRole('textbox', { name: 'Link, repository or folder' }).fill('ada/heart');
-	await third.page.getByRole('button', { name: 'Look at it' }).click();
+	const field = third.page.getByRole('textbox', { name: 'Link, repository or folder' });
+	const look = third.page.getByRole('button', { name: 'Look at it' });
+	expect(await field.inputValue()).toBe('javascript://x');
+	// The router would throw for what is no encoding.
+	await field.fill('100% heart');
+	await look.click();
+	await expect.poll(() => third.page.url()).toContain('#100%25');
+	await third.page.getByText('This is no link to an adapter').waitFor();
+	expect(await field.inputValue()).toBe('100% heart');
+	// A source that is silent: given up by hand, and asked again by the same text.
+	let asked = 0;
+	await third.page.route('**/api/models/ada/silent/**', () => void asked++);
+	await field.fill('ada/silent');
+	await look.click();
+	for (const time of [1, 2]) {
+		await third.page.getByRole('progressbar', { name: 'Looking at the adapter' }).waitFor();
+		await expect.poll(() => asked).toBe(time);
+		await third.page.getByRole('button', { name: 'Cancel' }).click();
+		await field.waitFor();
+		expect(await field.inputValue()).toBe('ada/silent');
+		await expect.poll(() => field.evaluate((element) => element === document.activeElement)).toBe(true);
+		if (time === 1) await field.press('Enter');
+	}
+	await field.fill('ada/heart');
+	await look.click();
 	await third.page.getByRole('heading', { name: 'heart' }).waitFor();
 
 	// As the browser hands over an address of the app's own scheme (manifest.webmanifest).
@@ -138,7 +161,7 @@ test('what does not match is refused and not kept; a link that is none says what
 });
 
 test('an adapter is published on the Hub, registered in the sandbox, and its link says by whom; another description does not match', async () => {
-	const hub = await startHub({ 'ada/heart': stranger() });
+	const hub = await startHub({ 'ada/heart': stranger(), 'ada/taken': { 'README.md': Buffer.from('mine') } });
 	hub.token = 'hf_secret';
 	const { page } = await open('', hub);
 	await visit(page, '/adapters');
@@ -152,7 +175,23 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 	await dialog.getByLabel('Access token').fill('hf_wrong');
 	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
 	await dialog.getByText('The Hub does not let you use').waitFor();
+	// Elsewhere that says nothing, and what was entered is there again afterwards.
+	await dialog.getByRole('radio', { name: 'Files' }).click();
+	await dialog.getByRole('button', { name: 'Save the files' }).waitFor();
+	expect(await dialog.getByText('The Hub does not let you use').count()).toBe(0);
+	await dialog.getByRole('radio', { name: 'Hugging Face' }).click();
+	expect(await dialog.getByRole('textbox', { name: 'Repository' }).inputValue()).toBe('ada/finance');
+	await dialog.getByRole('textbox', { name: 'Repository' }).fill('taken');
 	await dialog.getByLabel('Access token').fill('hf_secret');
+	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+	await dialog.getByText('a slash, and the repository’s').waitFor();
+	// A repository that holds something else is not written over unasked.
+	await dialog.getByRole('textbox', { name: 'Repository' }).fill(' ada/taken ');
+	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+	await dialog.getByText('“ada/taken” exists and holds README.md.').waitFor();
+	await dialog.getByRole('button', { name: 'Keep them' }).click();
+	expect(String(hub.files('ada/taken')['README.md'])).toBe('mine');
+	await dialog.getByRole('textbox', { name: 'Repository' }).fill('ada/finance');
 	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
 	await dialog.getByText(/#from=ada%2Ffinance%40[0-9a-f]{40}/).waitFor();
 	const published = hub.files('ada/finance');

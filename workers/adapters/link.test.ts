@@ -36,7 +36,10 @@ test.each([
 	['web+openledger://ada/heart@v2', hub('ada/heart', 'v2')],
 	[cid, { kind: 'ipfs', cid, folder: '' }],
 	[`ipfs://${cid}/sub/`, { kind: 'ipfs', cid, folder: 'sub' }],
-	['https://example.org/heart?x=1', { kind: 'web', folder: 'https://example.org/heart/' }]
+	['ada/heart@refs/pr/1', hub('ada/heart', 'refs/pr/1')],
+	['ada/heart@refs/pr/1/sub', hub('ada/heart', 'refs/pr/1', 'sub')],
+	['https://huggingface.co/ada/heart/tree/refs%2Fpr%2F1', hub('ada/heart', 'refs/pr/1')],
+	['https://example.org/heart', { kind: 'web', folder: 'https://example.org/heart/' }]
 ])('people may paste %s', (text, source) => {
 	expect(parseAdapterLink(text)).toEqual({ source });
 });
@@ -53,6 +56,11 @@ test.each([
 	'javascript://example.org/%0aalert(1)',
 	'https://user:secret@example.org/',
 	'https://huggingface.co/ada/heart/blob/main/x',
+	'https://huggingface.co/ada',
+	'https://huggingface.co/',
+	'https://huggingface.co/ada/heart/tree/main/%zz',
+	'https://example.org/heart?sig=abc',
+	'100%',
 	'from=ada/heart&id=12',
 	`from=ada/heart&id=${'g'.repeat(64)}`,
 	'from=&id=',

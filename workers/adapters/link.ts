@@ -57,9 +57,13 @@ export function parseAdapterLink(text: string): AdapterLink {
 /** What a `web+openledger:` address says; any other text as it is. */
 function withoutScheme(text: string): string {
 	if (!/^web(\+|%2B)openledger(:|%3A)/i.test(text)) return text;
+	const plain = /^[^:]*%/.test(text) ? decoded(text) : text;
+	return plain.slice(LINK_SCHEME.length + 1).replace(/^\/{0,2}(a\/?#)?/, '');
+}
+
+function decoded(text: string): string {
 	try {
-		const plain = /^[^:]*%/.test(text) ? decodeURIComponent(text) : text;
-		return plain.slice(LINK_SCHEME.length + 1).replace(/^\/{0,2}(a\/?#)?/, '');
+		return decodeURIComponent(text);
 	} catch {
 		throw malformed('its encoding is broken');
 	}
@@ -95,7 +99,9 @@ function parseSource(text: string): AdapterSource {
 	if (/^ipfs:\/\//i.test(text)) return ipfsSource(text.slice('ipfs://'.length));
 	if (contentId.test(text)) return ipfsSource(text);
 	if (/^[a-z][\w+.-]*:\/\//i.test(text)) return parseAddress(text);
-	const [, repo = '', revision = 'main', folder = ''] = /^([^@]+?)(?:@([^/]+)(?:\/(.+))?)?$/.exec(text) ?? [];
+	// Of pull requests and the like: refs/pr/1.
+	const [, repo = '', revision = 'main', folder = ''] =
+		/^([^@]+?)(?:@(refs\/[^/]+\/[^/]+|[^/]+)(?:\/(.+))?)?$/.exec(text) ?? [];
 	return hubSource(repo, revision, folder);
 }
 
@@ -105,18 +111,19 @@ function parseAddress(text: string): AdapterSource {
 	// A page of the Hub: huggingface.co/owner/name, …/tree/revision/folder
 	if (url.hostname === 'huggingface.co') {
 		const [owner, name, kind, revision = 'main', ...folder] = url.pathname.split('/').filter(Boolean);
-		if (kind !== undefined && kind !== 'tree') throw malformed('it is not the page of a repository');
-		return hubSource(
-			`${owner}/${name}`,
-			decodeURIComponent(revision),
-			folder.map(decodeURIComponent).join('/')
-		);
+		if (!owner || !name || (kind !== undefined && kind !== 'tree'))
+			throw malformed('it is not the page of a repository');
+		return hubSource(`${owner}/${name}`, decoded(revision), folder.map(decoded).join('/'));
 	}
 	const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
 	if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback))
 		throw malformed('its address is not https');
 	if (url.username || url.password) throw malformed('its address holds a password');
-	url.hash = url.search = '';
+	if (url.search)
+		throw malformed(
+			'what stands behind “?” in its address belongs to one file, not to a folder. Leave it out if the folder can be read without'
+		);
+	url.hash = '';
 	if (!url.pathname.endsWith('/')) url.pathname += '/';
 	return { kind: 'web', folder: url.href };
 }

@@ -65,8 +65,29 @@ async function onWeb(
 		name: lastOf(new URL(source.folder).pathname),
 		bytes: (await sizeOf(urlOf(WEIGHTS_FILE), signal)) || undefined,
 		sizeOf: (file) => sizeOf(urlOf(file), signal),
-		read: async (file, options) => (await fetchBytes({ url: urlOf(file) }, { policy, ...options })).bytes
+		read: async (file, options) => {
+			try {
+				return (await fetchBytes({ url: urlOf(file) }, { policy, ...options })).bytes;
+			} catch (error) {
+				throw ofFolder(error);
+			}
+		}
 	};
+}
+
+/** What the Hub's words do not fit: its licences, and that another site has to let pages read it. */
+function ofFolder(error: unknown): unknown {
+	if (!(error instanceof OpenLedgerError)) return error;
+	const { code, message, details } = error;
+	if (code !== 'hub/unreachable' && code !== 'hub/unauthorised') return error;
+	return new OpenLedgerError(code, message, {
+		remedy:
+			code === 'hub/unauthorised'
+				? 'Everybody must be able to read the folder without signing in.'
+				: 'Check the address and the connection. The host must also let other sites read the folder (CORS).',
+		details,
+		cause: error
+	});
 }
 
 /** Not every server tells, or lets a page see it. */

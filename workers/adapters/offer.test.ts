@@ -157,6 +157,23 @@ test('a source that does not tell how large a file is leaves the most that it ma
 	expect(await fetchAdapter(offer, { onProgress: () => undefined })).toHaveLength(4);
 });
 
+test('a folder on the web that cannot be read is not spoken of as the Hub', async () => {
+	const remedyOf = async (folder: string) => {
+		const failed = lookUpAdapter({ source: { kind: 'web', folder } }, { policy: { ...policy, attempts: 1 } });
+		return (await failed.catch((error: unknown) => error)) as { code: string; remedy: string };
+	};
+	const { hub } = await start();
+	hub.token = 'hf_x';
+	const closed = await remedyOf(`${hub.url}/ada/heart/resolve/main/`);
+	expect(closed).toMatchObject({
+		code: 'hub/unauthorised',
+		remedy: expect.not.stringMatching(/Hub|licence/) as string
+	});
+	const gone = await remedyOf('http://127.0.0.1:9/');
+	expect(gone).toMatchObject({ code: 'hub/unreachable', remedy: expect.stringContaining('CORS') as string });
+	expect(gone.remedy).not.toContain('kept');
+});
+
 test('a source that never answers is given up, and a person need not wait for that', async () => {
 	const silent = createServer(() => undefined);
 	await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));

@@ -7,11 +7,11 @@ export interface PackedFile {
 export interface PublishApi {
 	/** Files in a folder as a CARv1 archive, and the folder's CID. */
 	car(files: PackedFile[]): Promise<{ car: Blob; cid: string }>;
-	/** Commits files to a model repository of the Hub, made where it is not there. Returns the commit. Throws `hub/*`, `aborted`. */
+	/** Commits files to a model repository of the Hub, made where it is not there. Returns the commit. Throws `hub/*` (`hub/occupied`: `mayReplace`), `aborted`. */
 	push(
 		name: string,
 		files: PackedFile[],
-		options: { hubUrl: string; token: string; private: boolean; title: string },
+		options: { hubUrl: string; token: string; private: boolean; title: string; mayReplace: boolean },
 		task: string,
 		onProgress: (part: number) => void
 	): Promise<string>;

@@ -290,7 +290,7 @@ export class DatanetService implements DatanetApi {
 		const { pushRepo } = await import('#workers/models/hub/push.ts');
 		await this.#tasks.run(task, async (signal) => {
 			const files = await datasetFiles(session, options.from, () => signal.throwIfAborted());
-			const push = { ...options, title: 'Update the Datanet' };
+			const push = { ...options, title: 'Update the Datanet', mayReplace: true };
 			await pushRepo({ type: 'dataset', name }, files, push, onProgress, signal);
 		});
 	}

@@ -26,7 +26,7 @@ export class Retry extends Error {
 interface RetryOptions {
 	policy: RetryPolicy;
 	signal?: AbortSignal;
-	/** True when bytes have arrived since the last failure: it then counts as the first again. */
+	/** True when bytes have arrived, and are kept, since the last failure: it then counts as the first again. */
 	progressed?: () => boolean;
 	/** Told before each pause. */
 	onWait?: (milliseconds: number) => void;
@@ -47,11 +47,11 @@ export async function withRetries<T>(work: () => Promise<T>, options: RetryOptio
 			if (signal?.aborted) throw abortedError(signal);
 			if (!(error instanceof Retry)) throw error;
 			failures = progressed?.() ? 1 : failures + 1;
-			if (failures >= policy.attempts) throw unreachable(error);
+			if (failures >= policy.attempts) throw unreachable(error, !!progressed);
 			const backOff = policy.baseMs * 2 ** (failures - 1) * (0.75 + Math.random() / 2);
 			const pause = Math.min(policy.maxMs, error.waitMs ?? backOff);
 			// A longer pause than we will sit through: let the person decide.
-			if ((error.waitMs ?? 0) > 4 * policy.maxMs) throw unreachable(error);
+			if ((error.waitMs ?? 0) > 4 * policy.maxMs) throw unreachable(error, !!progressed);
 			onWait?.(pause);
 			await sleep(pause, signal);
 		}
@@ -65,9 +65,11 @@ export function retryAfterMs(header: string | null, now = Date.now()): number | 
 	return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
 }
 
-function unreachable(error: Retry): OpenLedgerError {
+function unreachable(error: Retry, keeps: boolean): OpenLedgerError {
 	return new OpenLedgerError('hub/unreachable', `The source does not answer: ${error.message}.`, {
-		remedy: 'Check the connection and try again: what has arrived is kept.',
+		remedy: keeps
+			? 'Check the connection and try again: what has arrived is kept.'
+			: 'Check the connection, then try again.',
 		cause: error.cause ?? error
 	});
 }

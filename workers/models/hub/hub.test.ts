@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { HubServer } from '#test/support/hub-server.ts';
 import { Hub } from './hub.ts';
+import { pushRepo } from './push.ts';
 
 const policy = { attempts: 2, baseMs: 1, maxMs: 5, stallMs: 500 };
 const text = (value: string) => new TextEncoder().encode(value);
@@ -114,4 +115,31 @@ test.each<[string, unknown, Record<string, string>?]>([
 	await expect(outcome).rejects.toEqual(failure('hub/wrong-bytes'));
 	strange.closeAllConnections();
 	strange.close();
+});
+
+test('what a repository holds is replaced only when that is said', async () => {
+	server.commit('ada/mine', { 'README.md': text('mine'), 'notes.txt': text('x') });
+	const push = (name: string, mayReplace: boolean) =>
+		pushRepo(
+			{ type: 'model', name },
+			[
+				{ path: 'README.md', content: new Blob(['card']) },
+				{ path: 'adapter_config.json', content: new Blob(['{}']) }
+			],
+			{ hubUrl: server.url, token: 'hf_x', private: false, title: 'Publish', mayReplace },
+			() => undefined,
+			new AbortController().signal
+		);
+	await expect(push('ada/mine', false)).rejects.toMatchObject({
+		code: 'hub/occupied',
+		message: '“ada/mine” exists and holds README.md.'
+	});
+	expect(server.files('ada/mine')['README.md']).toEqual(text('mine'));
+	await push('ada/mine', true);
+	expect(String(server.files('ada/mine')['README.md'])).toBe('card');
+	// New ones, and those that hold nothing of it, need no question.
+	await push('ada/new', false);
+	server.commit('ada/notes', { 'notes.txt': text('x') });
+	await push('ada/notes', false);
+	expect(Object.keys(server.files('ada/notes'))).toContain('adapter_config.json');
 });

@@ -1,5 +1,6 @@
 import { createRepo, HubApiError, uploadFilesWithProgress } from '@huggingface/hub';
 import { OpenLedgerError } from '#workers/errors.ts';
+import { Hub } from './hub.ts';
 
 export interface HubAccess {
 	/** Of the Hub; another one for tests and mirrors. */
@@ -13,10 +14,13 @@ export interface PushOptions extends HubAccess {
 	/** Of a repository that is made; one that is there stays as it is. */
 	private: boolean;
 	title: string;
+	/** Whether files of a model repository may take the place of others that are there. */
+	mayReplace: boolean;
 }
 
 /**
- * Commits files to a repository of the Hub, making it where it does not exist. Throws `hub/*`.
+ * Commits files to a repository of the Hub, making it where it does not exist. Throws `hub/*`, `aborted`; `hub/occupied` before
+ * anything is uploaded.
  *
  * @param onProgress hears of the part that is uploaded, 0 to 1
  * @returns the commit, 40 hexadecimal digits
@@ -24,7 +28,7 @@ export interface PushOptions extends HubAccess {
 export async function pushRepo(
 	repo: { type: 'dataset' | 'model'; name: string },
 	files: { path: string; content: Blob }[],
-	{ hubUrl, token: accessToken, title, private: isPrivate }: PushOptions,
+	{ hubUrl, token: accessToken, title, private: isPrivate, mayReplace }: PushOptions,
 	onProgress: (part: number) => void,
 	signal: AbortSignal
 ): Promise<string> {
@@ -34,10 +38,17 @@ export async function pushRepo(
 			remedy: 'Copy the whole token; it begins with hf_.'
 		});
 	return asked(repo.name, async () => {
+		let isThere = false;
 		await createRepo({ repo, accessToken, hubUrl, private: isPrivate }).catch((error: unknown) => {
 			// 409: it is there already, which is just as well.
 			if (!(error instanceof HubApiError) || error.statusCode !== 409) throw error;
+			isThere = true;
 		});
+		if (isThere && !mayReplace) {
+			const there = await new Hub({ url: hubUrl, token: accessToken }).list(repo.name, 'main', signal);
+			const lost = files.filter(({ path }) => there.files.some((file) => file.path === path));
+			if (lost.length) throw occupied(repo.name, lost);
+		}
 		const total = files.reduce((sum, file) => sum + file.content.size, 0);
 		const parts = new Map<string, number>();
 		const run = uploadFilesWithProgress({
@@ -62,6 +73,13 @@ export async function pushRepo(
 			parts.set(event.path, size * event.progress);
 			onProgress([...parts.values()].reduce((sum, part) => sum + part, 0) / Math.max(1, total));
 		}
+	});
+}
+
+function occupied(name: string, files: { path: string }[]): OpenLedgerError {
+	const paths = files.map(({ path }) => path).join(', ');
+	return new OpenLedgerError('hub/occupied', `“${name}” exists and holds ${paths}.`, {
+		remedy: 'Publishing replaces these files; the former ones stay in the repository’s history only.'
 	});
 }
 

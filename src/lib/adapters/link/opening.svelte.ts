@@ -17,6 +17,8 @@ export class Opening {
 	registrations = $state.raw<Registration[]>();
 	/** What the link puts before its conversations. */
 	agent = $state.raw<Agent>();
+	/** Neither found yet, nor given up. */
+	looking = $state(true);
 	fetching = $state(false);
 	progress = $state.raw<LoadProgress>({ phase: 'waiting' });
 	error = $state.raw<OpenLedgerError>();
@@ -57,6 +59,7 @@ export class Opening {
 
 	/** Reads what the link leads to. Never rejects. */
 	async lookUp(): Promise<void> {
+		this.looking = true;
 		await this.#try(async () => {
 			const { signal } = this.#abort;
 			if (this.#what instanceof File) this.offer = await offerOf(await inArchive(this.#what), { signal });
@@ -73,6 +76,7 @@ export class Opening {
 			this.#id = this.offer.id;
 			void this.#askChains();
 		});
+		this.looking = false;
 	}
 
 	/** Fetches, checks and keeps it. Never rejects. */

@@ -16,6 +16,10 @@ let remembered = '';
 export class Publication {
 	/** Of the upload, 0 to 1. */
 	progress = $state<number>();
+	/** Where it is to go on the Hub. */
+	readonly hub = $state({ name: '', token: remembered, keep: remembered !== '', isPrivate: false });
+	/** Why the Hub's repository is not written to until the person says so. */
+	occupied = $state.raw<OpenLedgerError>();
 	/** Where it lies now. */
 	source = $state.raw<AdapterSource>();
 	readonly attempt = new Attempt(asError);
@@ -30,10 +34,6 @@ export class Publication {
 		this.source = adapter.origin;
 	}
 
-	get token(): string {
-		return remembered;
-	}
-
 	/** Of the Hub, for a person. */
 	get host(): string {
 		return new URL(hubUrl(preferences.values.hubUrl)).host;
@@ -44,15 +44,19 @@ export class Publication {
 		return (this.#packed ??= this.#pack());
 	}
 
-	/** Commits it to a model repository. Never rejects. */
-	push(name: string, { token, isPrivate, keep }: { token: string; isPrivate: boolean; keep: boolean }) {
+	/** Commits it to a model repository; where files of it would be replaced, `occupied` says so first. Never rejects. */
+	push({ mayReplace }: { mayReplace: boolean }) {
+		this.occupied = undefined;
 		return this.#run(async () => {
+			const { isPrivate, keep } = this.hub;
+			const [name, token] = [this.hub.name.trim(), this.hub.token.trim()];
 			remembered = keep ? token : '';
 			this.progress = 0;
 			this.#task = crypto.randomUUID();
 			const { files } = await this.packed;
 			const url = hubUrl(preferences.values.hubUrl);
-			const options = { hubUrl: url, token, private: isPrivate, title: `Publish ${this.#adapter.name}` };
+			const title = `Publish ${this.#adapter.name}`;
+			const options = { hubUrl: url, token, private: isPrivate, title, mayReplace };
 			const onProgress = proxy((part: number) => (this.progress = part));
 			const commit = await publisher((api) => api.push(name, files, options, this.#task, onProgress));
 			await this.#lies({ kind: 'hub', repo: name, revision: commit, folder: '' });
@@ -115,7 +119,9 @@ export class Publication {
 			try {
 				await work();
 			} catch (error) {
-				if (asError(error).code !== 'aborted') throw error;
+				const { code } = asError(error);
+				if (code === 'hub/occupied') this.occupied = asError(error);
+				else if (code !== 'aborted') throw error;
 			}
 		});
 		this.progress = undefined;
