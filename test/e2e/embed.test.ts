@@ -117,10 +117,10 @@ test('a page of another site asks only after the person has allowed its address,
 		// The queue is free again at once.
 		const next = (await ledger.chat({ ...long, max_completion_tokens: 4 })).usage.completion_tokens;
 		const unknown = await failure(ledger.chat({ ...long, model: 'gpt-9' }));
-		const wide = await failure(ledger.chat({ ...long, model: 'Anatomy', max_completion_tokens: 4000 }));
+		const wide = await failure(ledger.chat({ ...long, model: 'Anatomy', n: 5 }));
 		return { seen, stopped, next, unknown, wide };
 	});
-	// Free tokens of that adapter are 2,000 a day: what could cost something is refused.
+	// Free tokens of that adapter are 2,000 a day: five replies of 480, each of which would be free alone, could cost something.
 	expect(ends).toEqual({
 		seen: 5,
 		stopped: 'AbortError',

@@ -12,6 +12,8 @@ import { answer, type ApiEngine, type ReplyAttribution } from './answer.ts';
 /** Says the words of its script, and remembers what it was asked. */
 class ScriptedEngine implements ApiEngine {
 	asked: GenerateRequest[] = [];
+	admitted: number[] = [];
+	refusal: OpenLedgerError | undefined;
 	cancelled: string[] = [];
 	script = ['The ', 'heart ', 'pumps.'];
 	failure: OpenLedgerError | undefined;
@@ -41,6 +43,12 @@ class ScriptedEngine implements ApiEngine {
 			entry('c3', 'Finance'),
 			entry('d4', 'Other base', false)
 		]);
+	}
+
+	admit(requests: readonly GenerateRequest[], signal: AbortSignal) {
+		this.admitted.push(requests.length);
+		signal.throwIfAborted();
+		return this.refusal ? Promise.reject(this.refusal) : Promise.resolve();
 	}
 
 	async generate(
@@ -214,10 +222,12 @@ test('a reply carries its receipt and whose knowledge is in it, where that is as
 	expect(plain.openledger).not.toHaveProperty('attribution');
 });
 
-test('a price that is not paid is a refusal', async () => {
+test('a price that is not paid is a refusal, before any of several replies begins', async () => {
 	const engine = new ScriptedEngine();
-	engine.failure = new OpenLedgerError('ledger/deposit-needed', 'Used up.', { remedy: 'Deposit.' });
-	expect(await complete(engine, hello)).toMatchObject({ status: 402 });
+	engine.refusal = new OpenLedgerError('ledger/deposit-needed', 'Used up.', { remedy: 'Deposit.' });
+	for (const stream of [false, true])
+		expect(await complete(engine, { ...hello, n: 3, stream })).toMatchObject({ status: 402 });
+	expect(engine).toMatchObject({ admitted: [3, 3], asked: [] });
 });
 
 test('JSON is asked of the engine', async () => {

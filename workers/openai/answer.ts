@@ -5,7 +5,7 @@ import type {
 	GenerateRequest,
 	LoadedModel
 } from '#workers/protocol.ts';
-import type { Ask, Call } from './call.ts';
+import type { Call } from './call.ts';
 import { readChatCall } from './chat-request.ts';
 import { ApiError, asApiError } from './error.ts';
 import { findServed, servedModels, type ServedModel } from './models.ts';
@@ -16,6 +16,8 @@ import { readTextCall } from './text-request.ts';
 export interface ApiEngine {
 	loaded(): Promise<LoadedModel | undefined>;
 	adapters(): Promise<AdapterEntry[]>;
+	/** Before they are generated: all of them may be, or it throws why not, or what the signal says. */
+	admit(requests: readonly GenerateRequest[], signal: AbortSignal): Promise<void>;
 	generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<Completion>;
 	cancel(id: string): Promise<void>;
 	/** Settles when the reply with this id has been measured; with undefined where nobody is to be thanked: the base wrote it alone. */
@@ -142,7 +144,8 @@ class Replies {
 
 	async whole(begun: () => void): Promise<ApiResponse> {
 		const onEvent = ({ type }: GenerateEvent) => type === 'text' && begun();
-		const replies = await Promise.all(this.#call.asks.map((ask, index) => this.#reply(ask, index, onEvent)));
+		const requests = await this.#admitted();
+		const replies = await Promise.all(requests.map((request) => this.#reply(request, onEvent)));
 		return json({
 			...this.#head(this.#shape.object),
 			choices: replies.map((reply, index) => this.#shape.choice(index, reply)),
@@ -160,12 +163,12 @@ class Replies {
 			lines.push({ ...this.#head(this.#shape.chunk), choices, ...usageLater, ...more });
 			begun.resolve();
 		};
-		const replies = this.#call.asks.map(async (ask, index) => {
+		const replies = (await this.#admitted()).map(async (request, index) => {
 			let first = true;
 			let told = 0;
-			const reply = await this.#reply(ask, index, (event) => {
+			const reply = await this.#reply(request, (event) => {
 				if (event.type !== 'text') return;
-				const tokens = ask.logProbs === undefined ? undefined : (event.tokens ?? []);
+				const tokens = request.logProbs === undefined ? undefined : (event.tokens ?? []);
 				send([this.#shape.piece(index, event.delta, tokens, first)]);
 				told += tokens?.length ?? 0;
 				first = false;
@@ -191,17 +194,28 @@ class Replies {
 		return { status: 200, type: 'text/event-stream', body: lines };
 	}
 
-	async #reply(ask: Ask, index: number, onEvent: (event: GenerateEvent) => void): Promise<Completion> {
-		const id = this.#idOf(index);
+	/** All or none, before any begins: what has begun has a status. */
+	async #admitted(): Promise<GenerateRequest[]> {
+		const { adapters } = this.#model;
+		const requests = this.#call.asks.map((ask, index) => ({
+			...ask,
+			id: this.#idOf(index),
+			// Calls that go on with a conversation find its cache by what it began with.
+			conversation: `openai-${index}`,
+			adapters
+		}));
+		await this.#engine.admit(requests, this.#signal);
+		return requests;
+	}
+
+	async #reply(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<Completion> {
+		const { id } = request;
 		const stop = () => void this.#engine.cancel(id).catch(() => undefined);
 		const signal = AbortSignal.any([this.#signal, this.#failed.signal]);
 		signal.throwIfAborted();
 		signal.addEventListener('abort', stop, { once: true });
 		try {
-			// Calls that go on with a conversation find its cache by what it began with.
-			const conversation = `openai-${index}`;
-			const { adapters } = this.#model;
-			return await this.#engine.generate({ ...ask, id, conversation, adapters }, onEvent);
+			return await this.#engine.generate(request, onEvent);
 		} catch (thrown) {
 			// Nobody is told of the others any more.
 			this.#failed.abort();

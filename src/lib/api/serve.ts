@@ -54,30 +54,43 @@ async function reply(api: ApiEngine, request: ApiRequest, port: MessagePort, cal
 
 /** @param mayOwe whether what is asked may cost the person something: not where a page of another address asks */
 export function apiEngine(engine: Engine, mayOwe = true): ApiEngine {
+	/** Of the replies that were admitted and have not begun. */
+	const accounts = new Map<string, Account>();
 	return {
 		loaded: () => engine.models.ready(),
 		adapters: () => engine.call((api) => api.adapters()),
+		async admit(requests, signal) {
+			const opened = await Promise.allSettled(
+				requests.map((request) => {
+					const adapters = request.adapters.map((used) => ({
+						...used,
+						name: engine.adapters.find(used.id)?.name ?? used.id
+					}));
+					return Account.open(engine, { id: request.id, conversation: '', adapters }, request, mayOwe);
+				})
+			);
+			const refusals = opened.map((one) => (one.status === 'rejected' ? one.reason : one.value.refusal));
+			const why: unknown = refusals.find(Boolean) ?? (signal.aborted ? signal.reason : undefined);
+			for (const [index, one] of opened.entries()) {
+				const id = requests[index]?.id;
+				if (one.status === 'rejected' || id === undefined) continue;
+				if (why) one.value.close();
+				else accounts.set(id, one.value);
+			}
+			if (why) throw why;
+		},
 		async generate(request, onEvent) {
+			const account = accounts.get(request.id);
+			accounts.delete(request.id);
 			// As in chat: what is being measured waits, and adapters with a price are paid.
 			const release = measurer.hold();
 			try {
-				const { id, adapters } = request;
-				const named = adapters.map((used) => ({
-					...used,
-					name: engine.adapters.find(used.id)?.name ?? used.id
-				}));
-				const account = await Account.open(
-					engine,
-					{ id, conversation: '', adapters: named },
-					request,
-					mayOwe
-				);
-				if (account.refusal) throw account.refusal;
 				const completion = await engine.call((api) => api.generate(request, proxy(onEvent)));
-				await account.keep(completion);
+				await account?.keep(completion);
 				return completion;
 			} finally {
 				release();
+				account?.close();
 			}
 		},
 		cancel: (id) => engine.call((api) => api.cancel(id)),

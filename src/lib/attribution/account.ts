@@ -1,20 +1,18 @@
-import type { OpenLedgerError } from '#workers/errors.ts';
 import type { AdapterEntry, Completion, GenerateRequest } from '#workers/protocol.ts';
 import type { Fingerprints } from '../adapters/link/registration.ts';
 import type { Reply } from '../chat/records.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
-import type { UsedFiles } from '../ledger/replies.ts';
+import type { Admission, UsedFiles } from '../ledger/replies.ts';
 import { measurer } from './measurer.ts';
 
 type Written = Pick<Reply, 'id' | 'conversation' | 'adapters'>;
 
 /**
  * What a reply owes, whoever asked for it: the ledger says beforehand whether it may be written, since adapters may have a price, and
- * keeps its receipt; then it is measured.
+ * keeps its receipt; then it is measured. To be closed, whatever came of the reply.
  */
 export class Account {
-	/** Why the reply may not be written. */
-	readonly refusal: OpenLedgerError | undefined;
+	readonly #admission: Admission | undefined;
 	readonly #engine: Engine;
 	readonly #reply: Written;
 	readonly #files: readonly UsedFiles[];
@@ -25,13 +23,18 @@ export class Account {
 		reply: Written,
 		files: readonly UsedFiles[],
 		mayOwe: boolean,
-		refusal: OpenLedgerError | undefined
+		admission: Admission | undefined
 	) {
 		this.#engine = engine;
 		this.#reply = reply;
 		this.#files = files;
 		this.#mayOwe = mayOwe;
-		this.refusal = refusal;
+		this.#admission = admission;
+	}
+
+	/** Why the reply may not be written. */
+	get refusal() {
+		return this.#admission?.refusal;
 	}
 
 	/** @param mayOwe false where a page of another address asks: its reply costs the person nothing, whatever comes of it */
@@ -48,8 +51,15 @@ export class Account {
 			const entry = entries.find((one) => one.id === id);
 			return entry ? [{ weight, files: entry.files, fingerprints: () => fingerprintsOf(engine, entry) }] : [];
 		});
-		const refusal = files.length > 0 ? await (await ledger()).whyNot(files, maxNewTokens, mayOwe) : undefined;
-		return new Account(engine, reply, files, mayOwe, refusal);
+		// The default of programs is more than the model holds.
+		const tokens = Math.min(maxNewTokens, engine.models.loaded?.contextLength ?? Infinity);
+		const admission = files.length > 0 ? await (await ledger()).admit(files, tokens, mayOwe) : undefined;
+		return new Account(engine, reply, files, mayOwe, admission);
+	}
+
+	/** The reply is over: what it might have taken beyond its receipt is free for others. */
+	close(): void {
+		this.#admission?.end();
 	}
 
 	/**

@@ -44,11 +44,13 @@ export class Replies {
 				try {
 					if (account.refusal) generation.refuse(account.refusal);
 					else await generation.run();
+					clearInterval(timer);
+					// The receipt first: a reply that counts as written must not lack it when the tab ends now.
+					if (generation.completion) await account.keep(generation.completion, reply.text);
 				} finally {
 					clearInterval(timer);
+					account.close();
 				}
-				// The receipt first: a reply that counts as written must not lack it when the tab ends now.
-				if (generation.completion) await account.keep(generation.completion, reply.text);
 				await updateReply(reply.id, outcome(generation));
 				await db.conversations.update(reply.conversation, { updatedAt: Date.now() });
 			});

@@ -7,7 +7,7 @@ import { readModels } from '../adapters/link/registration.ts';
 import { deposit } from '../chain/actions/money.ts';
 import { session } from '../chain/session.svelte.ts';
 import { db } from './db.ts';
-import { keepReceipt, whyNot } from './replies.ts';
+import { admit, keepReceipt } from './replies.ts';
 
 /** Finance in the sandbox (contracts/tools/seed.ts): it costs something beyond 2,000 tokens a day. */
 const FREE = 2_000;
@@ -46,15 +46,16 @@ const written = (completion: number) =>
 		tokens: { prompt: 1, reused: 0, completion }
 	}) as Completion;
 
-test('a page of another address gets what is free for certain and never owes, also where two replies at once outrun it', async () => {
+test('a page of another address gets what is free for certain, also of two replies at once, and never owes', async () => {
 	const used = adapter(await finance());
-	expect(await whyNot([used], FREE + 1, false)).toMatchObject({ code: 'ledger/refused' });
-	// Each would be free alone: both are let in.
+	const refused = { refusal: { code: 'ledger/refused' } };
+	expect(await admit([used], FREE + 1, false)).toMatchObject(refused);
+	// Each would be free alone.
 	const half = FREE / 2 + 200;
-	expect(await Promise.all([whyNot([used], half, false), whyNot([used], half, false)])).toEqual([
-		undefined,
-		undefined
-	]);
+	const [first, second] = await Promise.all([admit([used], half, false), admit([used], half, false)]);
+	expect(first.refusal).toBeUndefined();
+	expect(second).toMatchObject(refused);
+	first.end();
 	const { network } = await session.reader();
 	for (let i = 0; i < 2; i++)
 		expect(await keepReceipt(reply(used), written(half), base, false)).toMatchObject({
@@ -63,7 +64,7 @@ test('a page of another address gets what is free for certain and never owes, al
 	expect(await db.receipts.count()).toBe(2);
 	expect(await db.owed(network.id)).toEqual([]);
 	// What it used is used up: for the page nothing is left, and the person pays from the first token on.
-	expect(await whyNot([used], 1, false)).toMatchObject({ code: 'ledger/refused' });
+	expect(await admit([used], 1, false)).toMatchObject(refused);
 	await keepReceipt(reply(used), written(100), base);
 	expect((await db.owed(network.id)).map(({ amount }) => amount)).toEqual([parseEther('0.05')]);
 });

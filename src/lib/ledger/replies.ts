@@ -13,8 +13,9 @@ import { currentNetwork } from './follow.svelte.ts';
 import { read, type Network } from './network.ts';
 import type { RegisteredModel, RegistryRecord } from './records.ts';
 import { payerOver } from './payer.ts';
+import { Pledges } from './pledges.ts';
 import { settle } from './settler.ts';
-import { costOf, defaultSpending, isDue, obstacle, tabOf } from './spending.ts';
+import { costOf, defaultSpending, isDue, tabOf } from './spending.ts';
 import { toasts } from '../ui/toasts.svelte.ts';
 
 /** Milliseconds for which the registry is taken as it was, and for which a reply waits for a newer one. */
@@ -100,52 +101,61 @@ function usedToday(chain: number, model: number): Promise<number> {
 	return db.tokensSince(chain, model, Math.floor(Date.now() / 86_400_000) * 86_400_000);
 }
 
+const pledges = new Pledges();
+
+export interface Admission {
+	/** Why the reply may not be written. */
+	refusal?: OpenLedgerError;
+	/** To be called when its receipt is kept, or nothing comes of it: until then it counts as if it took all it may. */
+	end: () => void;
+}
+
 /**
  * Whether a reply may be written: an adapter with a price runs within its free allowance, and beyond it only when the prepaid
  * balance covers the reply beside what is owed. A network that cannot be read and was never read keeps nobody from chatting.
  * @param mayOwe false for a page of another address: it gets what is free for certain, whatever the person has deposited
- * @returns why not; undefined where it may
  */
-export async function whyNot(
+export async function admit(
 	adapters: readonly UsedFiles[],
 	maxNewTokens: number,
 	mayOwe = true
-): Promise<OpenLedgerError | undefined> {
+): Promise<Admission> {
 	const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 2 * PATIENCE));
 	const found = await Promise.race([registered(adapters).catch(() => undefined), late]);
-	if (!found) return undefined;
+	if (!found) return { end: () => undefined };
 	const { network, registry, model } = found;
-	const { id } = network.chain;
-	const owed = (await db.owed(id)).reduce((sum, { amount }) => sum + amount, 0n);
-	const { limit } = (await db.spending.get(id)) ?? defaultSpending(id);
-	const used = await usedToday(id, model.id);
-	const { price, allowance } = model;
-	if (!mayOwe && price > 0n && BigInt(used + maxNewTokens) > allowance)
-		return new OpenLedgerError(
-			'ledger/refused',
-			'This adapter has a price, and a page may only ask what is free.',
-			{
-				remedy: 'Use it in the app itself, ask for fewer tokens, or use the base model.'
-			}
-		);
-	const stands = obstacle({ price, allowance, used, tokens: maxNewTokens, owed, free: registry.free, limit });
+	const { id: chain } = network.chain;
+	const { limit } = (await db.spending.get(chain)) ?? defaultSpending(chain);
+	const read = async () => {
+		const owed = (await db.owed(chain)).reduce((sum, { amount }) => sum + amount, 0n);
+		return { used: await usedToday(chain, model.id), owed, free: registry.free, limit };
+	};
+	const { stands, beside, end } = await pledges.admit({ chain, model, tokens: maxNewTokens, mayOwe, read });
+	if (stands === 'price')
+		return refused('ledger/refused', 'This adapter has a price, and a page may only ask what is free.', {
+			remedy: 'Use it in the app itself, ask for fewer tokens, or use the base model.'
+		});
+	if (stands === 'deposit' && beside)
+		return refused('ledger/deposit-needed', 'Replies that are being written may use up what is free today.', {
+			remedy: `Wait for them, or ask for less at once. Beyond it the adapter costs ${open(model.price)} OPEN for 1,000 tokens, from a deposit on the Ledger page.`
+		});
 	if (stands === 'deposit')
-		return new OpenLedgerError(
-			'ledger/deposit-needed',
-			'This adapter’s free replies for today are used up.',
-			{
-				remedy: `It costs ${open(price)} OPEN for 1,000 tokens. Deposit on the Ledger page to go on, or take it off and use the base model.`
-			}
-		);
+		return refused('ledger/deposit-needed', 'This adapter’s free replies for today are used up.', {
+			remedy: `It costs ${open(model.price)} OPEN for 1,000 tokens. Deposit on the Ledger page to go on, or take it off and use the base model.`
+		});
 	if (stands === 'limit')
-		return new OpenLedgerError(
+		return refused(
 			'ledger/limit',
 			`You have set a limit of ${open(limit)} OPEN, and this reply could pass it.`,
 			{
 				remedy: 'Pay what you owe on the Ledger page, or raise the limit there.'
 			}
 		);
-	return undefined;
+	return { end };
+}
+
+function refused(...error: ConstructorParameters<typeof OpenLedgerError>): Admission {
+	return { refusal: new OpenLedgerError(...error), end: () => undefined };
 }
 
 /**
@@ -153,7 +163,7 @@ export async function whyNot(
  * be paid by their static units. `replaceReceipt` puts the measured one in its place.
  *
  * @param base SHA-256 of the base model's file
- * @param mayOwe false: nothing is owed, also where two replies at once outran the free allowance, or the price was not known beforehand
+ * @param mayOwe false: nothing is owed, also where replies of two tabs outran the free allowance, or the price was not known beforehand
  * @returns the receipt's id and its price; undefined where no model of the reply is registered
  */
 export async function keepReceipt(
