@@ -108,6 +108,8 @@ export default defineConfig({
 						codeSplitting: {
 							groups: [
 								{ name: ofFirstPage, minShareCount: 4, priority: 1 },
+								// What begins the app, alone: it says what version this is before SvelteKit's other modules, which ask for that, are evaluated.
+								{ name: 'start', test: /client.payload\.js|preload-helper/, priority: 2 },
 								// Parts of pages that several share go by which of them do, in files that are worth a request. Of these alone:
 								// of more, pages came to fetch each other's code (docs/decisions/first-paint.md).
 								{

@@ -22,6 +22,9 @@ try {
 	// Blocked, as above.
 }
 
+// Whether the app will speak English, as its markup does.
+let isEnglish = true;
+
 // The app's scripts wait until what stands in the page has been painted (.ci/paint.mjs). A page that nobody sees is not painted.
 window.afterPaint = async () => {
 	await new Promise((seen) => {
@@ -32,12 +35,19 @@ window.afterPaint = async () => {
 	const links = [...document.querySelectorAll('link[data-href]')];
 	for (const [i, link] of links.entries()) {
 		link.href = link.dataset.href;
+		link.rel = 'modulepreload';
 		if (i % 8 === 7) await new Promise((later) => setTimeout(later));
 	}
 	// The first number of a tab takes 15 ms: time enough while scripts come.
 	(0.5).toLocaleString(document.documentElement.lang);
-	// One after another: all at once they would be one task, and a tap would wait for its end. A file that fails is asked for again, and told of.
-	for (const link of links) await import(link.href).catch(() => undefined);
+};
+
+// One after another: all at once they would be one task, and a tap would wait for its end. A file that fails is asked for again, and told of.
+window.oneByOne = async () => {
+	// A script that has words takes them when it is evaluated: in another language they come first (src/hooks.client.ts).
+	if (!isEnglish) return;
+	for (const link of document.querySelectorAll('link[data-href]'))
+		await import(link.href).catch(() => undefined);
 };
 
 (() => {
@@ -60,7 +70,8 @@ window.afterPaint = async () => {
 		.map((tag) => tag?.split('-')[0].toLowerCase())
 		.find((tag) => languages.includes(tag));
 	const path = location.pathname.replace(/\/(index\.html)?$|\.html$/, '');
-	const readable = (language ?? 'en') === 'en' && window.parent === window;
+	isEnglish = (language ?? 'en') === 'en';
+	const readable = isEnglish && window.parent === window;
 	const meant =
 		dataset.page &&
 		dataset.page.replace(/\/$/, '') === path &&

@@ -33,6 +33,8 @@ test('after one visit the app opens, chats with an adapter and shows every room 
 	await app.page.getByRole('radio', { name: 'Deutsch' }).click();
 	await app.page.getByRole('button', { name: 'Reload' }).click();
 	await app.page.getByRole('heading', { level: 1, name: 'Gerät & Speicher' }).waitFor();
+	// What a module says for all time as well: it is evaluated after the words.
+	await app.page.getByRole('link', { name: 'Werkstatt' }).first().waitFor();
 	await app.page.getByRole('radio', { name: 'English' }).click();
 	await app.page.getByRole('button', { name: 'Neu laden' }).click();
 	await app.page.getByRole('heading', { level: 1, name: 'Device & storage' }).waitFor();

@@ -159,3 +159,10 @@ test('where scripts are blocked the page says so', async () => {
 	expect(await still?.locator('#blocked').isVisible()).toBe(true);
 	await silent?.close();
 });
+
+test('an address of no page says so', async () => {
+	const { page } = await App.open({ path: '/lineage/nowhere' });
+	await page.getByRole('heading', { level: 1, name: 'There is no such page' }).waitFor();
+	await page.getByRole('link', { name: 'Go to the chat' }).click();
+	await page.getByRole('heading', { name: 'Ask' }).waitFor();
+});

@@ -23,6 +23,9 @@ describe('adapter manifest', () => {
 	it.each<[string, Record<string, unknown>]>([
 		['format', { format: 'openledger-adapter/2' }],
 		['name', { name: '' }],
+		['name', { name: 'a'.repeat(201) }],
+		['name', { name: 'two\nlines' }],
+		['author', { author: '\u202egpj.exe' }],
 		['base', { base: { id: 'x', sha256: [] } }],
 		['base', { base: { id: 'x', sha256: ['A'.repeat(64)] } }],
 		['files', { files: { 'adapter_config.json': 'a'.repeat(64) } }],

@@ -69,6 +69,11 @@ export interface AdapterManifest {
 
 type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === 'string' && value.length > 0 && value.length <= 2000;
+/** On one line, as long as a line may be, and without signs that turn the direction of what stands after them. */
+const isLine: Check = (value) =>
+	isText(value) &&
+	(value as string).length <= 200 &&
+	!/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(value as string);
 const isSha256: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 const isRoot: Check = (value) => typeof value === 'string' && /^0x[0-9a-f]{64}$/.test(value);
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
@@ -89,11 +94,11 @@ const record =
 
 const FIELDS: Record<keyof AdapterManifest, Check> = {
 	format: (value) => value === FORMAT,
-	name: isText,
+	name: isLine,
 	description: optional(isText),
-	author: optional(isText),
+	author: optional(isLine),
 	examples: optional(listOf(isText)),
-	licence: optional(isText),
+	licence: optional(isLine),
 	base: record({ id: isText, sha256: listOf(isSha256, { least: 1 }) }),
 	files: record({ [CONFIG_FILE]: isSha256, [WEIGHTS_FILE]: isSha256 }),
 	datanets: listOf(

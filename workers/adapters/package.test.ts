@@ -33,11 +33,12 @@ test('what has none gets one that names its files and the base that it fits', as
 
 test('a hostile name stays text on the card', async () => {
 	const bare = files.filter(({ name }) => name.startsWith('adapter_'));
-	const name = 'x\n---\nlicense: mit\n# <script>alert(1)</script> [a](javascript:b)';
+	const name = 'x --- license: mit # <script>alert(1)</script> [a](javascript:b)';
 	const { files: packed } = await packAdapter(bare, { name, base: { ...base, id: '"\n- evil: 1' } });
 	const card = (await packed.find(({ path }) => path === 'README.md')?.content.text()) ?? '';
 	const [, front = '', body = ''] = card.split(/^---$/m);
 	expect(front.trim().split('\n')).toHaveLength(3);
 	expect(card.match(/^---$/gm)).toHaveLength(2);
 	expect(body).not.toMatch(/(^|[^\\])<script|(^|[^\\])\[a\]/);
+	await expect(packAdapter(bare, { name: 'x\n---\nlicense: mit', base })).rejects.toThrow('"name"');
 });
