@@ -46,6 +46,8 @@ interface Values {
 		datanet?: string;
 		/** Reply whose shares were looked at. */
 		seen?: string;
+		/** When the sandbox was begun anew: replies before it were paid for in another. Milliseconds since the epoch. */
+		since?: number;
 	};
 	/** Unset until the ledger was looked at for the first time. */
 	roots?: RootWatching;

@@ -36,8 +36,8 @@ export class GuideState {
 		});
 		this.#reply = new Live(() => {
 			const { id } = this.adapter ?? {};
-			const { seen } = this.#stored;
-			return async () => (id ? repliesOf(id, seen) : { seen: false, settled: false });
+			const { seen, since } = this.#stored;
+			return async () => (id ? repliesOf(id, seen, since) : { seen: false, settled: false });
 		});
 		$effect(() => {
 			if (this.datanet && !this.adapter && this.#enough) void trainer.refresh();
@@ -53,7 +53,7 @@ export class GuideState {
 		});
 	}
 
-	get #stored() {
+	get #stored(): NonNullable<typeof preferences.values.guide> {
 		return preferences.values.guide ?? { open: false };
 	}
 

@@ -9,3 +9,8 @@ export function openGuide(): void {
 export function closeGuide(): void {
 	if (preferences.values.guide) preferences.values.guide.open = false;
 }
+
+/** Replies before a time count no longer: the sandbox in which they were paid for is gone. @param since undefined: all count again */
+export function countFrom(since: number | undefined): void {
+	if (preferences.values.guide) preferences.values.guide.since = since;
+}

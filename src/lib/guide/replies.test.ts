@@ -31,6 +31,12 @@ test('what was done with one reply stays done while another is written', async (
 	await ledger.receipts.update('0xa', { settlement: 's' });
 	await reply('d', 50, 'measured');
 	expect(await repliesOf(adapter, 'a')).toMatchObject({ reply: { id: 'a' }, seen: true, settled: true });
+	// The sandbox was begun anew: what was paid in the last one is not paid in this.
+	expect(await repliesOf(adapter, 'a', 50)).toMatchObject({
+		reply: { id: 'd' },
+		seen: false,
+		settled: false
+	});
 });
 
 test('a reply that owes nothing is no step of the path', async () => {

@@ -1,4 +1,5 @@
 import { db as attribution } from '../attribution/db.ts';
+import type { AttributionRecord } from '../attribution/records.ts';
 import { db as ledger } from '../ledger/db.ts';
 
 /** Replies of the adapter that are looked through for those that owe something, the newest first. */
@@ -19,16 +20,20 @@ export interface Replies {
 	settled: boolean;
 }
 
-/** @param seen id of the reply whose shares were looked at */
-export async function repliesOf(adapter: string, seen: string | undefined): Promise<Replies> {
+/**
+ * @param seen id of the reply whose shares were looked at
+ * @param since time of the first that counts
+ */
+export async function repliesOf(adapter: string, seen: string | undefined, since = 0): Promise<Replies> {
+	const counts = (record: AttributionRecord) => record.adapter.id === adapter && record.time >= since;
 	const newest = await attribution.attributions
 		.orderBy('time')
 		.reverse()
-		.filter((record) => record.adapter.id === adapter)
+		.filter(counts)
 		.limit(NEWEST)
 		.toArray();
 	const looked = seen ? await attribution.attributions.get(seen) : undefined;
-	if (looked?.adapter.id === adapter && !newest.some(({ id }) => id === seen)) newest.push(looked);
+	if (looked && counts(looked) && !newest.some(({ id }) => id === seen)) newest.push(looked);
 	const found: (GuideReply & { settled: boolean })[] = [];
 	for (const { id, conversation, state } of newest) {
 		const receipt = await ledger.receipts.where({ reply: id }).first();
