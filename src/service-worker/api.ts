@@ -18,7 +18,12 @@ export async function answerApi(event: FetchEvent, path: string): Promise<Respon
 	const { method, signal } = event.request;
 	const request: ApiRequest = { method, path, body: await event.request.text() };
 	const answering = await findTab();
-	if (!answering) return refusal('No tab of OpenLedger is open to answer. Open the app and keep it open.');
+	if (!answering) {
+		const alone = refusal('No tab of OpenLedger is open to answer. Open the app and keep it open.');
+		// A person has to act; openai's clients would try twice more.
+		alone.headers.set('X-Should-Retry', 'false');
+		return alone;
+	}
 	const { response, done } = receive(answering, signal);
 	answering.port.postMessage(request);
 	// The browser may stop an idle worker: this one waits for a tab.

@@ -23,14 +23,13 @@ registerRoute(
 	})
 );
 
-/** Programs of this origin ask the models here as they would ask OpenAI. */
+/** Programs of this origin ask the models here as they would ask OpenAI: with whatever method, so that a wrong one is told so. */
 const api = new URL('v1/', self.registration.scope);
-for (const method of ['GET', 'POST', 'PUT', 'DELETE'] as const)
-	registerRoute(
-		({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith(api.pathname),
-		({ event, url }) => answerApi(event as FetchEvent, `v1/${url.pathname.slice(api.pathname.length)}`),
-		method
-	);
+self.addEventListener('fetch', (event) => {
+	const { url, mode } = event.request;
+	if (mode === 'navigate' || !url.startsWith(api.href)) return;
+	event.respondWith(answerApi(event, `v1/${new URL(url).pathname.slice(api.pathname.length)}`));
+});
 
 /** Files and texts that another app shares with this one; the page that opens then asks for them. */
 const datanets = new URL('datanets', self.registration.scope);

@@ -168,6 +168,21 @@ test('the openai client lists models, asks, streams, stops and repeats, as with 
 		['NotFoundError', 'unknown_url']
 	]);
 
+	const methods = await page.evaluate(() =>
+		Promise.all(
+			['PATCH', 'OPTIONS', 'HEAD'].map(async (method) => {
+				const { status, headers } = await fetch('/v1/models', { method });
+				return [method, status, headers.get('content-type')];
+			})
+		)
+	);
+	const json = 'application/json; charset=utf-8';
+	expect(methods).toEqual([
+		['PATCH', 405, json],
+		['OPTIONS', 405, json],
+		['HEAD', 405, json]
+	]);
+
 	const tokens = await page.evaluate(async (body) => {
 		const stream = await openai.chat.completions.create({ ...body, stream: true });
 		let seen = 0;
@@ -234,4 +249,6 @@ test('of two tabs one answers; when it is closed in mid-reply the caller is told
 
 	await second.page.close();
 	await expect(ask()).rejects.toThrow('No tab of OpenLedger is open');
+	const retry = await page.evaluate(async () => (await fetch('/v1/models')).headers.get('x-should-retry'));
+	expect(retry).toBe('false');
 });

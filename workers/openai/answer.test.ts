@@ -343,6 +343,15 @@ describe('refusals have OpenAI’s shape and say what to do', () => {
 		}
 	});
 
+	test.each(['Finance', 'bundled:nano+Finance'])('%s, as several are called', async (model) => {
+		const { status, json } = await complete(new ScriptedEngine(), { ...hello, model });
+		expect(status).toBe(404);
+		const { message } = json.error as { message: string };
+		expect(message).toBe(
+			`Several adapters are called '${model}'. Ask for one of them: 'bundled:nano+b2', 'bundled:nano+c3'.`
+		);
+	});
+
 	test('no model is loaded', async () => {
 		const engine = new ScriptedEngine();
 		engine.model = undefined;
@@ -351,6 +360,7 @@ describe('refusals have OpenAI’s shape and say what to do', () => {
 
 	test.each([
 		['v1/embeddings', {}, 404],
+		['v1/models/%zz', undefined, 404],
 		['v1/chat/completions', undefined, 405]
 	])('%s', async (path, body, status) => {
 		expect(await call(new ScriptedEngine(), path, body)).toMatchObject({ status });

@@ -100,13 +100,22 @@ async function route(
 	if (method !== wanted) throw new ApiError(405, `/${path} is asked with ${wanted}, not ${method}.`);
 	if (!kind) {
 		const models = await served(engine);
-		if (id !== undefined) return json(describe(findServed(models, decodeURIComponent(id))));
+		if (id !== undefined) return json(describe(findServed(models, decoded(id))));
 		return json({ object: 'list', data: models.map(describe) });
 	}
 	const call = kind.read(parse(body));
 	const model = findServed(await served(engine), call.model);
 	const replies = new Replies(engine, call, kind.shape, model, signal);
 	return call.stream ? replies.stream() : replies.whole(begun);
+}
+
+/** As it stands where it is no well-formed part of an address: then nothing has that name. */
+function decoded(id: string): string {
+	try {
+		return decodeURIComponent(id);
+	} catch {
+		return id;
+	}
 }
 
 async function served(engine: ApiEngine): Promise<ServedModel[]> {

@@ -5,6 +5,8 @@ import { ApiError } from './error.ts';
 export interface ServedModel {
 	/** `bundled:nano`, or with an adapter `bundled:nano+Anatomy`; where two adapters share a name, with its id instead. */
 	id: string;
+	/** The same with the adapter's name, which others may have too. */
+	name: string;
 	ownedBy: string;
 	adapters: GenerateRequest['adapters'];
 }
@@ -14,9 +16,10 @@ export function servedModels(loaded: LoadedModel, adapters: readonly AdapterEntr
 	const fitting = adapters.filter(({ fits }) => fits);
 	const count = (name: string) => fitting.filter((adapter) => adapter.name === name).length;
 	return [
-		{ id: loaded.id, ownedBy: 'openledger', adapters: [] },
+		{ id: loaded.id, name: loaded.id, ownedBy: 'openledger', adapters: [] },
 		...fitting.map(({ id, name, author }) => ({
 			id: `${loaded.id}+${count(name) === 1 ? name : id}`,
+			name: `${loaded.id}+${name}`,
 			ownedBy: author ?? 'unknown',
 			adapters: [{ id, weight: 1 }]
 		}))
@@ -25,16 +28,18 @@ export function servedModels(loaded: LoadedModel, adapters: readonly AdapterEntr
 
 /**
  * Finds what a caller means: a listed id, or an adapter's name or id alone.
- * @throws ApiError 404 that lists what there is
+ * @throws ApiError 404 that lists what there is, or those that share the name
  */
 export function findServed(models: readonly ServedModel[], asked: string): ServedModel {
 	const found =
 		models.find(({ id }) => id === asked) ??
 		models.find(({ id, adapters: [adapter] }) => adapter?.id === asked || id.endsWith(`+${asked}`));
 	if (found) return found;
-	const names = models.map(({ id }) => `'${id}'`).join(', ');
-	throw new ApiError(404, `The model '${asked}' is not loaded. This tab serves ${names}.`, {
-		code: 'model_not_found',
-		param: 'model'
-	});
+	const list = (some: readonly ServedModel[]) => some.map(({ id }) => `'${id}'`).join(', ');
+	const same = models.filter(({ name }) => name === asked || name.endsWith(`+${asked}`));
+	const why =
+		same.length > 0
+			? `Several adapters are called '${asked}'. Ask for one of them: ${list(same)}.`
+			: `The model '${asked}' is not loaded. This tab serves ${list(models)}.`;
+	throw new ApiError(404, why, { code: 'model_not_found', param: 'model' });
 }

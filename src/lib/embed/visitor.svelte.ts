@@ -73,7 +73,8 @@ export class Visitor {
 		else this.#settle(allowed().includes(origin) ? 'allowed' : 'asking');
 	}
 
-	#take(message: FromPage, port: MessagePort) {
+	#take(message: FromPage | null, port: MessagePort) {
+		if (typeof message !== 'object' || message === null) return;
 		if ('ping' in message) return this.#send({ pong: message.ping });
 		if ('abort' in message) return this.#calls.get(message.id)?.abort();
 		if (this.access !== 'allowed' || port !== this.#port) return;
