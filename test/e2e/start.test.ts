@@ -163,6 +163,7 @@ test('where scripts are blocked the page says so', async () => {
 test('an address of no page says so', async () => {
 	const { page } = await App.open({ path: '/lineage/nowhere' });
 	await page.getByRole('heading', { level: 1, name: 'There is no such page' }).waitFor();
+	expect(await page.title()).toMatch('No such page');
 	await page.getByRole('link', { name: 'Go to the chat' }).click();
 	await page.getByRole('heading', { name: 'Ask' }).waitFor();
 });
