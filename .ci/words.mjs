@@ -36,6 +36,7 @@ const single = new Map([
 	['src/lib/factory/run-words.ts', ['higher', 'lower']],
 	['src/lib/ledger/RootsSection.svelte', ['is', 'are']],
 	['src/lib/attribution/RowInfluence.svelte', ['it', 'them']],
+	['src/lib/adapters/card-words.ts', ['free', 'paused']],
 	['src/lib/attribution/PayLine.svelte', ['costs', 'gave', 'give']]
 ]);
 /** What is no text although it looks like it: keys of records, another program's words, tables, values of a property. */
@@ -72,7 +73,7 @@ const computing =
 	/^workers\/(adapters|attribution|chain|datanets|engine|formats|generate|ipfs|ledger|models|onnx|runtime|train)\/(?!.*(\.test|scenarios|\.cli|\.worker|wgsl|reword|build-model|exporting|gpu-adapter))[^.]*\.ts$/;
 /** There also what is no whole sentence: names of checks and changes, and the reasons that sentences are made with. */
 const pieces =
-	/(checks\/quality|service\/(service|bulk|story)|bundle\/(review|records|read)|store\/versions|choose-provider|chain\/people|lora-config|datanets\/parse|import\/(mapping|messages)|formats\/(csv|json)|models\/catalogue\/entry|download\/request)\.ts$/;
+	/(checks\/quality|service\/(service|bulk|story)|bundle\/(review|records|read)|store\/versions|choose-provider|chain\/people|adapters\/(link|agent|check-fit|manifest|lora-config)|datanets\/parse|import\/(mapping|messages)|formats\/(csv|json)|models\/catalogue\/entry|download\/request)\.ts$/;
 const kept =
 	/^(I contribute these|Rows signed by|Rewrite this|Give me three|Explain gravity|Write a polite|Plan a week|Compare renting|Draft a complaint|Define opp|openledger )/;
 

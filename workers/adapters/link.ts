@@ -25,6 +25,8 @@ export interface AdapterLink {
 }
 
 const repository = /^[\w.-]{1,96}\/[\w.-]{1,96}$/;
+/** A page of the Hub, as it stands in the address bar or is copied from a text; what it shows of the repository does not matter. */
+const hubPage = /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)(?::443)?(?:$|(?=[/?#]))([^?#]*)/i;
 /** CIDv0, or v1 in base32; whether it is one is seen where it is used. */
 const contentId = /^(Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{20,150})$/;
 /** An agent's instructions take most of it. */
@@ -32,15 +34,15 @@ const maxLength = 16_000;
 
 /**
  * Reads a link: the fragment of `…/a#from=…&id=…`, or what people paste: a whole link, also `web+openledger:…` (as it is, or
- * encoded as browsers hand it over), `owner/name`, `owner/name@revision`, `ipfs://CID`, the address of a repository's page or of
- * a folder. Fragments are not sent to servers.
+ * encoded as browsers hand it over), `owner/name`, `owner/name@revision`, `ipfs://CID`, the address of a repository's page, also
+ * without `https://`, or of a folder. Fragments are not sent to servers.
  * @throws OpenLedgerError `link/malformed`
  */
 export function parseAdapterLink(text: string): AdapterLink {
 	const said = withoutScheme(text.trim());
 	if (said.length > maxLength) throw malformed('it is too long');
-	const fragment = said.includes('#') ? said.slice(said.indexOf('#') + 1) : said;
-	if (!/(^|&)from=/.test(fragment)) return { source: parseSource(said) };
+	const fragment = fragmentOf(said);
+	if (fragment === undefined) return { source: parseSource(said) };
 	const fields = new URLSearchParams(fragment);
 	const id = fields.get('id')?.toLowerCase();
 	if (id !== undefined && !/^[0-9a-f]{64}$/.test(id)) throw malformed('its fingerprint is not one');
@@ -52,6 +54,12 @@ export function parseAdapterLink(text: string): AdapterLink {
 		...(model && { model }),
 		...(agent !== null && { agent: decodeAgent(agent) })
 	};
+}
+
+/** The part of a link that says what it leads to; undefined for a source alone, as people paste it. */
+export function fragmentOf(link: string): string | undefined {
+	const fragment = link.slice(link.indexOf('#') + 1);
+	return /(^|&)from=/.test(fragment) ? fragment : undefined;
 }
 
 /** What a `web+openledger:` address says; any other text as it is. */
@@ -94,27 +102,31 @@ function parseModel(text: string | null): AdapterLink['model'] {
 	return { chain: Number(chain), id: Number(id) };
 }
 
-function parseSource(text: string): AdapterSource {
+function parseSource(said: string): AdapterSource {
+	const text = said.trim();
+	const page = hubPage.exec(text)?.[1];
+	if (page !== undefined) return parseHubPage(page);
 	// Before URL has made it lower case.
 	if (/^ipfs:\/\//i.test(text)) return ipfsSource(text.slice('ipfs://'.length));
 	if (contentId.test(text)) return ipfsSource(text);
 	if (/^[a-z][\w+.-]*:\/\//i.test(text)) return parseAddress(text);
 	// Of pull requests and the like: refs/pr/1.
 	const [, repo = '', revision = 'main', folder = ''] =
-		/^([^@]+?)(?:@(refs\/[^/]+\/[^/]+|[^/]+)(?:\/(.+))?)?$/.exec(text) ?? [];
+		/^([^@]+?)(?:@(refs\/[^/]+\/[^/]+|[^/]+)(?:\/(.+))?)?$/.exec(text.replace(/\/+$/, '')) ?? [];
 	return hubSource(repo, revision, folder);
+}
+
+/** @param page behind the Hub's name: `/owner/name`, `/owner/name/tree/revision/folder` */
+function parseHubPage(page: string): AdapterSource {
+	const [owner, name, kind, revision = 'main', ...folder] = page.split('/').filter(Boolean);
+	if (!owner || !name || (kind !== undefined && kind !== 'tree'))
+		throw malformed('it is not the page of a repository');
+	return hubSource(`${owner}/${name}`, decoded(revision), folder.map(decoded).join('/'));
 }
 
 function parseAddress(text: string): AdapterSource {
 	if (!URL.canParse(text)) throw malformed('its address cannot be read');
 	const url = new URL(text);
-	// A page of the Hub: huggingface.co/owner/name, …/tree/revision/folder
-	if (url.hostname === 'huggingface.co') {
-		const [owner, name, kind, revision = 'main', ...folder] = url.pathname.split('/').filter(Boolean);
-		if (!owner || !name || (kind !== undefined && kind !== 'tree'))
-			throw malformed('it is not the page of a repository');
-		return hubSource(`${owner}/${name}`, decoded(revision), folder.map(decoded).join('/'));
-	}
 	const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
 	if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback))
 		throw malformed('its address is not https');

@@ -209,10 +209,11 @@ export interface DatanetApi {
 		task: string,
 		onProgress: Listener<{ done: number; total: number }>
 	): Promise<File>;
+	/** @throws OpenLedgerError `hub/*`, `aborted`; `hub/occupied` where files would be replaced and `mayReplace` does not say so */
 	pushHub(
 		datanet: string,
 		name: string,
-		options: { hubUrl: string; token: string; private: boolean; from: string },
+		options: { hubUrl: string; token: string; private: boolean; from: string; mayReplace: boolean },
 		task: string,
 		onProgress: Listener<number>
 	): Promise<void>;

@@ -155,6 +155,8 @@ test('what a worker said is known by its English, with what was put in, however 
 			'msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=2; plural=(n != 1);\\n"\n',
 			item('This file cannot be used: {0}.', 'Nicht brauchbar: {0}.'),
 			item('its {0} is longer than {1} characters', '{1} Zeichen sind zu viel für {0}'),
+			item('This adapter changes {0}, {1}.', 'Dieser Adapter ändert {0}, {1}.'),
+			item('as {0}, where this model has {1}', 'als {0}, wo dieses Modell {1} hat'),
 			item('No model is loaded.', 'Kein Modell ist geladen.')
 		].join('\n')
 	);
@@ -162,6 +164,10 @@ test('what a worker said is known by its English, with what was put in, however 
 	expect(heard('No model is loaded.', german)).toBe('Kein Modell ist geladen.');
 	expect(heard('This file cannot be used: its name is longer than 9 characters.', german)).toBe(
 		'Nicht brauchbar: 9 Zeichen sind zu viel für name.'
+	);
+	// A reason has commas of its own.
+	expect(heard('This adapter changes q_proj, as 4, where this model has 5.', german)).toBe(
+		'Dieser Adapter ändert q_proj, als 4, wo dieses Modell 5 hat.'
 	);
 	expect(heard('Nobody has said this.', german)).toBe('Nobody has said this.');
 	expect([0, 1, 2].map(german.plural)).toEqual([1, 0, 1]);

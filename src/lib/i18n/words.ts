@@ -69,7 +69,7 @@ export function heard(
 	if (typeof whole === 'string') return whole;
 	for (const [english, translated] of made) {
 		const pattern = english.map((piece) =>
-			typeof piece === 'string' ? piece.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') : '(.+)'
+			typeof piece === 'string' ? piece.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') : '(.+?)'
 		);
 		const found = new RegExp(`^${pattern.join('')}$`, 's').exec(text);
 		if (!found) continue;

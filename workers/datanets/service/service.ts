@@ -282,7 +282,7 @@ export class DatanetService implements DatanetApi {
 	async pushHub(
 		datanet: string,
 		name: string,
-		options: { hubUrl: string; token: string; private: boolean; from: string },
+		options: { hubUrl: string; token: string; private: boolean; from: string; mayReplace: boolean },
 		task: string,
 		onProgress: Listener<number>
 	) {
@@ -290,7 +290,7 @@ export class DatanetService implements DatanetApi {
 		const { pushRepo } = await import('#workers/models/hub/push.ts');
 		await this.#tasks.run(task, async (signal) => {
 			const files = await datasetFiles(session, options.from, () => signal.throwIfAborted());
-			const push = { ...options, title: 'Update the Datanet', mayReplace: true };
+			const push = { ...options, title: 'Update the Datanet' };
 			await pushRepo({ type: 'dataset', name }, files, push, onProgress, signal);
 		});
 	}

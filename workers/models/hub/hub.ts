@@ -42,13 +42,18 @@ export class Hub {
 	 * Resolves a branch, tag or commit and lists all files.
 	 * @throws OpenLedgerError `hub/*`, `aborted`
 	 */
-	async list(repo: string, revision = 'main', signal?: AbortSignal): Promise<HubRepo> {
+	async list(
+		repo: string,
+		revision = 'main',
+		signal?: AbortSignal,
+		kind: 'model' | 'dataset' = 'model'
+	): Promise<HubRepo> {
 		if (!/^[\w.-]{1,96}(\/[\w.-]{1,96})?$/.test(repo) || repo.split('/').some((part) => /^\.+$/.test(part)))
 			throw new OpenLedgerError('hub/not-found', 'This is not the name of a repository.', {
 				remedy: 'Names look like owner/model, as in the address of the model’s page.',
 				details: { repo: repo.slice(0, 200) }
 			});
-		const api = `${this.#url}/api/models/${repo}`;
+		const api = `${this.#url}/api/${kind}s/${repo}`;
 		const about = await this.#get(`${api}/revision/${encodeURIComponent(revision)}`, signal);
 		const { sha, tags } = about.json as { sha?: unknown; tags?: unknown };
 		if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha)) throw strange('it names no commit', api);

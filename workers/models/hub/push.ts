@@ -14,7 +14,7 @@ export interface PushOptions extends HubAccess {
 	/** Of a repository that is made; one that is there stays as it is. */
 	private: boolean;
 	title: string;
-	/** Whether files of a model repository may take the place of others that are there. */
+	/** Whether files of the repository may take the place of others that are there. */
 	mayReplace: boolean;
 }
 
@@ -45,7 +45,8 @@ export async function pushRepo(
 			isThere = true;
 		});
 		if (isThere && !mayReplace) {
-			const there = await new Hub({ url: hubUrl, token: accessToken }).list(repo.name, 'main', signal);
+			const hub = new Hub({ url: hubUrl, token: accessToken });
+			const there = await hub.list(repo.name, 'main', signal, repo.type);
 			const lost = files.filter(({ path }) => there.files.some((file) => file.path === path));
 			if (lost.length) throw occupied(repo.name, lost);
 		}

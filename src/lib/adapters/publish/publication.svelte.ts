@@ -12,6 +12,9 @@ import { proxy, publisher } from './connection.ts';
 /** A Hub token that was entered, until the tab is closed or the person says that it be forgotten. Never stored. */
 let remembered = '';
 
+/** How an adapter goes to others: a repository, an archive, single files. */
+export type Way = 'hub' | 'car' | 'files';
+
 /** One adapter on its way to others. */
 export class Publication {
 	/** Of the upload, 0 to 1. */
@@ -22,7 +25,12 @@ export class Publication {
 	occupied = $state.raw<OpenLedgerError>();
 	/** Where it lies now. */
 	source = $state.raw<AdapterSource>();
-	readonly attempt = new Attempt(asError);
+	/** What went wrong on one way says nothing of another. */
+	readonly attempts: Readonly<Record<Way, Attempt>> = {
+		hub: new Attempt(asError),
+		car: new Attempt(asError),
+		files: new Attempt(asError)
+	};
 	readonly #engine: Engine;
 	readonly #adapter: AdapterEntry;
 	#packed: Promise<AdapterPackage> | undefined;
@@ -32,6 +40,11 @@ export class Publication {
 		this.#engine = engine;
 		this.#adapter = adapter;
 		this.source = adapter.origin;
+	}
+
+	/** One thing at a time. */
+	get busy(): boolean {
+		return Object.values(this.attempts).some((attempt) => attempt.busy);
 	}
 
 	/** Of the Hub, for a person. */
@@ -47,7 +60,7 @@ export class Publication {
 	/** Commits it to a model repository; where files of it would be replaced, `occupied` says so first. Never rejects. */
 	push({ mayReplace }: { mayReplace: boolean }) {
 		this.occupied = undefined;
-		return this.#run(async () => {
+		return this.#run('hub', async () => {
 			const { isPrivate, keep } = this.hub;
 			const [name, token] = [this.hub.name.trim(), this.hub.token.trim()];
 			remembered = keep ? token : '';
@@ -66,7 +79,7 @@ export class Publication {
 	/** Saves it as an archive for IPFS. Never rejects. @returns its CID, undefined where that failed */
 	async saveArchive(): Promise<string | undefined> {
 		let found: string | undefined;
-		await this.#run(async () => {
+		await this.#run('car', async () => {
 			const { files } = await this.packed;
 			const { car, cid } = await publisher((api) => api.car(files));
 			saveFile(new File([car], `${fileName(this.#adapter.name)}.car`, { type: car.type }));
@@ -77,7 +90,7 @@ export class Publication {
 
 	/** Saves its files one by one. Never rejects. */
 	saveFiles() {
-		return this.#run(async () => {
+		return this.#run('files', async () => {
 			const { files } = await this.packed;
 			for (const { path, content } of files) saveFile(new File([content], path));
 		});
@@ -85,7 +98,7 @@ export class Publication {
 
 	/** The archive was pinned: from now on links may lead to it. Never rejects. */
 	pinned(cid: string) {
-		return this.#run(() => this.#lies({ kind: 'ipfs', cid, folder: '' }));
+		return this.#run('car', () => this.#lies({ kind: 'ipfs', cid, folder: '' }));
 	}
 
 	cancel(): void {
@@ -114,8 +127,8 @@ export class Publication {
 		return packAdapter(await adapters.export(id), { name, author, licence, base });
 	}
 
-	async #run(work: () => Promise<void>) {
-		await this.attempt.run(async () => {
+	async #run(way: Way, work: () => Promise<void>) {
+		await this.attempts[way].run(async () => {
 			try {
 				await work();
 			} catch (error) {
