@@ -247,7 +247,8 @@ test('a locked Datanet travels in a backup, asks for its passphrase on the new d
 
 test('a Datanet is published on the Hub with a token, and comes back from there as it was', async () => {
 	const hub = await HubServer.start({
-		'ada/drafts': { 'rows.csv': Buffer.from('prompt,response\nold,row\n') }
+		'ada/drafts': { 'rows.csv': Buffer.from('prompt,response\nold,row\n') },
+		'ada/taken': { 'README.md': Buffer.from('mine'), 'notes.txt': Buffer.from('stay') }
 	});
 	onTestFinished(() => hub.close());
 	hub.token = 'hf_secret';
@@ -269,6 +270,28 @@ test('a Datanet is published on the Hub with a token, and comes back from there 
 	const published = hub.files('ada/bones');
 	expect(Object.keys(published).join(' ')).toMatch(/README\.md/);
 	expect(Buffer.from(published['README.md'] ?? []).toString()).toMatch(/license: "cc-by-4\.0"/);
+
+	// What is there already is not replaced unasked.
+	await person.share('Publish on Hugging Face');
+	await dialog.getByRole('textbox', { name: 'Dataset' }).fill('ada/taken');
+	await dialog.getByLabel('Access token').fill('hf_secret');
+	await person.button('Publish', dialog).click();
+	const question = dialog.getByText('“ada/taken” exists and holds README.md.');
+	await question.waitFor();
+	await person.button('Keep them', dialog).click();
+	expect(await question.count()).toBe(0);
+	expect(String(hub.files('ada/taken')['README.md'])).toBe('mine');
+	await person.button('Publish', dialog).click();
+	await question.waitFor();
+	// Another name is another question.
+	await dialog.getByRole('textbox', { name: 'Dataset' }).fill('ada/taken2');
+	expect(await question.count()).toBe(0);
+	await dialog.getByRole('textbox', { name: 'Dataset' }).fill('ada/taken');
+	await person.button('Publish', dialog).click();
+	await person.button('Replace them', dialog).click();
+	await person.toast('Published as ada/taken.').waitFor();
+	expect(String(hub.files('ada/taken')['README.md'])).toContain('Bones');
+	expect(String(hub.files('ada/taken')['notes.txt'])).toBe('stay');
 
 	await visit(person.page, '/datanets');
 	await person.create('From the Hub');

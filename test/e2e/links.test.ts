@@ -134,6 +134,13 @@ test('what does not match is refused and not kept; a link that is none says what
 		await expect.poll(() => field.evaluate((element) => element === document.activeElement)).toBe(true);
 		if (time === 1) await field.press('Enter');
 	}
+	// Repositories as people write them.
+	for (const said of ['hf.co/ada/heart', ' https://huggingface.co/ada/heart#how-to-use ', 'ada/heart/']) {
+		await field.fill(said);
+		await look.click();
+		await third.page.getByRole('heading', { name: 'heart' }).waitFor();
+		await visit(third.page, '/a');
+	}
 	await field.fill('ada/heart');
 	await look.click();
 	await third.page.getByRole('heading', { name: 'heart' }).waitFor();
@@ -176,10 +183,23 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
 	await dialog.getByText('The Hub does not let you use').waitFor();
 	// Elsewhere that says nothing, and what was entered is there again afterwards.
+	const refused = dialog.getByText('The Hub does not let you use');
+	const files = dialog.getByRole('button', { name: 'Save the files' });
 	await dialog.getByRole('radio', { name: 'Files' }).click();
-	await dialog.getByRole('button', { name: 'Save the files' }).waitFor();
-	expect(await dialog.getByText('The Hub does not let you use').count()).toBe(0);
+	await files.waitFor();
+	expect(await refused.count()).toBe(0);
 	await dialog.getByRole('radio', { name: 'Hugging Face' }).click();
+	await refused.waitFor();
+	await dialog.getByRole('button', { name: 'Dismiss' }).click();
+	// Nor does what goes wrong there while another way is looked at.
+	hub.fault({ path: '/api/repos/create', kind: 'wait', ms: 1500 });
+	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+	await dialog.getByRole('radio', { name: 'Files' }).click();
+	expect(await files.isDisabled()).toBe(true);
+	await expect.poll(() => files.isDisabled(), { timeout: 20_000 }).toBe(false);
+	expect(await refused.count()).toBe(0);
+	await dialog.getByRole('radio', { name: 'Hugging Face' }).click();
+	await refused.waitFor();
 	expect(await dialog.getByRole('textbox', { name: 'Repository' }).inputValue()).toBe('ada/finance');
 	await dialog.getByRole('textbox', { name: 'Repository' }).fill('taken');
 	await dialog.getByLabel('Access token').fill('hf_secret');
@@ -188,9 +208,19 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 	// A repository that holds something else is not written over unasked.
 	await dialog.getByRole('textbox', { name: 'Repository' }).fill(' ada/taken ');
 	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
-	await dialog.getByText('“ada/taken” exists and holds README.md.').waitFor();
+	const question = dialog.getByText('“ada/taken” exists and holds README.md.');
+	await question.waitFor();
+	await dialog.getByRole('radio', { name: 'Files' }).click();
+	expect(await question.count()).toBe(0);
+	await dialog.getByRole('radio', { name: 'Hugging Face' }).click();
+	await question.waitFor();
 	await dialog.getByRole('button', { name: 'Keep them' }).click();
+	expect(await question.count()).toBe(0);
 	expect(String(hub.files('ada/taken')['README.md'])).toBe('mine');
+	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+	await dialog.getByRole('button', { name: 'Replace them' }).click();
+	await dialog.getByText(/#from=ada%2Ftaken%40[0-9a-f]{40}/).waitFor();
+	expect(String(hub.files('ada/taken')['README.md'])).toContain('Finance');
 	await dialog.getByRole('textbox', { name: 'Repository' }).fill('ada/finance');
 	await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
 	await dialog.getByText(/#from=ada%2Ffinance%40[0-9a-f]{40}/).waitFor();
@@ -239,6 +269,19 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 	const [onChain, here] = [rows.filter({ hasText: 'Model 4 on' }), rows.filter({ hasText: 'Anatomy' })];
 	await onChain.getByText('0.25 OPEN for 1,000 tokens').waitFor();
 	const listed = async () => [await onChain.count(), await here.count()];
+	const search = page.getByRole('searchbox', { name: 'Search adapters' });
+	for (const [query, expected] of [
+		['model 3', [0, 1]],
+		['Sandbox 3 MÓDEL', [0, 1]],
+		['sandbox', [1, 1]],
+		['nano anatomy', [0, 1]],
+		['0.25 open', [1, 0]],
+		['finance', [0, 0]]
+	] as const) {
+		await search.fill(query);
+		await expect.poll(listed, { message: query }).toEqual(expected);
+	}
+	await search.fill('');
 	for (const [filter, expected] of [
 		['Here', [0, 1]],
 		['Shared', [0, 1]],
@@ -247,7 +290,7 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 		await page.getByRole('radio', { name: filter, exact: true }).click();
 		await expect.poll(listed).toEqual(expected);
 	}
-	await page.getByRole('searchbox', { name: 'Search adapters' }).fill('model 4');
+	await search.fill('model 4');
 	await expect.poll(listed).toEqual([1, 0]);
 	await onChain.getByRole('link', { name: 'Look at model 4' }).click();
 	await page.getByRole('heading', { name: 'heart' }).waitFor();

@@ -10,6 +10,8 @@ export type Fault = { path: string; /** How many requests; default 1. */ times?:
 	| { kind: 'cut' | 'stall'; after: number }
 	| { kind: 'slow'; bytesPerSecond: number }
 	| { kind: 'status'; status: number; retryAfter?: string }
+	/** Answered after so long, as it would have been. */
+	| { kind: 'wait'; ms: number }
 	/** 200 and the whole file for a range request. */
 	| { kind: 'ignore-range' }
 	/** 206 that starts elsewhere than asked. */
@@ -139,6 +141,7 @@ export class HubServer {
 		this.requests.push(seen);
 		response.on('close', () => (seen.status = response.statusCode));
 		const fault = this.#takeFault(path);
+		if (fault?.kind === 'wait') await new Promise((resolve) => setTimeout(resolve, fault.ms));
 		if (fault?.kind === 'status') {
 			if (fault.retryAfter !== undefined) response.setHeader('Retry-After', fault.retryAfter);
 			return void response.writeHead(fault.status).end();
