@@ -1,4 +1,5 @@
 import { OpenLedgerError } from '#workers/errors.ts';
+import { isWebPage, webPage } from '#workers/formats/web-page.ts';
 import { fetchBytes } from '#workers/models/download/fetch-bytes.ts';
 import type { RetryPolicy } from '#workers/models/download/retry.ts';
 import { Hub } from '#workers/models/hub/hub.ts';
@@ -66,11 +67,13 @@ async function onWeb(
 		bytes: (await sizeOf(urlOf(WEIGHTS_FILE), signal)) || undefined,
 		sizeOf: (file) => sizeOf(urlOf(file), signal),
 		read: async (file, options) => {
-			try {
-				return (await fetchBytes({ url: urlOf(file) }, { policy, ...options })).bytes;
-			} catch (error) {
+			const url = urlOf(file);
+			const { bytes } = await fetchBytes({ url }, { policy, ...options }).catch((error: unknown) => {
 				throw ofFolder(error);
-			}
+			});
+			// Hosts of single-page apps answer so, with status 200, for what they do not have.
+			if (isWebPage(bytes)) throw webPage('hub/not-found', url);
+			return bytes;
 		}
 	};
 }

@@ -69,6 +69,18 @@ test('a folder on the web will do, without a manifest and without a fingerprint'
 	expect(await fetchAdapter(offer, { onProgress: () => undefined })).toHaveLength(2);
 });
 
+test('a host that has a page for every address it does not know lacks what it has a page for', async () => {
+	const page = Buffer.from('<!doctype html><title>An app</title>');
+	const { hub, options } = await start({ ...files, 'openledger.json': page });
+	const source = { kind: 'web' as const, folder: `${hub.url}/ada/heart/resolve/main/` };
+	expect((await lookUpAdapter({ source }, options)).manifest).toBeUndefined();
+	hub.commit('ada/heart', { 'adapter_config.json': page });
+	await expect(lookUpAdapter({ source }, options)).rejects.toMatchObject({
+		code: 'hub/not-found',
+		message: 'A web page came where data was expected.'
+	});
+});
+
 test('one changed byte of the weights is refused', async () => {
 	const { hub, source, options } = await start();
 	const offer = await lookUpAdapter({ source, id }, options);

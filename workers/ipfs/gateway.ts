@@ -1,6 +1,7 @@
 import { fetchBytes } from '#workers/models/download/fetch-bytes.ts';
 import type { RetryPolicy } from '#workers/models/download/retry.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
+import { isWebPage, webPage } from '#workers/formats/web-page.ts';
 import { checkBlock, inlined, MAX_BLOCK, type Blocks } from './blocks.ts';
 
 const RAW = 'application/vnd.ipld.raw';
@@ -17,7 +18,12 @@ export function gatewayBlocks(gateway: string, policy?: RetryPolicy): Blocks {
 		if (here) return here;
 		const remote = { url: `${base}/ipfs/${cid}?format=raw`, headers: { Accept: RAW } };
 		const { bytes } = await fetchBytes(remote, { most: MAX_BLOCK, tooMany, signal, policy });
-		return checkBlock(cid, bytes);
+		try {
+			return await checkBlock(cid, bytes);
+		} catch (error) {
+			// A page that was put on IPFS is a block like any other.
+			throw isWebPage(bytes) ? webPage('ipfs/wrong-block', remote.url) : error;
+		}
 	};
 }
 

@@ -78,7 +78,8 @@ test('a gateway that sends too much, another block, a page, or nothing gets nowh
 		readFile((await gateway(car, send)).blocks, parseCid(cid), limits);
 	await expect(read(() => new Uint8Array(3 << 20))).rejects.toMatchObject({ code: 'ipfs/wrong-block' });
 	await expect(read(() => Buffer.from('<html>Sign in</html>'))).rejects.toMatchObject({
-		code: 'ipfs/wrong-block'
+		code: 'ipfs/wrong-block',
+		message: 'A web page came where data was expected.'
 	});
 	await expect(read(() => new Uint8Array())).rejects.toMatchObject({ code: 'ipfs/wrong-block' });
 	await expect(read(() => 404)).rejects.toMatchObject({ code: 'hub/not-found' });

@@ -65,6 +65,17 @@ test('a node’s own complaint comes through with its code', async () => {
 	await expect(request(question)).rejects.toEqual(new RpcError(-32000, 'no such block'));
 });
 
+test('a page in place of an answer is called one', async () => {
+	const { request, asked } = await nodeOf(
+		() => (_, response) => response.end('\n<!DOCTYPE html><title>Sign in</title>')
+	);
+	await expect(request(question)).rejects.toMatchObject({
+		code: 'ledger/malformed',
+		message: 'A web page came where data was expected.'
+	});
+	expect(asked()).toBe(1);
+});
+
 test('an answer without end is not read to its end', async () => {
 	let written = 0;
 	const { request, asked } = await nodeOf(() => (_, response) => {

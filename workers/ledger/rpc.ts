@@ -1,4 +1,5 @@
 import { OpenLedgerError } from '../errors.ts';
+import { isWebPage, webPage } from '../formats/web-page.ts';
 
 /**
  * One JSON-RPC call, as a wallet or a chain in the tab takes it too (EIP-1193). `most`: bytes beyond which the answer is not wanted;
@@ -65,7 +66,7 @@ export function httpRpc(url: string, signal?: AbortSignal, patience = PATIENCE):
 		try {
 			return JSON.parse(text);
 		} catch {
-			throw nonsense('an answer that is no JSON');
+			throw isWebPage(text) ? webPage('ledger/malformed', url) : nonsense('an answer that is no JSON');
 		}
 	};
 	return async ({ method, params, most = MOST }) => {

@@ -74,6 +74,18 @@ export function explain(thrown: unknown): OpenLedgerError {
 	if (has(...METHOD_UNKNOWN))
 		return make('wallet/unsupported', 'This wallet cannot do that.', 'Use another wallet for this step.');
 
+	// Also where the page came under another type. What the parser says of it is nobody's concern.
+	if (chain.some(({ name }) => name === 'SyntaxError'))
+		return new OpenLedgerError(
+			'chain/malformed',
+			'The network’s address sent something that no node would send.',
+			{
+				remedy:
+					'Check the address of the node in the settings, and whether this network wants you to sign in first.',
+				cause: thrown
+			}
+		);
+
 	const words = chain.map(({ message, details }) => `${message} ${details}`).join(' ');
 	if (/insufficient funds|balance (is )?(too low|lower)|upfront cost|exceeds? (the )?balance/i.test(words))
 		return make(

@@ -15,7 +15,6 @@ import {
 import {
 	createWalletClient,
 	custom,
-	http,
 	numberToHex,
 	type Address,
 	type EIP1193Provider,
@@ -26,6 +25,7 @@ import type { RpcRequest } from '#workers/ledger/rpc.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { explain } from './errors.ts';
 import type { Network } from './network.ts';
+import { nodeAt } from './node.ts';
 import { sandboxConnector } from './sandbox-connector.ts';
 import { sandboxRequest } from './sandbox.ts';
 import { storedAgreement } from './walletconnect/agreement.ts';
@@ -58,9 +58,6 @@ export interface Signatory {
 	sign(data: TypedDataDefinition): Promise<Hex>;
 }
 
-/** Milliseconds that a node may take for an answer. */
-const PATIENCE = 10_000;
-
 /** Wallets of this browser (EIP-6963) and the sandbox's, behind wagmi. Loaded when a page first needs a chain. */
 export class Wallets {
 	readonly networks: readonly Network[];
@@ -85,10 +82,7 @@ export class Wallets {
 				})
 			],
 			transports: Object.fromEntries(
-				networks.map(({ id, rpc }) => [
-					id,
-					rpc ? http(rpc, { timeout: PATIENCE, retryCount: 1 }) : custom({ request: sandboxRequest })
-				])
+				networks.map(({ id, rpc }) => [id, rpc ? nodeAt(rpc) : custom({ request: sandboxRequest })])
 			),
 			storage: createStorage({ key: 'openledger-wallet', storage: localStorage }),
 			ssr: false
@@ -192,9 +186,7 @@ export class Wallets {
 
 	/** Reads a network: through its own node where it has one. */
 	reader(network: Network): RpcRequest {
-		const transport = network.rpc
-			? http(network.rpc, { timeout: PATIENCE, retryCount: 1 })
-			: custom({ request: sandboxRequest });
+		const transport = network.rpc ? nodeAt(network.rpc) : custom({ request: sandboxRequest });
 		const { request } = transport({ chain: network.chain });
 		return (call) => request(call as never);
 	}

@@ -1,4 +1,5 @@
 import { OpenLedgerError } from '#workers/errors.ts';
+import { isWebPage, webPage } from '#workers/formats/web-page.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import type { Remote } from './request.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -19,6 +20,7 @@ export async function fetchJson(
 	try {
 		return { json: JSON.parse(new TextDecoder().decode(bytes)) as unknown, headers };
 	} catch (error) {
+		if (isWebPage(bytes)) throw webPage('hub/wrong-bytes', remote.url);
 		throw noJson(remote.url, error as Error);
 	}
 }

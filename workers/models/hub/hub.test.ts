@@ -113,6 +113,7 @@ test.each<[string, unknown, Record<string, string>?]>([
 	const token = 'hf_secret';
 	const outcome = new Hub({ url: `http://127.0.0.1:${port}`, token, policy }).list('owner/model');
 	await expect(outcome).rejects.toEqual(failure('hub/wrong-bytes'));
+	if (body === '<html>') await expect(outcome).rejects.toThrow(/^A web page came/);
 	strange.closeAllConnections();
 	strange.close();
 });
