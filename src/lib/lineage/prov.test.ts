@@ -9,7 +9,8 @@ const PROV = 'http://www.w3.org/ns/prov#';
 const TYPE = 'http://www.w3.org/1999/02/22-rdf-syntax-ns#type';
 const LABEL = 'http://www.w3.org/2000/01/rdf-schema#label';
 const XSD = 'http://www.w3.org/2001/XMLSchema#';
-const OL = 'urn:openledger:terms:';
+const OL = 'urn:uuid:841d0301-3a14-486d-b60f-a827c3a7def6#';
+const FILE = '3f0c2b5e-8a51-4c37-9d60-0e6a1d2f4b77';
 
 interface Triple {
 	subject: string;
@@ -28,7 +29,7 @@ const everything = async (world: World) =>
 
 /** What a JSON-LD processor makes of a file. It may ask for nothing outside it; `safe` (not in its types) refuses what would be dropped. */
 async function read(lineages: Lineage[], words = true): Promise<Triple[]> {
-	const file = JSON.stringify(provOf(lineages, { words, complete: true, now: 5e12 }));
+	const file = JSON.stringify(provOf(lineages, { id: FILE, words, complete: true, now: 5e12 }));
 	const asked: string[] = [];
 	const documentLoader = (url: string) => {
 		asked.push(url);
@@ -52,7 +53,7 @@ async function read(lineages: Lineage[], words = true): Promise<Triple[]> {
 	}));
 }
 
-const id = (kind: string, name: string) => `urn:openledger:${kind}:${encodeURIComponent(name)}`;
+const id = (kind: string, name: string) => `${OL}${kind}:${encodeURIComponent(name)}`;
 const objects = (triples: Triple[], subject: string, predicate: string) =>
 	triples
 		.filter((each) => each.subject === subject && each.predicate === predicate)
@@ -159,11 +160,11 @@ describe('a JSON-LD processor reads what was written', () => {
 				({ subject, object, datatype }) => subject === 'urn:x' || (object === 'urn:x' && !datatype)
 			)
 		).toBe(false);
-		const bare = JSON.stringify(provOf(lineages, { words: false, complete: true, now: 0 }));
+		const bare = JSON.stringify(provOf(lineages, { id: FILE, words: false, complete: true, now: 0 }));
 		for (const word of ['script', 'Obi', 'Money is what', 'urn:x']) expect(bare, word).not.toContain(word);
 	});
 
-	test('ids are IRIs whatever they hold', async () => {
+	test('ids are IRIs of a registered namespace whatever they hold', async () => {
 		const world = smallWorld();
 		const evil = { id: 'name:a "b"> <urn:evil> {c} \n%', name: 'x' };
 		world.datanets.push(evil);
@@ -174,7 +175,10 @@ describe('a JSON-LD processor reads what was written', () => {
 		const resources = triples.flatMap(({ subject, object, datatype }) =>
 			datatype ? [subject] : [subject, object]
 		);
-		for (const iri of resources) expect(iri).toMatch(/^(urn|http):[^\s<>"{}|\\^`]+$/);
+		for (const iri of resources) expect(iri).toMatch(/^(urn:uuid|http):[^\s<>"{}|\\^`]+$/);
+		// A URN has one fragment, and a namespace that is registered (RFC 8141, RFC 9562).
+		for (const iri of resources.filter((each) => each.startsWith('urn')))
+			expect(iri).toMatch(/^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(#[\w:.!~*'()%-]+)?$/);
 		expect(resources).toContain(id('datanet', evil.id));
 	});
 
@@ -189,7 +193,7 @@ describe('a JSON-LD processor reads what was written', () => {
 		check(triples);
 		const between = [parent, child].flatMap(({ id: weights }) =>
 			objects(triples, id('adapter', weights), `${PROV}wasDerivedFrom`).filter((from) =>
-				from.includes(':adapter:')
+				from.startsWith(`${OL}adapter:`)
 			)
 		);
 		expect(between).toHaveLength(1);
@@ -216,7 +220,7 @@ describe('a JSON-LD processor reads what was written', () => {
 		expect((await walkAll(start, memory, { most: 1, limit: 1000, ...quiet })).complete).toBe(false);
 		const few = await walkAll(start, memory, { most: 1000, limit: 3, ...quiet });
 		expect([few.complete, few.lineages.length]).toEqual([false, 3]);
-		const graph = provOf(few.lineages, { words: false, complete: few.complete, now: 0 })['@graph'];
-		expect(graph.find((each) => each['@id'] === 'urn:openledger:export')?.complete).toBe('false');
+		const graph = provOf(few.lineages, { id: FILE, words: false, complete: few.complete, now: 0 })['@graph'];
+		expect(graph.find((each) => each['@id'] === `urn:uuid:${FILE}`)?.complete).toBe('false');
 	});
 });

@@ -11,8 +11,9 @@ export interface ProvDocument {
 	'@graph': Resource[];
 }
 
-const urn = (what: string, id: string) => `urn:openledger:${what}:${encodeURIComponent(id)}`;
-const iri = ({ kind, id }: Ref) => urn(kind, id);
+/** Terms and things are fragments of one UUID (docs/protocol.md, Lineage): the same from every host of the app, and of nobody's domain. */
+const iriOf = (what: string, id: string) => `${context.ol}${what}:${encodeURIComponent(id)}`;
+const iri = ({ kind, id }: Ref) => iriOf(kind, id);
 const time = (milliseconds: number) => new Date(milliseconds).toISOString();
 
 /** What made a thing of a kind; of the other kinds nothing is known but where they come from. */
@@ -27,16 +28,18 @@ const MAKING: Partial<Record<Node['kind'], string>> = {
  * what a settlement paid to a reward is an entity of its own, so that no entity is generated twice. A step by which something would be
  * derived from itself (manifests name any parent they like) is left out.
  *
+ * @param id a UUID of this file's own, so that several can be put together
  * @param words true writes names of people, sources and the first words of rows and replies; else they have none
  * @param complete false where some neighbours of these things were not asked for
  */
 export function provOf(
 	lineages: readonly Lineage[],
-	{ words, complete, now }: { words: boolean; complete: boolean; now: number }
+	{ id, words, complete, now }: { id: string; words: boolean; complete: boolean; now: number }
 ): ProvDocument {
 	const graph = new Graph();
-	graph.at('urn:openledger:export', 'prov:Entity', 'ol:Export').generatedAtTime = time(now);
-	graph.at('urn:openledger:export').complete = String(complete);
+	const file = graph.at(`urn:uuid:${id}`, 'prov:Entity', 'ol:Export');
+	file.generatedAtTime = time(now);
+	file.complete = String(complete);
 	for (const { node, makers, made } of lineages) {
 		describe(graph, node, words);
 		for (const { relation, links } of makers)
@@ -96,8 +99,8 @@ function describe(graph: Graph, node: Node, words: boolean): void {
 	};
 	const making = MAKING[node.kind];
 	if (making) {
-		graph.at(urn(making, node.id), 'prov:Activity', `ol:${making[0]?.toUpperCase()}${making.slice(1)}`);
-		say({ wasGeneratedBy: urn(making, node.id) });
+		graph.at(iriOf(making, node.id), 'prov:Activity', `ol:${making[0]?.toUpperCase()}${making.slice(1)}`);
+		say({ wasGeneratedBy: iriOf(making, node.id) });
 	}
 	switch (node.kind) {
 		case 'contributor':
@@ -126,7 +129,7 @@ function describe(graph: Graph, node: Node, words: boolean): void {
 			return say({ label: node.facts.name, licence: node.facts.licence });
 		case 'reply':
 			graph.at(id, 'prov:Entity', 'ol:Reply');
-			graph.at(urn('writing', node.id)).endedAtTime = time(node.facts.time);
+			graph.at(iriOf('writing', node.id)).endedAtTime = time(node.facts.time);
 			return say({ label: words ? node.facts.text : undefined });
 		case 'receipt': {
 			graph.at(id, 'prov:Entity', 'ol:Receipt');
@@ -136,7 +139,7 @@ function describe(graph: Graph, node: Node, words: boolean): void {
 		case 'settlement': {
 			graph.at(id, 'prov:Activity', 'ol:Settlement');
 			const { payer, amount, time: settled } = node.facts;
-			const agent = urn('contributor', payer);
+			const agent = iriOf('contributor', payer);
 			graph.at(agent, 'prov:Agent');
 			graph.add(id, 'wasAssociatedWith', agent);
 			return say({ wei: amount.toString(), endedAtTime: time(settled) });
@@ -178,7 +181,7 @@ function step(
 		case 'continued':
 		case 'wrote':
 		case 'measured':
-			if (graph.derive(made, maker)) graph.add(urn(MAKING[to.kind] ?? '', to.id), 'used', maker);
+			if (graph.derive(made, maker)) graph.add(iriOf(MAKING[to.kind] ?? '', to.id), 'used', maker);
 			return;
 		case 'moved':
 			graph.derive(made, maker);
@@ -192,7 +195,7 @@ function step(
 		case 'paid':
 			return graph.add(made, 'used', maker);
 		case 'earned': {
-			const part = urn('payment', `${from.id}/${to.id}`);
+			const part = iriOf('payment', `${from.id}/${to.id}`);
 			graph.at(part, 'prov:Entity', 'ol:Payment').wasGeneratedBy = maker;
 			if (wei !== undefined) graph.at(part).wei = wei.toString();
 			return graph.add(made, 'hadMember', part);
