@@ -5,6 +5,8 @@ import type { Locator } from 'playwright';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { violations } from '#test/support/axe.ts';
 import { visit } from '#test/support/visit.ts';
+import { formatReceipt } from '#workers/attribution/receipts/receipt-file.ts';
+import { makeEmptyReceipt } from '#workers/attribution/receipts/receipt.ts';
 import { App } from './app.ts';
 import { DatanetsApp, textFile, type Upload } from './datanets-app.ts';
 import { seeing, seeWordsAndReceipt } from './panel.ts';
@@ -241,6 +243,23 @@ test('by keyboard: the bar opens people, a person rows, a row its Datanet and li
 	await app.page.getByText('Confirmed', { exact: true }).waitFor({ timeout: 60_000 });
 	expect(await violations(app.page)).toEqual([]);
 }, 300_000);
+
+test('a receipt of a reply that was not measured says so and why, and draws no shares', async () => {
+	const served = { base: 'b'.repeat(64), adapter: null, host: 0, price: '0', time: 1.8e9 };
+	const said = { salt: `0x${'5'.repeat(64)}` as const, prompt: [1], reply: [2, 3] };
+	const { page } = await App.open({ path: '/ledger' });
+	const section = page.getByRole('region', { name: 'Check a receipt' });
+	const [chooser] = await Promise.all([
+		page.waitForEvent('filechooser'),
+		page.getByRole('button', { name: 'Choose a receipt' }).click()
+	]);
+	await chooser.setFiles(textFile('receipt.json', formatReceipt(makeEmptyReceipt(served, 'no-index', said))));
+	await section.getByText('Could not be measured: no index of rows.').waitFor();
+	await section.getByText('without the index that says').waitFor();
+	await section.locator('.verdict').waitFor({ timeout: 60_000 });
+	expect(await section.getByRole('img').count()).toBe(0);
+	expect(await section.getByText('Nobody in particular').count()).toBe(0);
+});
 
 test(
 	'a Datanet shows the models trained from it; one without an index gets it here, also when the tab is closed half way',

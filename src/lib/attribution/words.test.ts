@@ -1,7 +1,17 @@
 import { expect, test } from 'vitest';
 import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import type { AttributionRecord, ContributorShare } from './records.ts';
-import { barOf, explanationOf, lineOf, partOf, passageLine, percent, withoutMarks } from './words.ts';
+import { UNMEASURED } from '#workers/attribution/receipts/receipt.ts';
+import {
+	barOf,
+	explanationOf,
+	lineOf,
+	partOf,
+	passageLine,
+	percent,
+	unmeasuredWords,
+	withoutMarks
+} from './words.ts';
 
 const people = (...shares: number[]): ContributorShare[] =>
 	shares.map((share, i) => ({ id: i + 1, name: 'Ada', share }));
@@ -108,4 +118,13 @@ test('a sentence that is pointed at says who moved it most, its rows added up by
 	expect(
 		passageLine({ ...record, sentences: [{ start: 0, end: 5, rows: [] }] }, { start: 0, end: 1 }, name)
 	).toBe('This sentence: no row moved it.');
+});
+
+test('a receipt without a measurement says why, without what only the owner of the answer could do', () => {
+	for (const reason of UNMEASURED) {
+		const { line, why } = unmeasuredWords(reason);
+		expect(line).toBe(lineOf({ ...measured(0, []), state: 'unmeasured', reason }));
+		expect(why).not.toContain('on this device');
+		expect(why.includes('owed')).toBe(reason !== 'no-adapter');
+	}
 });

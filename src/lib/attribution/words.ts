@@ -1,4 +1,4 @@
-import type { Receipt } from '#workers/attribution/receipts/receipt.ts';
+import type { Receipt, Unmeasured } from '#workers/attribution/receipts/receipt.ts';
 import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import { locale } from '../i18n/locale.ts';
 import { heard } from '../i18n/words.ts';
@@ -106,7 +106,8 @@ const PHASES: Record<MeasurePhase, string> = {
 	rows: 'asking every row'
 };
 
-const REASONS: Record<NonNullable<AttributionRecord['reason']>, { line: string; why: string }> = {
+/** `mend`: what whoever has the answer and its adapter can do; whoever has the receipt alone cannot. */
+const REASONS: Record<Unmeasured, { line: string; why: string; mend?: string }> = {
 	'no-adapter': {
 		line: 'The base model wrote this.',
 		why: 'No adapter took part, so there are no rows that it could have come from.'
@@ -117,7 +118,8 @@ const REASONS: Record<NonNullable<AttributionRecord['reason']>, { line: string; 
 	},
 	'no-index': {
 		line: 'Could not be measured: no index of rows.',
-		why: 'This adapter came without the index that says what each of its rows taught it. Where its Datanet is on this device, its rows can be indexed under Models & adapters; this answer is measured then.'
+		why: 'This adapter came without the index that says what each of its rows taught it.',
+		mend: 'Where its Datanet is on this device, its rows can be indexed under Models & adapters; this answer is measured then.'
 	},
 	'wrong-index': {
 		line: 'Could not be measured: the index is another’s.',
@@ -136,6 +138,15 @@ const REASONS: Record<NonNullable<AttributionRecord['reason']>, { line: string; 
 		why: 'Something went wrong while the answer was read again. Nothing is guessed in its place.'
 	}
 };
+
+/** By fixed shares, not by what was found. */
+const OWED = 'Whatever is owed for it goes to everyone who gave rows, by fixed shares.';
+
+/** Of a receipt without a measurement: that it has none, and why. */
+export function unmeasuredWords(reason: Unmeasured): { line: string; why: string } {
+	const { line, why } = REASONS[reason];
+	return { line, why: reason === 'no-adapter' ? why : `${why} ${OWED}` };
+}
 
 /** The quiet line under a reply. */
 export function lineOf(record: AttributionRecord): string {
@@ -204,14 +215,10 @@ export function explanationOf({
 }: AttributionRecord): string {
 	if (state === 'waiting' || state === 'measuring')
 		return 'The model reads its answer once more to find out which rows moved it. Chatting goes first.';
-	if (state === 'unmeasured' || !parts)
-		return [
-			REASONS[reason ?? 'failed'].why,
-			cause && `The cause: ${heard(cause)}`,
-			'Whatever is owed for it goes to everyone who gave rows, by fixed shares.'
-		]
-			.filter(Boolean)
-			.join(' ');
+	if (state === 'unmeasured' || !parts) {
+		const { why, mend } = REASONS[reason ?? 'failed'];
+		return [why, mend, cause && `The cause: ${heard(cause)}`, OWED].filter(Boolean).join(' ');
+	}
 	if (parts.contributors >= HARDLY)
 		return `Rows by ${plural(contributors.length, ['person', 'people'])} moved “${adapter.name}” to say this. Measured on the model itself, for this answer alone.`;
 	if (parts.base >= WHOLE / 2)
