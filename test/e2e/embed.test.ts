@@ -198,6 +198,71 @@ test('a page of another site asks only after the person has allowed its address,
 	expect(await page.evaluate(() => ledger.gone)).toMatch(/^(OpenLedger was closed|The frame or window)/);
 });
 
+/** In the page: what the app has said on each line that was opened to it. */
+declare const lines: {
+	port: MessagePort;
+	heard: { id?: string; access?: string; pong?: number; end?: true }[];
+}[];
+
+test('whatever a page posts without the client: before it is allowed nothing is answered, what is no message is not heard, a line that another took the place of is dead', async () => {
+	const { page } = await host();
+	const line = () =>
+		page.evaluate(async (app) => {
+			let frame = document.querySelector('iframe');
+			if (!frame) {
+				frame = document.createElement('iframe');
+				frame.src = `${app}/embed`;
+				frame.style.cssText = 'width: 600px; height: 600px';
+				document.body.append(frame);
+				Object.assign(globalThis, { lines: [] });
+			}
+			const target = frame.contentWindow as Window;
+			const ready = new Promise((resolve) => addEventListener('message', resolve, { once: true }));
+			const knocks = setInterval(() => target.postMessage({ openledger: 'knock', version: 1 }, app), 200);
+			await ready;
+			clearInterval(knocks);
+			const { port1: port, port2 } = new MessageChannel();
+			const heard: (typeof lines)[number]['heard'] = [];
+			port.onmessage = ({ data }: MessageEvent<(typeof heard)[number]>) => void heard.push(data);
+			lines.push({ port, heard });
+			const ask = { id: 'late', method: 'GET', path: 'v1/models', body: '' };
+			// Said in one breath: on the line before, which is still open, and that there is a new one.
+			lines.at(-2)?.port.postMessage(ask);
+			target.postMessage({ openledger: 'hello', version: 1 }, app, [port2]);
+			lines.at(-2)?.port.postMessage({ ...ask, id: 'later' });
+		}, inject('appUrl'));
+	const post = (place: number, ...messages: unknown[]) =>
+		page.evaluate(
+			([place, messages]) => messages.forEach((message) => lines[place]?.port.postMessage(message)),
+			[place, messages] as [number, unknown[]]
+		);
+	const heard = (place: number) => page.evaluate((place) => lines[place]?.heard ?? [], place);
+	const models = (id: string) => ({ id, method: 'GET', path: 'v1/models', body: '' });
+	const ended = async (place: number) =>
+		(await heard(place)).flatMap(({ id, end }) => (end && id !== undefined ? [id] : []));
+
+	await line();
+	const frame = page.frameLocator('iframe');
+	await frame.getByText('wants to ask the models here').waitFor();
+	await post(0, null, 5, 'text', undefined, [], models('before'), { ping: 7 });
+	await expect.poll(() => heard(0)).toEqual([{ access: 'asking' }, { pong: 7 }]);
+
+	await frame.getByRole('button', { name: 'Allow' }).click();
+	await post(0, null, 5, models('now'));
+	await expect.poll(() => ended(0), { timeout: 30_000 }).toEqual(['now']);
+
+	await line();
+	await expect.poll(async () => (await heard(1))[0]).toEqual({ access: 'allowed' });
+	await post(0, models('old'));
+	await post(1, models('new'));
+	await expect.poll(() => ended(1), { timeout: 30_000 }).toEqual(['new']);
+
+	await frame.getByRole('button', { name: 'Stop that' }).click();
+	await post(1, models('after'), { ping: 8 });
+	await page.waitForTimeout(500);
+	expect(await ended(1)).toEqual(['new']);
+});
+
 test('where frames may keep nothing, page and person are told so', async () => {
 	const site = await host('localhost');
 	await connect(site);

@@ -232,6 +232,10 @@ test('while it trains the screen stays on, leaving asks first, a tab in the back
 	await page.getByText('Paused', { exact: true }).waitFor();
 	const paused = await stepOf(app);
 	expect(paused).toBeGreaterThan(1);
+	await page.getByRole('button', { name: 'Save the adapter' }).waitFor();
+	expect((await page.locator('main .primary').allInnerTexts()).map((text) => text.trim())).toEqual([
+		'Resume'
+	]);
 	await page.getByRole('button', { name: 'Resume' }).click();
 	await expect.poll(() => stepOf(app), { timeout: 90_000 }).toBeGreaterThan(paused);
 	await page.getByRole('button', { name: 'Stop and keep the best' }).click();
@@ -239,11 +243,33 @@ test('while it trains the screen stays on, leaving asks first, a tab in the back
 	await page.getByRole('button', { name: 'Save the adapter' }).waitFor();
 }, 300_000);
 
+test('a run whose tab was killed says from which step it goes on, and going on is the main thing; one that was stopped is to be kept', async () => {
+	const app = await newRun({}, eight);
+	const { page } = app;
+	await setSteps(app, 4000);
+	await page.getByRole('button', { name: 'Train', exact: true }).click();
+	await expect.poll(() => stepOf(app), { timeout: 180_000 }).toBeGreaterThan(6);
+	const url = page.url();
+	const after = await app.tab('/factory');
+	await page.close();
+	await after.page.goto(url);
+	await after.page.getByText('Interrupted', { exact: true }).waitFor();
+	await after.page.getByText(/goes on from step \d+, its last checkpoint/).waitFor();
+	await after.page.getByRole('button', { name: 'Save the adapter' }).waitFor();
+	const main = () => after.page.locator('main .primary').allInnerTexts();
+	expect((await main()).map((text) => text.trim())).toEqual(['Resume']);
+	await after.page.getByRole('button', { name: 'Resume' }).click();
+	await expect.poll(() => stepOf(after), { timeout: 90_000 }).toBeGreaterThan(0);
+	await after.page.getByRole('button', { name: 'Stop and keep the best' }).click();
+	await after.page.getByRole('button', { name: 'Save the adapter' }).waitFor({ timeout: 60_000 });
+	expect((await main()).map((text) => text.trim())).toEqual(['Save the adapter']);
+}, 300_000);
+
 test('a sweep trains one run for each value and draws which was best', async () => {
 	const app = await newRun({}, eight);
 	const { page } = app;
 	await setSteps(app, 3);
-	await page.getByRole('combobox', { name: 'Vary' }).selectOption('Learning rate');
+	await page.getByRole('combobox', { name: 'Setting that varies' }).selectOption('Learning rate');
 	await page.getByRole('textbox', { name: 'Values' }).fill('0.0002, 0.002');
 	await page.getByRole('button', { name: 'Train 2 runs' }).click();
 	// The second waits for the first; both are there to be seen.

@@ -59,6 +59,10 @@ test('the guided path: three rows, trained on, priced, asked, seen, paid for and
 	await expect
 		.poll(() => page.evaluate(() => document.activeElement?.textContent?.trim()), { timeout: 90_000 })
 		.toBe('Train');
+	// One main button a screen: the page's own.
+	expect((await page.locator('.button.primary:visible').allInnerTexts()).map((text) => text.trim())).toEqual([
+		'Train'
+	]);
 	await page.keyboard.press('Enter');
 	await path.getByRole('button', { name: 'Watch it learn' }).waitFor({ timeout: 90_000 });
 	// Left, and taken up again where it was, also after a reload.

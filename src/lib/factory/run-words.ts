@@ -30,3 +30,20 @@ export function verdict(run: Pick<RunSummary, 'baseLoss' | 'bestLoss'>): string 
 export function isResumable(state: RunState): boolean {
 	return state === 'paused' || state === 'interrupted' || state === 'failed' || state === 'stopped';
 }
+
+/** Step of the last weights that are stored: of a run that was interrupted those of its checkpoint. */
+export function lastStep({ step, checkpoint }: Pick<RunSummary, 'step' | 'checkpoint'>): number {
+	return checkpoint ?? step;
+}
+
+/** What a person wants of a run that is not at work: to go on with one that something or they themselves halted, else to keep it. */
+export function wantedOf({
+	state,
+	step,
+	steps,
+	adapter
+}: Pick<RunSummary, 'state' | 'step' | 'steps' | 'adapter'>): 'resume' | 'keep' {
+	if (!isResumable(state) || step >= steps || adapter !== undefined) return 'keep';
+	// Stopped on purpose, with something learnt.
+	return state === 'stopped' && step > 0 ? 'keep' : 'resume';
+}

@@ -144,6 +144,9 @@ test('an interrupted run says from which step it goes on', async () => {
 	expect(await store.detail('one')).toMatchObject({ state: 'interrupted', step: 3, checkpoint: 0 });
 	await store.writeCheckpoint('one', 'state', 2, encodeState(stateAt(2)));
 	expect(await store.detail('one')).toMatchObject({ step: 3, checkpoint: 2 });
+	// The one before is kept; the newest counts.
+	await store.writeCheckpoint('one', 'state', 3, encodeState(stateAt(3)));
+	expect(await store.detail('one')).toMatchObject({ step: 3, checkpoint: 3 });
 });
 
 test('a damaged checkpoint is passed over for the one before it', async () => {
