@@ -163,7 +163,7 @@ function refused(...error: ConstructorParameters<typeof OpenLedgerError>): Admis
  * be paid by their static units. `replaceReceipt` puts the measured one in its place.
  *
  * @param base SHA-256 of the base model's file
- * @param mayOwe false: nothing is owed, also where replies of two tabs outran the free allowance, or the price was not known beforehand
+ * @param mayOwe false: nothing is owed, also where the price was not known beforehand
  * @returns the receipt's id and its price; undefined where no model of the reply is registered
  */
 export async function keepReceipt(
