@@ -19,6 +19,10 @@ class ScriptedEngine implements ApiEngine {
 	failure: OpenLedgerError | undefined;
 	/** Hangs until cancelled, after the first word. */
 	endless = false;
+	imported: [id: string, name: string][] = [
+		['b2'.repeat(32), 'Finance'],
+		['c3'.repeat(32), 'Finance']
+	];
 	model: LoadedModel | undefined = {
 		id: 'bundled:nano',
 		name: 'nano',
@@ -35,13 +39,12 @@ class ScriptedEngine implements ApiEngine {
 	}
 
 	adapters() {
-		const entry = (id: string, name: string, fits = true) =>
-			({ id, name, fits, author: 'Ada' }) as AdapterEntry;
+		const entry = (id: string, name: string, change: Partial<AdapterEntry> = {}) =>
+			({ id, name, fits: true, author: 'Ada', source: 'imported', ...change }) as AdapterEntry;
 		return Promise.resolve([
-			entry('a1', 'Anatomy'),
-			entry('b2', 'Finance'),
-			entry('c3', 'Finance'),
-			entry('d4', 'Other base', false)
+			entry('a1', 'Anatomy', { source: 'bundled' }),
+			...this.imported.map(([id, name]) => entry(id, name)),
+			entry('d4', 'Other base', { fits: false })
 		]);
 	}
 
@@ -113,7 +116,7 @@ async function call(engine: ApiEngine, path: string, body?: unknown, signal = ne
 	return { status, type, text };
 }
 
-async function complete(engine: ApiEngine, body: object, path = 'v1/chat/completions') {
+async function complete(engine: ApiEngine, body: object | undefined, path = 'v1/chat/completions') {
 	const { status, text } = await call(engine, path, body);
 	return { status, json: JSON.parse(text) as Record<string, unknown> };
 }
@@ -126,19 +129,73 @@ async function events(engine: ApiEngine, body: object, path = 'v1/chat/completio
 		.map((line) => line.replace(/^data: /, ''));
 }
 
-test('models are the loaded one and every adapter that fits it; a name that two share gives way to the id', async () => {
+const idsOf = async (engine: ApiEngine) => {
+	const { data } = (await complete(engine, undefined, 'v1/models')).json as { data: { id: string }[] };
+	return data.map(({ id }) => id);
+};
+const [finance, other] = ['bundled:nano+Finance@b2b2b2b2b2b2b2b2', 'bundled:nano+Finance@c3c3c3c3c3c3c3c3'];
+
+test('models are the loaded one and every adapter that fits it; those that do not come with the app have their hash in the id', async () => {
 	const { status, text } = await call(new ScriptedEngine(), 'v1/models');
 	const { data } = JSON.parse(text) as { data: { id: string; owned_by: string }[] };
 	expect(status).toBe(200);
-	expect(data.map(({ id }) => id)).toEqual([
-		'bundled:nano',
-		'bundled:nano+Anatomy',
-		'bundled:nano+b2',
-		'bundled:nano+c3'
-	]);
+	expect(data.map(({ id }) => id)).toEqual(['bundled:nano', 'bundled:nano+Anatomy', finance, other]);
 	expect(data[1]?.owned_by).toBe('Ada');
 	const one = await call(new ScriptedEngine(), 'v1/models/bundled%3Anano%2BAnatomy');
 	expect(JSON.parse(one.text)).toMatchObject({ id: 'bundled:nano+Anatomy', object: 'model' });
+});
+
+describe('an adapter may be called anything', () => {
+	const mine = 'e5'.repeat(32);
+	const named = (...names: string[]) => {
+		const engine = new ScriptedEngine();
+		engine.imported.unshift(...names.map((name, i): [string, string] => [`${i}${mine.slice(1)}`, name]));
+		return engine;
+	};
+	const answeredBy = async (engine: ScriptedEngine, model: string) => {
+		const { status, json } = await complete(engine, { ...hello, model });
+		return status === 200
+			? engine.asked.at(-1)?.adapters[0]?.id
+			: (json.error as { message: string }).message;
+	};
+	const before = ['bundled:nano', 'bundled:nano+Anatomy', finance, other];
+	const evil = [
+		'bundled:nano',
+		'nano',
+		'Anatomy',
+		'bundled:nano+Anatomy',
+		'x+Anatomy',
+		'a1',
+		'b2'.repeat(32),
+		'Finance@b2b2b2b2b2b2b2b2',
+		finance,
+		'Finance'
+	];
+
+	test('and takes no other’s id: those stay, are all different, and mean what they meant', async () => {
+		const engine = named(...evil);
+		const ids = await idsOf(engine);
+		expect(ids).toEqual(expect.arrayContaining(before));
+		expect(new Set(ids).size).toBe(ids.length);
+		expect(ids).toHaveLength(before.length + evil.length);
+		expect(await answeredBy(engine, 'bundled:nano')).toBeUndefined();
+		expect(await answeredBy(engine, 'bundled:nano+Anatomy')).toBe('a1');
+		expect(await answeredBy(engine, 'a1')).toBe('a1');
+		for (const asked of [finance, 'b2'.repeat(32)])
+			expect(await answeredBy(engine, asked)).toBe('b2'.repeat(32));
+		for (const id of ids) expect((await complete(engine, { ...hello, model: id })).json.model).toBe(id);
+	});
+
+	test('and a name that two have is no name: also not the base’s', async () => {
+		expect(await answeredBy(named(), 'nano')).toBeUndefined();
+		expect(await answeredBy(named('nano'), 'nano')).toBe(
+			"Several models are called 'nano'. Ask for one of them: 'bundled:nano', 'bundled:nano+nano@05e5e5e5e5e5e5e5'."
+		);
+		expect(await answeredBy(named('Anatomy'), 'Anatomy')).toMatch(/^Several models are called 'Anatomy'/);
+		// Only its end is the same.
+		expect(await answeredBy(named('x+Anatomy'), 'Anatomy')).toBe('a1');
+		expect(await answeredBy(named('Hearts'), 'bundled:nano+Hearts')).toBe(`0${mine.slice(1)}`);
+	});
 });
 
 test('a reply has the text, why it ended and what it took', async () => {
@@ -348,7 +405,7 @@ describe('refusals have OpenAI’s shape and say what to do', () => {
 		expect(status).toBe(404);
 		const { message } = json.error as { message: string };
 		expect(message).toBe(
-			`Several adapters are called '${model}'. Ask for one of them: 'bundled:nano+b2', 'bundled:nano+c3'.`
+			`Several models are called '${model}'. Ask for one of them: '${finance}', '${other}'.`
 		);
 	});
 
