@@ -183,6 +183,7 @@ test('a page of another site asks only after the person has allowed its address,
 	// It fills the window, and leads to no page that would not show in a frame.
 	expect(await own.evaluate(() => document.querySelector('main')?.clientWidth === innerWidth)).toBe(true);
 	expect(await own.getByText('Walk the whole loop').count()).toBe(0);
+	expect(await own.getByRole('link', { name: 'Open in a tab' }).getAttribute('href')).toMatch(/\/$/);
 	await own.getByRole('button', { name: 'Allow' }).click();
 	await page.evaluate(() => connecting);
 	await own.getByText(`${origin} may ask the models here`).waitFor();
@@ -204,7 +205,7 @@ declare const lines: {
 	heard: { id?: string; access?: string; pong?: number; end?: true }[];
 }[];
 
-test('whatever a page posts without the client: before it is allowed nothing is answered, what is no message is not heard, a line that another took the place of is dead', async () => {
+test('whatever a page posts without the client: before it is allowed nothing is answered, what is no message is not heard, a second line stands beside the first, and one that has said bye is dead', async () => {
 	const { page } = await host();
 	const line = () =>
 		page.evaluate(async (app) => {
@@ -256,11 +257,94 @@ test('whatever a page posts without the client: before it is allowed nothing is 
 	await post(0, models('old'));
 	await post(1, models('new'));
 	await expect.poll(() => ended(1), { timeout: 30_000 }).toEqual(['new']);
+	await expect.poll(() => ended(0), { timeout: 30_000 }).toEqual(['now', 'late', 'later', 'old']);
+	await post(0, { bye: true }, models('gone'));
+	await post(1, models('beside'));
+	await expect.poll(() => ended(1), { timeout: 30_000 }).toEqual(['new', 'beside']);
+	expect(await ended(0)).not.toContain('gone');
 
 	await frame.getByRole('button', { name: 'Stop that' }).click();
 	await post(1, models('after'), { ping: 8 });
 	await page.waitForTimeout(500);
-	expect(await ended(1)).toEqual(['new']);
+	expect(await ended(1)).toEqual(['new', 'beside']);
+});
+
+const hello = { model: 'bundled:nano', messages: [{ role: 'user' as const, content: 'What is a comet?' }] };
+
+test('a page may connect to one frame twice: each has its own answers, and ends alone', async () => {
+	const site = await host();
+	const { page } = site;
+	await connect(site);
+	await page.frameLocator('iframe').getByRole('button', { name: 'Allow' }).click();
+	await page.evaluate(() => connecting);
+	const ends = await page.evaluate(
+		async ([app, hello]) => {
+			const first = ledger;
+			const target = first.frame as HTMLIFrameElement;
+			const second = await LedgerClient.connect({ app, target });
+			const long = { ...hello, temperature: 2, seed: 9, max_completion_tokens: 480 };
+			const [longer, shorter] = await Promise.all([
+				first.chat(long),
+				second.chat({ ...hello, max_completion_tokens: 4 })
+			]);
+			const broken = second.chat(long).catch((error: OpenLedgerApiError) => error.code);
+			const kept = first.chat({ ...hello, max_completion_tokens: 4 });
+			setTimeout(() => second.close(), 50);
+			const tokens = [longer, shorter, await kept].map(({ usage }) => usage.completion_tokens);
+			const models = (await first.models()).length > 0;
+			const seventeen = await Promise.all(
+				Array.from({ length: 17 }, () =>
+					first.chat({ ...hello, max_completion_tokens: 1 }).then(
+						() => 'answered',
+						(error: OpenLedgerApiError) => `${error.status} ${error.code}`
+					)
+				)
+			);
+			const again = await first.chat({ ...hello, max_completion_tokens: 1 });
+			return { tokens, models, broken: await broken, seventeen, again: again.usage.completion_tokens };
+		},
+		[inject('appUrl'), hello] as const
+	);
+	expect(ends).toEqual({
+		tokens: [expect.any(Number) as number, 4, 4],
+		models: true,
+		broken: 'engine_gone',
+		seventeen: [...Array.from({ length: 16 }, () => 'answered'), '429 rate_limit_exceeded'],
+		again: 1
+	});
+});
+
+test('a window that did not open, or was closed while it is waited for, is noticed within a second', async () => {
+	const { page } = await host();
+	const waited = await page.evaluate(async (app) => {
+		const fails = async (work: () => Promise<unknown>) => {
+			const begun = performance.now();
+			const error = await work().then(
+				() => new Error('connected'),
+				(thrown: OpenLedgerApiError) => thrown
+			);
+			return { ...(error as OpenLedgerApiError), message: error.message, time: performance.now() - begun };
+		};
+		const none = await fails(() => LedgerClient.connect({ app, target: null }));
+		// It never greets: the file is no page of the app.
+		const target = window.open(`${app}/manifest.webmanifest`);
+		const closed = await fails(() => {
+			setTimeout(() => target?.close(), 500);
+			return LedgerClient.connect({ app, target });
+		});
+		const taken = await fails(() => {
+			setTimeout(() => document.querySelector('iframe')?.remove(), 100);
+			return LedgerClient.connect({ app });
+		});
+		return { none, closed, taken };
+	}, inject('appUrl'));
+	expect(waited).toMatchObject({
+		none: { code: 'window_blocked' },
+		closed: { code: 'engine_gone', message: expect.stringMatching(/closed.*Connect again/) as string },
+		taken: { code: 'engine_gone', message: expect.stringMatching(/not in the page.*Connect again/) as string }
+	});
+	expect(waited.closed.time).toBeLessThan(1800);
+	expect(waited.taken.time).toBeLessThan(1400);
 });
 
 test('where frames may keep nothing, page and person are told so', async () => {
@@ -286,6 +370,7 @@ test('the frame is a chat on the adapter of its link, which is shown first; no o
 	await connect(site, `from=${encodeURIComponent(`${inject('appUrl')}/adapters/anatomy/`)}`);
 	const frame = page.frameLocator('iframe').last();
 	await frame.getByRole('heading', { name: 'Anatomy', exact: true }).waitFor();
+	expect(await frame.getByRole('link', { name: 'Open in a tab' }).getAttribute('href')).toMatch(/\/a#from=/);
 	await frame.getByRole('button', { name: 'Ask it something' }).click();
 	await frame.getByRole('textbox', { name: 'Message' }).fill('What is the heart?');
 	await frame.getByRole('button', { name: 'Send' }).click();

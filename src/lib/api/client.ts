@@ -12,8 +12,8 @@
 export interface ConnectOptions {
 	/** Address of the app: `https://app.example/`. */
 	app: string;
-	/** A frame or window of the app that is there already. */
-	target?: HTMLIFrameElement | Window;
+	/** A frame or window of the app that is there already: what `window.open` gave, which is null where the browser opened none. */
+	target?: HTMLIFrameElement | Window | null;
 	/** Where a frame is put otherwise. It must be seen until the person has allowed the page. */
 	container?: Element;
 	/** What stands behind `#` of a link to an adapter: the frame opens on it. */
@@ -98,7 +98,7 @@ export interface ChatChunk {
 	openledger?: Provenance;
 }
 
-/** What the app refuses, as OpenAI's clients know it, and `engine_gone`, `not_allowed`, `storage_blocked`. */
+/** What the app refuses, as OpenAI's clients know it, and `engine_gone`, `not_allowed`, `storage_blocked`, `window_blocked`. */
 export class OpenLedgerApiError extends Error {
 	override readonly name = 'OpenLedgerApiError';
 	/** As HTTP has it; 0 where no answer came. */
@@ -118,10 +118,14 @@ export const PROTOCOL = 1;
 export type Greeting = { openledger: 'knock' | 'ready' | 'hello'; version: number };
 /** On the port, from the page. `body` is JSON. */
 export type FromPage =
-	{ id: string; method: string; path: string; body: string } | { id: string; abort: true } | { ping: number };
+	| { id: string; method: string; path: string; body: string }
+	| { id: string; abort: true }
+	| { ping: number }
+	/** The page is done with this connection, or leaves. */
+	| { bye: true };
 /** On the port, from the app: whether the page may ask; answers as one head, any number of pieces, one end. */
 export type FromApp =
-	| { access: 'asking' | 'allowed' | 'refused' | 'blocked' | 'closing' }
+	| { access: 'asking' | 'allowed' | 'refused' | 'blocked' | 'closing' | 'crowded' }
 	| { id: string; head: { status: number; type: string } }
 	| { id: string; piece: string }
 	| { id: string; end: true }
@@ -130,6 +134,8 @@ export type FromApp =
 /** Milliseconds between knocks, and until nobody is thought to be there. */
 const KNOCK = 200;
 const NOBODY = 30_000;
+/** A frame that is taken away and a window that is closed say nothing: it is looked so often whether they are there. */
+const LOOK = 500;
 /** The app is asked so often whether it is there; so many times without an answer, and it is gone. */
 const PING = 2_000;
 const MISSED = 4;
@@ -151,7 +157,7 @@ export class OpenLedger {
 	readonly #calls = new Map<string, Call>();
 	#lost: string | undefined;
 	#leave: (reason: string) => void = () => undefined;
-	#timer: ReturnType<typeof setInterval> | undefined;
+	readonly #ended = new AbortController();
 	#missed = 0;
 	#pings = 0;
 
@@ -163,7 +169,8 @@ export class OpenLedger {
 		this.#leave = (reason) => {
 			if (this.#lost !== undefined) return;
 			this.#lost = reason;
-			clearInterval(this.#timer);
+			this.#ended.abort();
+			this.#send({ bye: true });
 			port.close();
 			for (const call of this.#calls.values()) call.fail(engineGone(reason));
 			this.#calls.clear();
@@ -172,23 +179,35 @@ export class OpenLedger {
 	}
 
 	/**
-	 * Connects. Resolves once the person has allowed this page.
-	 * @throws OpenLedgerApiError `not_allowed`, `storage_blocked`, `engine_gone`; what `signal` says
+	 * Connects. Resolves once the person has allowed this page. Several connections to one frame are served side by side.
+	 * @throws OpenLedgerApiError `not_allowed`, `storage_blocked`, `window_blocked`, `engine_gone`; what `signal` says
 	 */
 	static async connect(options: ConnectOptions): Promise<OpenLedger> {
+		options.signal?.throwIfAborted();
+		if (options.target === null)
+			throw new OpenLedgerApiError(
+				'The browser opened no window. Call window.open while a click is handled, and connect to what it gives.',
+				0,
+				'window_blocked'
+			);
 		const address = new URL(options.app.replace(/\/*$/, '/'));
 		const made = options.target ? undefined : makeFrame(address, options);
 		const target = options.target ?? (made as HTMLIFrameElement);
 		const { port1: port, port2 } = new MessageChannel();
 		const ledger = new OpenLedger(port, made);
+		const { signal } = ledger.#ended;
+		ledger.#stayBy(target);
+		const given = options.signal ? AbortSignal.any([options.signal, signal]) : signal;
+		const gone = ledger.gone.then((reason) => Promise.reject(engineGone(reason)));
+		gone.catch(() => undefined);
 		try {
-			await greet(target, address.origin, port2, options.signal);
-			await ledger.#allowed(options);
+			await Promise.race([greet(target, address.origin, port2, given), gone]);
+			await Promise.race([ledger.#allowed(options), gone]);
 		} catch (error) {
 			ledger.close();
 			throw error;
 		}
-		ledger.#watch(target);
+		ledger.#watch();
 		return ledger;
 	}
 
@@ -279,7 +298,9 @@ export class OpenLedger {
 
 	#allowed({ signal, onasking }: ConnectOptions): Promise<void> {
 		return new Promise((resolve, reject) => {
-			signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+			const giveUp = () => reject(signal?.reason as Error);
+			if (signal?.aborted) giveUp();
+			signal?.addEventListener('abort', giveUp, { once: true });
 			this.#port.onmessage = ({ data }: MessageEvent<FromApp>) => {
 				if ('access' in data) {
 					if (data.access === 'asking') onasking?.();
@@ -296,10 +317,9 @@ export class OpenLedger {
 								'storage_blocked'
 							)
 						);
-					if (data.access === 'closing') {
-						this.#leave('OpenLedger was closed or reloaded.');
-						reject(engineGone('OpenLedger was closed or reloaded.'));
-					}
+					if (data.access === 'closing') this.#leave('OpenLedger was closed or reloaded.');
+					if (data.access === 'crowded')
+						this.#leave('This page has made more connections to OpenLedger than are kept.');
 				} else if ('pong' in data) this.#missed = 0;
 				else {
 					const call = this.#calls.get(data.id);
@@ -311,16 +331,34 @@ export class OpenLedger {
 		});
 	}
 
-	/** Frames and windows end without a word when they crash or are taken away. */
-	#watch(target: HTMLIFrameElement | Window) {
-		this.#timer = setInterval(() => {
-			const isThere = isFrame(target) ? target.isConnected : !target.closed;
-			if (!isThere) return this.#leave('The frame or window of OpenLedger is gone.');
+	/** Frames and windows end without a word when they are taken away. */
+	#stayBy(target: HTMLIFrameElement | Window) {
+		this.#every(LOOK, () => {
+			if (isFrame(target) ? !target.isConnected : target.closed)
+				this.#leave(isFrame(target) ? NO_FRAME : NO_WINDOW);
+		});
+		const leave = () => this.#leave('This page was left.');
+		addEventListener('pagehide', leave, { signal: this.#ended.signal });
+	}
+
+	/** And when they crash. */
+	#watch() {
+		this.#every(PING, () => {
 			if (++this.#missed > MISSED) return this.#leave('OpenLedger does not answer any more.');
 			this.#send({ ping: ++this.#pings });
-		}, PING);
+		});
+	}
+
+	#every(milliseconds: number, look: () => void) {
+		const timer = setInterval(look, milliseconds);
+		this.#ended.signal.addEventListener('abort', () => clearInterval(timer));
 	}
 }
+
+/** Also of a window that this page's own header has cut off nothing is seen any more. */
+const NO_WINDOW =
+	'The window of OpenLedger was closed, or the Cross-Origin-Opener-Policy of this page keeps it from being reached.';
+const NO_FRAME = 'The frame of OpenLedger is not in the page.';
 
 interface ErrorBody {
 	message: string;
@@ -333,7 +371,8 @@ function asError({ message, code, param }: ErrorBody, status: number): OpenLedge
 }
 
 function engineGone(reason: string): OpenLedgerApiError {
-	return new OpenLedgerApiError(`${reason} Connect again.`, 503, 'engine_gone');
+	const again = 'Connect again, to a new frame or window where that one is gone.';
+	return new OpenLedgerApiError(`${reason} ${again}`, 503, 'engine_gone');
 }
 
 /** What the app needs of a frame: to run, to store, to open itself in a window of its own. */
@@ -359,7 +398,7 @@ function greet(
 	target: HTMLIFrameElement | Window,
 	origin: string,
 	port: MessagePort,
-	signal: AbortSignal | undefined
+	signal: AbortSignal
 ): Promise<void> {
 	const theirs = () => (isFrame(target) ? target.contentWindow : target);
 	return new Promise((resolve, reject) => {
@@ -379,7 +418,7 @@ function greet(
 			resolve();
 		};
 		const timer = setInterval(() => {
-			if (signal?.aborted) return void (done(), reject(signal.reason as Error));
+			if (signal.aborted) return void (done(), reject(signal.reason as Error));
 			if (Date.now() - since > NOBODY)
 				return void (done(), reject(engineGone('OpenLedger did not open in its frame.')));
 			// Before it has loaded, a frame still has this page's own address, and the browser says so in the console.

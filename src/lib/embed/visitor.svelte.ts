@@ -1,9 +1,18 @@
-import { answer } from '#workers/openai/answer.ts';
+import { answer, refuse } from '#workers/openai/answer.ts';
+import { ApiError } from '#workers/openai/error.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
 import { PROTOCOL, type FromApp, type FromPage, type Greeting } from '../api/client.ts';
 import { apiEngine } from '../api/serve.ts';
 
 const STORED = 'openledger-pages';
+/** So many connections of a page are kept, and so many of its calls are taken at once: the person's own chat has to have its turn. */
+const MOST = { links: 16, calls: 16 };
+
+/** One connection of the page, and its calls under way. */
+interface Link {
+	port: MessagePort;
+	calls: Map<string, AbortController>;
+}
 
 /**
  * The page that this one stands in, or that has opened it, and what it may do. It is named by the address that the browser gives, and
@@ -15,8 +24,8 @@ export class Visitor {
 	origin = $state<string>();
 	access = $state<'asking' | 'allowed' | 'refused' | 'blocked'>('asking');
 	readonly #engine: Engine;
-	#port: MessagePort | undefined;
-	#calls = new Map<string, AbortController>();
+	/** The oldest first. */
+	readonly #links = new Set<Link>();
 
 	constructor(engine: Engine) {
 		this.#engine = engine;
@@ -33,7 +42,7 @@ export class Visitor {
 				(source as Window).postMessage({ openledger: 'ready', version: PROTOCOL } satisfies Greeting, origin);
 			if (data.openledger === 'hello' && port) this.#meet(origin, port);
 		};
-		const leave = () => this.#send({ access: 'closing' });
+		const leave = () => this.#tell('closing');
 		addEventListener('message', hear);
 		addEventListener('pagehide', leave);
 		return () => {
@@ -64,55 +73,82 @@ export class Visitor {
 	}
 
 	#meet(origin: string, port: MessagePort) {
-		// One page at a time: it has reloaded, or connects again.
-		this.#hangUp();
-		this.#port = port;
+		// What opened this window has gone on to another address.
+		if (origin !== this.origin) this.#hangUp();
+		const [oldest] = this.#links;
+		if (oldest && this.#links.size >= MOST.links) {
+			post(oldest, { access: 'crowded' });
+			this.#end(oldest);
+		}
+		const link: Link = { port, calls: new Map() };
+		this.#links.add(link);
 		this.origin = origin;
-		port.onmessage = ({ data }: MessageEvent<FromPage>) => this.#take(data, port);
-		if (this.access === 'blocked') this.#settle('blocked');
-		else this.#settle(allowed().includes(origin) ? 'allowed' : 'asking');
+		port.onmessage = ({ data }: MessageEvent<FromPage>) => this.#take(data, link);
+		// A page that crashes says nothing; some browsers do.
+		port.addEventListener('close', () => this.#end(link));
+		if (this.access !== 'blocked') this.access = allowed().includes(origin) ? 'allowed' : 'asking';
+		post(link, { access: this.access });
 	}
 
-	#take(message: FromPage | null, port: MessagePort) {
+	#take(message: FromPage | null, link: Link) {
 		if (typeof message !== 'object' || message === null) return;
-		if ('ping' in message) return this.#send({ pong: message.ping });
-		if ('abort' in message) return this.#calls.get(message.id)?.abort();
-		if (this.access !== 'allowed' || port !== this.#port) return;
-		void this.#answer(message);
+		if ('ping' in message) return post(link, { pong: message.ping });
+		if ('bye' in message) return this.#end(link);
+		if ('abort' in message) return link.calls.get(String(message.id))?.abort();
+		if (this.access === 'allowed' && this.#links.has(link)) void this.#answer(message, link);
 	}
 
-	async #answer({ id, method, path, body }: Extract<FromPage, { body: string }>) {
-		if (this.#calls.has(String(id))) return;
+	async #answer({ id, method, path, body }: Extract<FromPage, { body: string }>, link: Link) {
+		const { calls } = link;
+		const key = String(id);
+		if (calls.has(key)) return;
+		const under = [...this.#links].reduce((sum, { calls }) => sum + calls.size, 0);
 		const caller = new AbortController();
-		this.#calls.set(String(id), caller);
+		calls.set(key, caller);
 		const request = { method: String(method), path: String(path), body: String(body) };
-		const say = (message: FromApp) => !caller.signal.aborted && this.#send(message);
+		const say = (message: FromApp) => !caller.signal.aborted && post(link, message);
 		const work = async () => {
-			const { status, type, body } = await answer(apiEngine(this.#engine, false), request, caller.signal);
+			const { status, type, body } =
+				under < MOST.calls
+					? await answer(apiEngine(this.#engine, false), request, caller.signal)
+					: refuse(tooMany);
 			say({ id, head: { status, type } });
 			for await (const piece of body) say({ id, piece });
 			say({ id, end: true });
 		};
 		// An update of the app waits for replies, whoever asked for them.
 		await navigator.locks.request(`openledger-reply-page-${crypto.randomUUID()}`, work);
-		this.#calls.delete(String(id));
+		calls.delete(key);
 	}
 
 	#settle(access: Visitor['access']) {
 		this.access = access;
-		this.#send({ access });
+		this.#tell(access);
 	}
 
-	#send(message: FromApp) {
-		this.#port?.postMessage(message);
+	#tell(access: Extract<FromApp, { access: unknown }>['access']) {
+		for (const link of this.#links) post(link, { access });
+	}
+
+	#end(link: Link) {
+		for (const call of link.calls.values()) call.abort();
+		link.port.close();
+		this.#links.delete(link);
 	}
 
 	#hangUp() {
-		for (const call of this.#calls.values()) call.abort();
-		this.#calls.clear();
-		this.#port?.close();
-		this.#port = undefined;
+		for (const link of this.#links) this.#end(link);
 	}
+}
+
+const tooMany = new ApiError(
+	429,
+	`This page has ${MOST.calls} calls under way. Wait until one of them has ended.`,
+	{ code: 'rate_limit_exceeded' }
+);
+
+function post({ port }: Link, message: FromApp) {
+	port.postMessage(message);
 }
 
 /** Addresses that were allowed; kept where this page keeps things, which in a frame is apart for every site it stands in. */
