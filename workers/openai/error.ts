@@ -26,6 +26,11 @@ export class ApiError extends Error {
 	}
 }
 
+export function tooManyCalls(most: number): ApiError {
+	const message = `This page has ${most} calls under way. Wait until one of them has ended.`;
+	return new ApiError(429, message, { code: 'rate_limit_exceeded' });
+}
+
 /** What is the caller's to mend, by the engine's codes; anything else is the server's. */
 const statuses: Partial<Record<ErrorCode, number>> = {
 	'prompt/too-long': 400,

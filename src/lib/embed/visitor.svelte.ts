@@ -1,5 +1,5 @@
 import { answer, refuse } from '#workers/openai/answer.ts';
-import { ApiError } from '#workers/openai/error.ts';
+import { tooManyCalls } from '#workers/openai/error.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
 import { PROTOCOL, type FromApp, type FromPage, type Greeting } from '../api/client.ts';
 import { apiEngine } from '../api/serve.ts';
@@ -111,7 +111,7 @@ export class Visitor {
 			const { status, type, body } =
 				under < MOST.calls
 					? await answer(apiEngine(this.#engine, false), request, caller.signal)
-					: refuse(tooMany);
+					: refuse(tooManyCalls(MOST.calls));
 			say({ id, head: { status, type } });
 			for await (const piece of body) say({ id, piece });
 			say({ id, end: true });
@@ -140,12 +140,6 @@ export class Visitor {
 		for (const link of this.#links) this.#end(link);
 	}
 }
-
-const tooMany = new ApiError(
-	429,
-	`This page has ${MOST.calls} calls under way. Wait until one of them has ended.`,
-	{ code: 'rate_limit_exceeded' }
-);
 
 function post({ port }: Link, message: FromApp) {
 	port.postMessage(message);

@@ -33,7 +33,7 @@ interface Pledge {
 /** Held while it is decided, by one tab at a time. */
 const DOOR = 'openledger-pledging';
 /** What the locks are called that are held for a pledge each; the rest of the name says what is pledged. */
-const PLEDGE = 'openledger-pledge ';
+const PLEDGE = 'openledger-pledge-';
 
 /**
  * The replies that are being written, in all tabs. What each may take counts as used and owed until it ends: else several at once, which all
