@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import adapter from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
@@ -12,6 +13,8 @@ import { paintFirst } from './.ci/paint.mjs';
 import { writePrecache } from './.ci/precache.mjs';
 import { words } from './.ci/words.mjs';
 import { LongestFirst } from './test/support/longest-first.ts';
+import { adapterId } from './workers/adapters/adapter-id.ts';
+import { parseManifest } from './workers/adapters/manifest.ts';
 
 /** A static app: every route is rendered in the browser, any path falls back to the same shell. */
 const pages = adapter({ fallback: 'fallback.html' });
@@ -52,6 +55,18 @@ const csp = {
 
 /** Found too late by vite, in a worker: it would reload the page for them. */
 const ethereum = ['block', 'common', 'tx', 'util', 'vm'].map((part) => `@ethereumjs/${part}`);
+
+/** What the first screen says of the adapters that ship with the app before the engine has read them: id, name and questions. */
+const shipped = await Promise.all(
+	readdirSync('static/adapters', { withFileTypes: true })
+		.filter((entry) => entry.isDirectory())
+		.map(async ({ name: folder }) => {
+			const { name, examples, files } = parseManifest(
+				readFileSync(join('static/adapters', folder, 'openledger.json'))
+			);
+			return { id: await adapterId(files), name, examples };
+		})
+);
 
 let firstPage: Set<string> | undefined;
 
@@ -97,6 +112,7 @@ export default defineConfig({
 	],
 	// Written for today's browsers, and so 1.5 kB smaller on the first page than what the package names first.
 	resolve: { alias: [{ find: /^dexie$/, replacement: 'dexie/dist/modern/dexie.mjs' }] },
+	define: { SHIPPED_ADAPTERS: JSON.stringify(shipped) },
 	server: { headers: isolationHeaders },
 	worker: { format: 'es' },
 	build: { target: 'es2023', chunkSizeWarningLimit: 2000 },

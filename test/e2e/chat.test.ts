@@ -3,18 +3,37 @@ import { expect, test } from 'vitest';
 import { visit } from '#test/support/visit.ts';
 import { App, endless, endlessQuestion } from './app.ts';
 
-test('a first visitor asks, and the bundled model answers in the page', async () => {
+test('a first visitor taps a question: an adapter that came with the page answers, and the answer says whose data it is from', async () => {
 	const app = await App.open();
 	await app.page.getByRole('heading', { name: /^Ask nano/i }).waitFor();
 	await app.page.getByText('often wrong').first().waitFor();
-	await app.page.getByRole('button', { name: 'What is a mitochondrion?' }).click();
+	// At once: nothing of the engine is there yet.
+	await app.page
+		.getByRole('listitem')
+		.getByRole('button', { name: /Finance$/ })
+		.first()
+		.click();
 	await app.settled();
 	expect((await app.text()).length).toBeGreaterThan(10);
 	const reply = app.replies.first();
-	expect(await reply.innerText()).toMatch(/^nano/i);
+	expect(await reply.innerText()).toMatch(/^nano\s*\+\s*Finance/i);
 	expect(await reply.innerText()).toMatch(
 		/tokens\/s[\s\S]*first token \d+\.\d\d s[\s\S]*\d+ in[\s\S]*\d+ out/
 	);
+	const line = reply.getByRole('button', { name: /^Whose knowledge is in this answer/ });
+	await expect
+		.poll(() => line.innerText().catch(() => ''), { timeout: 60_000 })
+		.toMatch(/from \d+ p|base model’s own|stands out/);
+});
+
+test('the base alone names nobody, and says how an answer would', async () => {
+	const app = await App.open({ preferences: { reply: { maxNewTokens: 12 } } });
+	await app.ask('What is a mitochondrion?');
+	await app.settled();
+	await app.ask('And a cell?');
+	await app.settled(2);
+	expect(await app.page.getByText('names nobody').count()).toBe(1);
+	expect(await app.replies.first().innerText()).toContain('names nobody');
 });
 
 test('a message may be sent before the model is ready; conversations survive a reload, and a second tab shows them as they grow', async () => {

@@ -70,6 +70,16 @@ test('an example adapter is shared from where the app is served, and is known ag
 	// Asked of the EVM in the tab; no wallet was connected.
 	expect(await registered(other)).toMatch(/by 0x[0-9a-f]{4}…[0-9a-f]{4}, model 3\. 0\.4 OPEN/i);
 	await other.getByRole('button', { name: 'Ask it something' }).waitFor();
+	// Opened again, it is here before the model is; that one comes by itself, so nobody is sent to choose one.
+	await other.addInitScript(() =>
+		new MutationObserver(() => {
+			if (document.body?.innerText.includes('No model is loaded')) document.title = 'misled';
+		}).observe(document, { subtree: true, childList: true, characterData: true })
+	);
+	await other.reload();
+	await other.getByText('is starting. Then it can be asked.').waitFor();
+	await other.getByRole('button', { name: 'Ask it something' }).waitFor();
+	expect(await other.title()).not.toBe('misled');
 
 	// As an agent: with instructions, and bound to the Datanet that it was made of.
 	await page.keyboard.press('Escape');

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { appendFile, cp, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
@@ -43,6 +46,43 @@ test('after one visit the app opens, chats with an adapter and shows every room 
 	await app.page.getByRole('heading', { level: 1, name: 'Datanets' }).waitFor();
 });
 
+test('the first version takes over pages that came while it was being installed, and tells none of an update', async () => {
+	const held = Promise.withResolvers<void>();
+	const server = createServer(async ({ url = '/' }, response) => {
+		// What only the installation fetches.
+		if (url.endsWith('.rows')) await held.promise;
+		const answer = await fetch(inject('appUrl') + url);
+		response.setHeader('Content-Type', answer.headers.get('Content-Type') ?? 'text/plain');
+		response.end(Buffer.from(await answer.arrayBuffer()));
+	}).listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	onTestFinished(() => void server.close());
+	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const first = await App.open({ offline: true, url });
+	await first.page.mouse.move(9, 9);
+	await first.page.waitForFunction(
+		async () => (await navigator.serviceWorker.getRegistration())?.installing ?? false
+	);
+	await first.context.addInitScript(() => {
+		// `about:blank` comes first, and has no workers.
+		if (location.protocol === 'about:') return;
+		const { register } = ServiceWorkerContainer.prototype;
+		ServiceWorkerContainer.prototype.register = async function (...given) {
+			const registration = await register.apply(this, given);
+			document.documentElement.dataset.registered = 'true';
+			return registration;
+		};
+	});
+	const second = await first.tab('/settings');
+	await second.page.mouse.move(9, 9);
+	await second.page.locator('[data-registered]').waitFor();
+	held.resolve();
+	for (const app of [first, second]) await installed(app);
+	// Told after the event that has just been.
+	await second.page.waitForTimeout(500);
+	expect(await second.page.getByText('OpenLedger was updated').count()).toBe(0);
+});
+
 test('an update waits for a person, and for the reply that is being written', async () => {
 	const directory = await mkdtemp(join(tmpdir(), 'openledger-update-'));
 	await cp('build', directory, { recursive: true });
@@ -53,6 +93,7 @@ test('an update waits for a person, and for the reply that is being written', as
 	});
 	const app = await App.open({ offline: true, url: server.url, preferences: endless });
 	await installed(app);
+	const other = await app.tab('/settings');
 	await app.ask(endlessQuestion);
 	await app.writing();
 	await server.close();
@@ -70,6 +111,7 @@ test('an update waits for a person, and for the reply that is being written', as
 	expect(reloads).toBe(0);
 	await app.page.getByRole('button', { name: 'Stop' }).click();
 	await expect.poll(() => reloads, { timeout: 20_000 }).toBe(1);
+	await other.page.getByText('updated in another tab').waitFor();
 	await app.page.getByRole('button', { name: 'Send' }).waitFor();
 	expect((await app.text()).length).toBeGreaterThan(before.length);
 });

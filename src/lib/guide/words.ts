@@ -74,7 +74,7 @@ export function wordsOf(task: Task): { text: string; action?: string } {
 			};
 		case 'ask':
 			return {
-				text: 'Ask what only your rows can answer. The first screen offers your own questions.',
+				text: 'Ask what only your rows can answer, in the words in which they ask it.',
 				action: 'Ask your adapter'
 			};
 		case 'weighing':

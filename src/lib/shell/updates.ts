@@ -15,6 +15,8 @@ const patience = 1000;
 export async function followUpdates(address: string): Promise<void> {
 	if (!('serviceWorker' in navigator)) return;
 	const workbox = new Workbox(address);
+	// The first worker of all takes over every open page, and none of them has anything of another version.
+	let hadWorker = navigator.serviceWorker.controller !== null;
 	let asked = false;
 	workbox.addEventListener('waiting', () =>
 		toasts.offer('A new version is ready.', 'Update', async () => {
@@ -24,11 +26,12 @@ export async function followUpdates(address: string): Promise<void> {
 			workbox.messageSkipWaiting();
 		})
 	);
-	workbox.addEventListener('controlling', ({ isUpdate, isExternal }) => {
+	workbox.addEventListener('controlling', () => {
 		if (asked) location.reload();
 		// What this page has not loaded yet is gone with the old version.
-		else if (isUpdate || isExternal)
+		else if (hadWorker)
 			toasts.offer('OpenLedger was updated in another tab.', 'Reload', () => location.reload());
+		hadWorker = true;
 	});
 	// Without storage, or with service workers switched off, the app works online.
 	const registered = await workbox.register({ immediate: true }).catch(() => undefined);
