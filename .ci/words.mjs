@@ -37,6 +37,11 @@ const single = new Map([
 	['src/lib/ledger/RootsSection.svelte', ['is', 'are']],
 	['src/lib/attribution/RowInfluence.svelte', ['it', 'them']],
 	['src/lib/adapters/card-words.ts', ['free', 'paused']],
+	['src/lib/adapters/link/Registrations.svelte', ['description']],
+	['src/lib/govern/ProposalRow.svelte', ['you']],
+	['src/lib/factory/EstimateView.svelte', ['none']],
+	['src/lib/chat/ReplySettingsPanel.svelte', ['off']],
+	['src/lib/chat/markdown/CodeBlock.svelte', ['text']],
 	['src/lib/attribution/PayLine.svelte', ['costs', 'gave', 'give']]
 ]);
 /** What is no text although it looks like it: keys of records, another program's words, tables, values of a property. */
@@ -45,7 +50,7 @@ const others =
 	/\t|^(max|min)-width|^\(width |^https?:|^all but first$|^User disconnected|^Invalid .* request$|^no account of an/;
 /** Attributes that a person reads or hears, whatever they begin with. */
 const spoken =
-	/^(aria-label|aria-description|alt|title|label|hint|intro|note|text|placeholder|place|from|to)$/;
+	/^(aria-label|aria-description|alt|title|label|hint|intro|note|text|placeholder|place|from|to|of)$/;
 
 /** @type {import('wuchale').HeuristicFunc} */
 function isText({ msgStr, details }) {
@@ -59,7 +64,7 @@ function isText({ msgStr, details }) {
 		return false;
 	if (scope === 'markup') return 'message';
 	if (scope === 'attribute')
-		return spoken.test(attribute ?? '') || /^\p{Lu}\S*\p{Ll}/u.test(text) ? 'message' : false;
+		return spoken.test(attribute ?? '') || /^\p{Lu}(?:\S*\p{Ll}|\s+\p{L})/u.test(text) ? 'message' : false;
 	if (single.get(file)?.includes(text)) return 'message';
 	if ((call && deaf.test(call)) || (records.test(file) && /^[a-z]+ #/.test(text))) return false;
 	if (details.declaring === 'expression' && details.funcName == null) return false;
@@ -73,7 +78,10 @@ const computing =
 	/^workers\/(adapters|attribution|chain|datanets|engine|formats|generate|ipfs|ledger|models|onnx|runtime|train)\/(?!.*(\.test|scenarios|\.cli|\.worker|wgsl|reword|build-model|exporting|gpu-adapter))[^.]*\.ts$/;
 /** There also what is no whole sentence: names of checks and changes, and the reasons that sentences are made with. */
 const pieces =
-	/(checks\/quality|service\/(service|bulk|story)|bundle\/(review|records|read)|store\/versions|choose-provider|chain\/people|adapters\/(link|agent|check-fit|manifest|lora-config)|datanets\/parse|import\/(mapping|messages)|formats\/(csv|json)|models\/catalogue\/entry|download\/request)\.ts$/;
+	/(checks\/quality|service\/(service|bulk|story)|bundle\/(review|records|read)|store\/versions|choose-provider|chain\/people|adapters\/(link|agent|path-pattern|check-fit|manifest|lora-config)|datanets\/parse|train\/rows\/dataset|import\/(mapping|messages|guess)|formats\/(csv|json)|models\/catalogue\/entry|download\/request)\.ts$/;
+/** And what goes into the sentence of an error that is made by one of these. */
+const reasons =
+	/^(?:this\.#|at\.)?(?:malformed|unsupported|untrainable|unclear|cannotContinue|diverged|refuse|strange|damaged|nonsense|inconsistent|notADecoder|notThere|bad|Retry)$/;
 const kept =
 	/^(I contribute these|Rows signed by|Rewrite this|Give me three|Explain gravity|Write a polite|Plan a week|Compare renting|Draft a complaint|Define opp|openledger )/;
 
@@ -81,8 +89,11 @@ const kept =
 function isHeard({ msgStr, details: { file, call } }) {
 	const text = msgStr.join('\n');
 	if (kept.test(text) || text.includes('\n') || (call && deaf.test(call))) return false;
-	const sentence = /^[^a-z].*\p{Ll}.* .*\.$/u.test(text);
-	const piece = pieces.test(file) && /\p{Ll}.* .*\p{L}|^\p{Lu}\p{Ll}{3,}$/u.test(text);
+	// What is put in stands as #.
+	const sentence = /^(?:[^a-z]|config\.json).*\p{Ll}.* .*(?:\.|[.:] #)$/u.test(text);
+	const piece =
+		(pieces.test(file) || (reasons.test(call ?? '') && !file.startsWith('workers/chain/'))) &&
+		/\p{Ll}.* .*\p{L}|^\p{Lu}\p{Ll}{3,}$|^[1#] rows?$/u.test(text);
 	return sentence || piece ? 'message' : false;
 }
 
@@ -167,7 +178,8 @@ export async function wordsOf(file, content) {
  * wuchale takes what is thrown for no text. What is thrown here says to a person what happened and what to do, but for the
  * platform's own errors, which nobody reads.
  */
-const thrown = /\bthrow (?=new (?!DOMException|\w{0,6}Error\()\w+\(|(?!new\b)[a-z]\w*\()/g;
+const thrown =
+	/\bthrow (?=new (?!DOMException|\w{0,6}Error\()\w+\(|(?!new\b)[a-z][\w.#]*\(|OpenLedgerError\.from\()/g;
 /** Stands in the place of such a `throw` while wuchale reads. */
 const mark = '_w_thrown_ ?? ';
 

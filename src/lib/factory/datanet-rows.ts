@@ -37,10 +37,11 @@ export async function versionOf(datanet: string, model: string): Promise<string>
 	const root = await datanets((api) => api.root(datanet));
 	const versions = await allOf(db.versions, datanet).toArray();
 	if (versions.some((version) => version.root === root)) return root;
+	const note = `For training ${model}`;
 	const frozen = await datanets((api) =>
 		api.freeze(
 			datanet,
-			`For training ${model}`,
+			note,
 			`freeze-${Date.now()}`,
 			proxy(() => undefined)
 		)

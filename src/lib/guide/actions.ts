@@ -21,7 +21,8 @@ export async function actOn(task: Task, guide: GuideState, engine: Engine): Prom
 	const { datanet = '', run, adapter, reply } = guide;
 	switch (task) {
 		case 'begin': {
-			const id = await datanets((api) => api.create({ name: 'My first rows', summary: '' }));
+			const name = 'My first rows';
+			const id = await datanets((api) => api.create({ name, summary: '' }));
 			preferences.values.guide = { open: true, datanet: id };
 			return goto(resolve('/datanets/[id]/rows', { id }));
 		}

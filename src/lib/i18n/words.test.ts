@@ -1,5 +1,6 @@
 import { globSync, readdirSync, readFileSync } from 'node:fs';
 import PO from 'pofile';
+import { parse } from 'svelte/compiler';
 import { expect, test } from 'vitest';
 import { catalogueModule, findWords, isHeardOf, isSpoken, wordsOf } from '../../../.ci/words.mjs';
 import { languages } from './locale.ts';
@@ -91,6 +92,21 @@ test('what the workers throw reaches a person, and is found', async () => {
 	expect(words.map(({ forms }) => forms)).toEqual([['There is no such run.'], ['Choose one from the list.']]);
 });
 
+test('the reasons that go into what is thrown are found with it', async () => {
+	const known = new Set((await finding).flatMap(({ forms }) => forms));
+	const unsaid = globSync('workers/**/*.ts')
+		.filter((file) => isHeardOf(file) && !file.startsWith('workers/chain/'))
+		.flatMap((file) =>
+			Array.from(
+				read(file).matchAll(/\bthrow (?!new )[\w.#]+\((?:\s*\w+,)?\s*'([^'\n]+ [^'\n]+)'/g),
+				([, text]) => text ?? ''
+			)
+				.filter((text) => !known.has(text))
+				.map((text) => `${file}: ${text}`)
+		);
+	expect(unsaid).toEqual([]);
+});
+
 test('no room throws at a person what no language knows', () => {
 	const throwing = globSync('{src,workers}/**/*.{svelte,ts}').filter(
 		(file) =>
@@ -124,6 +140,51 @@ test('what pages throw reaches a person too, whoever makes the error, and stays 
 	expect(code).toContain(`throw malformed(_w_runtime_("it is empty"))`);
 	expect(code).not.toContain('_w_thrown_');
 });
+
+/** An expression among others in an attribute, or inside `<svelte:element>`, is not looked through. */
+test('no attribute of a page keeps English that is said in other languages, or should be', async () => {
+	const left: string[] = [];
+	const machine = /^(class|style|href|id|data-.*|aria-activedescendant)$/;
+	for (const file of globSync('src/**/*.svelte').filter(isSpoken)) {
+		const code = (await wordsOf(file, read(file))).spell();
+		for (const { name, texts } of attributes(parse(code, { modern: true }).fragment, code))
+			for (const text of machine.test(name) ? [] : texts)
+				if (/^[,.]? ?\p{L}+ \p{L}|^\p{Lu}\p{Ll}{2}/u.test(text) && text !== 'all but first')
+					left.push(`${file}, ${name}: ${text}`);
+	}
+	expect(left).toEqual([]);
+});
+
+/** Attributes with the words in their braces that nobody looks up. */
+function attributes(node: unknown, code: string): { name: string; texts: string[] }[] {
+	if (Array.isArray(node)) return node.flatMap((each) => attributes(each, code));
+	if (!isNode(node)) return [];
+	if (node.type === 'Attribute') {
+		const values = [node.value].flat().filter((value) => isNode(value) && value.type === 'ExpressionTag');
+		return [{ name: String(node.name), texts: literals(values, code) }];
+	}
+	return Object.values(node).flatMap((each) => attributes(each, code));
+}
+
+function literals(node: unknown, code: string): string[] {
+	if (Array.isArray(node)) return node.flatMap((each) => literals(each, code));
+	if (!isNode(node)) return [];
+	const { type, value, callee } = node;
+	if (type === 'Literal') return typeof value === 'string' ? [value] : [];
+	if (type === 'TemplateElement' && isNode(value)) return [String(value.cooked)];
+	if (type === 'BinaryExpression' && /==/.test(String(node.operator))) return [];
+	if (
+		type === 'CallExpression' &&
+		isNode(callee) &&
+		code.slice(Number(callee.start)).startsWith('_w_runtime_')
+	)
+		return literals((node.arguments as unknown[]).slice(1), code);
+	return Object.values(node).flatMap((each) => literals(each, code));
+}
+
+function isNode(value: unknown): value is Record<string, unknown> {
+	return typeof value === 'object' && value !== null;
+}
 
 test('choices in the middle of a sentence would be mixed up, and stop the build', async () => {
 	const { spell } = await wordsOf(

@@ -91,11 +91,7 @@ function occupied(name: string, files: { path: string }[]): OpenLedgerError {
 export async function asked<T>(
 	name: string,
 	work: () => Promise<T>,
-	notFound = (cause: unknown) =>
-		new OpenLedgerError('hub/not-found', `There is no “${name}” on the Hub, or it is private.`, {
-			remedy: 'Check the name (owner/name): the owner must be you or an organisation of yours.',
-			cause
-		})
+	notFound = (cause: unknown) => notThere(name, cause)
 ): Promise<T> {
 	try {
 		return await work();
@@ -117,4 +113,11 @@ export async function asked<T>(
 			cause: error
 		});
 	}
+}
+
+function notThere(name: string, cause: unknown): OpenLedgerError {
+	return new OpenLedgerError('hub/not-found', `There is no “${name}” on the Hub, or it is private.`, {
+		remedy: 'Check the name (owner/name): the owner must be you or an organisation of yours.',
+		cause
+	});
 }

@@ -39,8 +39,8 @@ export async function correctReply(target: string, feedback: Feedback, better: s
 
 /** Takes a draft back, with its reason for whoever sees the queue. */
 export async function takeBack({ datanet, place }: Draft): Promise<void> {
-	if (place)
-		await datanets((api) => api.reject(datanet.id, place.review, [place.index], 'Taken back at once'));
+	const reason = 'Taken back at once';
+	if (place) await datanets((api) => api.reject(datanet.id, place.review, [place.index], reason));
 }
 
 /** A question and its answer are a pair; more turns are a conversation. */
@@ -62,20 +62,14 @@ async function keep(target: string, content: Content, by: string, tag: string): 
 		language: '',
 		tags: ['feedback', tag]
 	};
-	const place = await datanets((api) => api.propose(id, row, 'Feedback in chat'));
+	const from = 'Feedback in chat';
+	const place = await datanets((api) => api.propose(id, row, from));
 	const name = datanet?.name ?? FEEDBACK_DATANET;
 	return { datanet: { id, name }, ...(place ? { place } : {}) };
 }
 
 async function feedbackDatanet(): Promise<string> {
 	const known = await db.datanets.filter(({ name }) => name === FEEDBACK_DATANET).first();
-	return (
-		known?.id ??
-		datanets((api) =>
-			api.create({
-				name: FEEDBACK_DATANET,
-				summary: 'Replies that were good, and what others should have been.'
-			})
-		)
-	);
+	const summary = 'Replies that were good, and what others should have been.';
+	return known?.id ?? datanets((api) => api.create({ name: FEEDBACK_DATANET, summary }));
 }
