@@ -64,6 +64,13 @@ window.oneByOne = async () => {
 	const dark = theme === 'dark' || (theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
 	dataset.theme = dark ? 'dark' : 'light';
 
+	// What is listed later keeps its place (src/lib/factory/place.ts).
+	const datanets = Number(localStorage.getItem('openledger.datanets'));
+	if (datanets > 0 && datanets < 1000) {
+		dataset.datanets = '';
+		document.documentElement.style.setProperty('--datanets', datanets);
+	}
+
 	// The markup is what a first visitor sees at the page's bare address, in English. Whoever will see something else sees nothing wrong before.
 	const languages = dataset.languages.split(' ');
 	const language = [chosen.language, ...navigator.languages]

@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import type { Download } from 'playwright';
 import { expect, test } from 'vitest';
 import { pastedBones } from '#test/support/bones.ts';
+import { visit } from '#test/support/visit.ts';
 import { App } from './app.ts';
+import { DatanetsApp } from './datanets-app.ts';
 import { measured, otherRow, packageOf, verifyOutside } from './receipts.ts';
 
 /** The form of a new run, with the rows in it. */
@@ -31,6 +33,9 @@ async function setSteps(app: App, steps: number, tokens = 64): Promise<void> {
 	await fill('Tokens in a batch', tokens);
 	await fill('Steps between checks', Math.min(steps, 5));
 }
+
+/** In the page: how far each layout shift moved things. */
+declare const moved: number[];
 
 /** Every wake lock that the page was given. */
 declare const locks: WakeLockSentinel[];
@@ -264,6 +269,43 @@ test('a run whose tab was killed says from which step it goes on, and going on i
 	await after.page.getByRole('button', { name: 'Save the adapter' }).waitFor({ timeout: 60_000 });
 	expect((await main()).map((text) => text.trim())).toEqual(['Save the adapter']);
 }, 300_000);
+
+test('the form of a new run stands still while it learns what is here, with Datanets and without', async () => {
+	const app = await App.open({ path: '/datanets' });
+	const shifts = async () => {
+		const { page } = { page: await app.context.newPage() };
+		await page.addInitScript(() => {
+			Object.assign(globalThis, { moved: [] });
+			new PerformanceObserver((list) => {
+				for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[])
+					moved.push(entry.value);
+			}).observe({ type: 'layout-shift', buffered: true });
+		});
+		await page.setViewportSize({ width: 390, height: 844 });
+		await page.goto(new URL('/factory/new', app.page.url()).href);
+		// The last that comes is what fits the model, once that is loaded.
+		await page.locator('select:enabled').filter({ hasText: 'a new adapter' }).waitFor({ timeout: 60_000 });
+		const sum = await page.evaluate(() => moved.reduce((total, value) => total + value, 0));
+		const rows = await page.getByRole('textbox', { name: 'Rows' }).isVisible();
+		await page.close();
+		return { sum, rows };
+	};
+	const none = await shifts();
+	expect(none.rows).toBe(true);
+	expect(none.sum).toBeLessThan(0.01);
+
+	const person = await DatanetsApp.in(app);
+	for (const name of ['Bones', 'Muscles', 'Nerves']) {
+		await person.create(name);
+		await visit(app.page, '/datanets');
+	}
+	// Known from the first look on.
+	await visit(app.page, '/factory/new');
+	await app.page.getByRole('checkbox', { name: /^Nerves/ }).waitFor();
+	const some = await shifts();
+	expect(some.rows).toBe(false);
+	expect(some.sum).toBeLessThan(0.01);
+}, 120_000);
 
 test('a sweep trains one run for each value and draws which was best', async () => {
 	const app = await newRun({}, eight);
