@@ -263,6 +263,11 @@ export interface EngineApi {
 	exportAdapter(id: string): Promise<File[]>;
 	/** Notes where others can fetch an adapter. */
 	publishAdapter(id: string, origin: AdapterSource): Promise<void>;
+	/**
+	 * Tokens that instructions take before a conversation with the loaded model, and how many they and a question have
+	 * room for beside a reply. Throws `engine/not-loaded`.
+	 */
+	measureInstructions(text: string): Promise<{ tokens: number; room: number }>;
 	generate(request: GenerateRequest, onEvent: Listener<GenerateEvent>): Promise<Completion>;
 	cancel(id: string): Promise<void>;
 	storage(): Promise<StorageReport>;

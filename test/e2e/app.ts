@@ -45,7 +45,7 @@ export class App {
 	readonly page: Page;
 	readonly context: BrowserContext;
 
-	private constructor(context: BrowserContext, page: Page) {
+	constructor(context: BrowserContext, page: Page) {
 		this.context = context;
 		this.page = page;
 	}

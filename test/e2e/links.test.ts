@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright';
 import { expect, inject, test } from 'vitest';
+import { formatAdapterLink, parseAdapterLink } from '#workers/adapters/link.ts';
 import { ipfsGateway } from '#test/support/ipfs-gateway.ts';
 import { readRepo, type HubServer, type RepoFiles } from '#test/support/hub-server.ts';
 import { visit } from '#test/support/visit.ts';
@@ -17,6 +18,9 @@ function stranger(): RepoFiles {
 	changed.writeUInt8(changed.readUInt8(changed.length - 2) ^ 1, changed.length - 2);
 	return { 'adapter_config.json': Buffer.from(text), [weights]: changed };
 }
+
+/** More tokens than the bundled model has room for, in fewer characters than an agent may have. */
+const tooMuch = 'Say a, b. '.repeat(90).trim();
 
 async function open(fragment: string, hub?: HubServer): Promise<App> {
 	return App.open({ path: `/a#${fragment}`, ...(hub && { preferences: { hubUrl: hub.url } }) });
@@ -87,7 +91,23 @@ test('an example adapter is shared from where the app is served, and is known ag
 	await page.getByRole('menuitem', { name: 'Make an agent' }).click();
 	const dialog = page.getByRole('dialog');
 	await dialog.getByLabel('Name', { exact: true }).fill('Dr. Bone');
-	await dialog.getByLabel('Instructions').fill('Say <b>hello</b> first.');
+	const instructions = dialog.getByLabel('Instructions');
+	const [shared, code] = [dialog.locator('code'), dialog.getByRole('img', { name: 'The link as a QR code' })];
+	// Before it is shared: instructions that a link cannot hold, that leave no room for a question, or a QR code none for the link.
+	await instructions.fill('x'.repeat(2_001));
+	await dialog.getByText('These instructions are too long for a link').waitFor();
+	expect(await shared.count()).toBe(0);
+	await instructions.fill(tooMuch);
+	await dialog.getByText('These instructions leave no room for a question').waitFor();
+	await dialog.getByText(/^\d{3} of the 384 tokens that Nano reads/).waitFor();
+	expect(await shared.count()).toBe(0);
+	await instructions.fill('structure '.repeat(190));
+	await dialog.getByText(/^2\d\d of the 384 tokens/).waitFor();
+	await dialog.getByText('No QR code: the link has').waitFor();
+	expect([await shared.count(), await code.count()]).toEqual([1, 0]);
+	await instructions.fill('Say <b>hello</b> first.');
+	await code.waitFor();
+	expect(await dialog.getByText('No QR code').count()).toBe(0);
 	const agent = await dialog.locator('code').innerText();
 	await other.goto(agent);
 	await other.getByRole('heading', { name: 'Dr. Bone' }).waitFor();
@@ -97,6 +117,21 @@ test('an example adapter is shared from where the app is served, and is known ag
 	await other.getByRole('heading', { name: 'Ask Dr. Bone' }).waitFor();
 	await other.getByRole('button', { name: 'Leave them out' }).click();
 	await other.getByRole('heading', { name: /^Ask .*Anatomy/ }).waitFor();
+	// One that somebody else has made too long: the question is not to blame, and the instructions can be left out.
+	const { source, id } = parseAdapterLink(agent);
+	await other.goto(
+		`${inject('appUrl')}/a#${formatAdapterLink({ source, id, agent: { name: 'Bore', instructions: tooMuch } })}`
+	);
+	await other.getByRole('button', { name: 'Ask it something' }).click();
+	await other.getByRole('heading', { name: 'Ask Bore' }).waitFor();
+	const chat = new App(other.context(), other);
+	await chat.ask('What is a bone?');
+	const alert = chat.replies.getByRole('alert');
+	await alert.getByText(/^The instructions before the conversation take \d{3} tokens/).waitFor();
+	await alert.getByRole('button', { name: 'Leave out those of Bore' }).click();
+	await chat.settled();
+	await alert.waitFor({ state: 'detached' });
+	expect(await chat.text()).not.toBe('');
 	// On an adapter that was made of something else it is refused.
 	await other.goto(agent.replace('anatomy', 'finance').replace(/&id=\w+/, ''));
 	await other.getByText('which the agent does not allow').waitFor();

@@ -6,7 +6,7 @@ import type { OpenModel } from '#workers/models/open-model.ts';
 import type { Completion, GenerateEvent, GenerateRequest, LoadedModel } from '#workers/protocol.ts';
 import type { Decoder, DeviceAdapter } from '#workers/runtime/decoder.ts';
 import type { AdapterBase, AdapterLibrary } from './adapter-library.ts';
-import { fitConversation } from './conversation.ts';
+import { fitConversation, instructionTokens } from './conversation.ts';
 import { needsOf } from './start-decoder.ts';
 
 /** Bytes for adapters on the device, and for the caches of conversations at rest. */
@@ -67,6 +67,15 @@ export class Base {
 	/** An adapter was deleted: what is on the device of it may go. */
 	forgetAdapter(id: string): void {
 		this.#adapters.forget((key) => key.includes(id));
+	}
+
+	/** Of instructions before a conversation, and how many there is room for with the question, whatever a reply may take. */
+	measureInstructions(text: string): { tokens: number; room: number } {
+		const { contextLength } = this.info;
+		return {
+			tokens: instructionTokens(this.#options.open.tokenizer, text),
+			room: contextLength - Math.floor(contextLength / REPLY_SHARE)
+		};
 	}
 
 	/** @throws OpenLedgerError `prompt/too-long`, `adapter/*`, `storage/damaged`, `device/*`, `engine/failed` */

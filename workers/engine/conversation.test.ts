@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { ChatMessage } from '#workers/protocol.ts';
-import { fitConversation, type ChatTemplate } from './conversation.ts';
+import { fitConversation, instructionTokens, type ChatTemplate } from './conversation.ts';
 
 /** One token a character; a turn costs its text and three more. */
 const template: ChatTemplate = {
@@ -33,8 +33,35 @@ test('a begun reply is continued, not closed', () => {
 	expect(text(tokens)).toBe('u:one;a:a begun');
 });
 
-test('a question that does not fit alone is an error that says how long it is', () => {
-	expect(() =>
-		fitConversation(template, [...talk, user('x'.repeat(50))], { contextLength: 40, reserve: 10 })
-	).toThrow(OpenLedgerError);
+test('a question that does not fit alone is an error that says how long it is, and leaves out instructions that would', () => {
+	const asked = [...talk, user('x'.repeat(50))];
+	expect(() => fitConversation(template, asked, { contextLength: 40, reserve: 10 })).toThrow(
+		expect.objectContaining({
+			code: 'prompt/too-long',
+			message: 'The message has 55 tokens; this model has room for 30 beside its reply.'
+		})
+	);
+});
+
+test('instructions that leave no room are blamed, not the question', () => {
+	const asked = [{ role: 'system' as const, content: 'S'.repeat(40) }, user('why?')];
+	expect(() => fitConversation(template, asked, { contextLength: 40, reserve: 10 })).toThrow(
+		expect.objectContaining({
+			code: 'prompt/too-long',
+			message: expect.stringMatching(
+				/^The instructions .* take 43 tokens .*: it has 9, .* 30 beside/
+			) as string,
+			remedy: expect.stringContaining('instructions') as string,
+			details: { instructions: 43, question: 9, contextLength: 40, reserve: 10 }
+		})
+	);
+	// As many as a form may say beforehand: with an empty question that fits, with one more it does not.
+	expect(instructionTokens(template, 'S'.repeat(22))).toBe(30);
+	const fits = (instructions: string, question: string) => () =>
+		fitConversation(template, [{ role: 'system', content: instructions }, user(question)], {
+			contextLength: 40,
+			reserve: 10
+		});
+	expect(fits('S'.repeat(22), '')).not.toThrow();
+	expect(fits('S'.repeat(22), '?')).toThrow(OpenLedgerError);
 });

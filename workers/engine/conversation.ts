@@ -41,14 +41,42 @@ export function fitConversation(
 		if (tokens.length <= room) return { tokens, trimmed: first };
 		shortest = tokens.length;
 	}
-	throw new OpenLedgerError(
+	const question = promptTokens(template, turns.slice(lastQuestion)).length;
+	throw system.length > 0 && question <= room
+		? crowdedOut(shortest - question, question, { contextLength, reserve })
+		: new OpenLedgerError(
+				'prompt/too-long',
+				`The message has ${question} tokens; this model has room for ${room} beside its reply.`,
+				{
+					remedy: 'Shorten the message, or choose a model with a longer context.',
+					details: { tokens: question, contextLength, reserve }
+				}
+			);
+}
+
+/** The question would fit alone: it is not what has to be shorter. */
+function crowdedOut(
+	instructions: number,
+	question: number,
+	{ contextLength, reserve }: { contextLength: number; reserve: number }
+): OpenLedgerError {
+	return new OpenLedgerError(
 		'prompt/too-long',
-		`The message has ${shortest} tokens; this model has room for ${room} beside its reply.`,
+		`The instructions before the conversation take ${instructions} tokens and leave no room for the question: it has ${question}, and this model has room for ${contextLength - reserve} beside its reply.`,
 		{
-			remedy: 'Shorten the message or the system prompt, or choose a model with a longer context.',
-			details: { tokens: shortest, contextLength, reserve }
+			remedy:
+				'Shorten the instructions or leave them out. They are those of the agent, or the system prompt in the reply settings.',
+			details: { instructions, question, contextLength, reserve }
 		}
 	);
+}
+
+/** Tokens that instructions take before an empty question, with the template's marks. */
+export function instructionTokens(template: ChatTemplate, instructions: string): number {
+	return promptTokens(template, [
+		{ role: 'system', content: instructions },
+		{ role: 'user', content: '' }
+	]).length;
 }
 
 function promptTokens(template: ChatTemplate, messages: readonly ChatMessage[]): number[] {

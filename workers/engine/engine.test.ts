@@ -128,6 +128,26 @@ test('a question longer than the context is refused', async () => {
 	});
 });
 
+test('what instructions take is known beforehand, as the chat will count it', async () => {
+	const instructions = 'Speak of prices alone. '.repeat(90).trim();
+	const { tokens, room } = await engine.measureInstructions(instructions);
+	expect(tokens).toBeGreaterThan(room);
+	const messages = [
+		{ role: 'system' as const, content: instructions },
+		{ role: 'user' as const, content: 'Why?' }
+	];
+	const refused = engine.generate(request('', { messages, maxNewTokens: 512 }), () => undefined);
+	const error = (await refused.catch((thrown: unknown) => thrown)) as OpenLedgerError;
+	expect(error).toMatchObject({
+		code: 'prompt/too-long',
+		message: expect.stringContaining('instructions') as string
+	});
+	const { contextLength, reserve } = error.details;
+	expect(room).toBe(Number(contextLength) - Number(reserve));
+	const short = await engine.measureInstructions('Speak of prices alone.');
+	expect(short.tokens).toBeLessThan(short.room / 4);
+});
+
 test('without a model a request says what to do', async () => {
 	const empty = new Engine({ folder: new MemoryFolder(), appUrl: `${host.url}/` });
 	await expect(empty.generate(request('x'), () => undefined)).rejects.toMatchObject({

@@ -243,12 +243,19 @@ export class Engine implements EngineApi {
 	}
 
 	async generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<Completion> {
-		const base = this.#base;
-		if (!base)
-			throw new OpenLedgerError('engine/not-loaded', 'No model is loaded.', {
-				remedy: 'Choose a model first.'
-			});
+		const base = this.#running();
 		return this.#tasks.run(request.id, (signal) => base.generate(request, onEvent, signal));
+	}
+
+	async measureInstructions(text: string): Promise<{ tokens: number; room: number }> {
+		return this.#running().measureInstructions(text);
+	}
+
+	#running(): Base {
+		if (this.#base) return this.#base;
+		throw new OpenLedgerError('engine/not-loaded', 'No model is loaded.', {
+			remedy: 'Choose a model first.'
+		});
 	}
 
 	cancel(id: string): Promise<void> {
