@@ -142,14 +142,44 @@ test('a thumb that was a slip is taken back; a reply is praised with one and cor
 	await person.button('Keep as a draft', dialog).click();
 	await dialog.waitFor({ state: 'detached' });
 
+	// Of a later answer that one alone is kept, with its question, which may be put so that it stands alone.
+	await person.app.ask('And where?');
+	await person.app.settled(2);
+	await person
+		.button(/^This is wrong/)
+		.last()
+		.click();
+	const question = dialog.getByRole('textbox', { name: 'Question' });
+	expect(await question.inputValue()).toBe('And where?');
+	expect(await dialog.getByRole('checkbox').isChecked()).toBe(false);
+	await question.fill('Where are joints?');
+	await dialog.getByRole('textbox', { name: 'It should be' }).fill('At the ends of bones.');
+	await person.button('Keep as a draft', dialog).click();
+	await dialog.waitFor({ state: 'detached' });
+	// Or with what was said before it.
+	await person
+		.button(/^Your correction is kept/)
+		.last()
+		.click();
+	await dialog.getByRole('textbox', { name: 'It should be' }).fill('Wherever two bones meet.');
+	await dialog.getByRole('checkbox').check();
+	await person.button('Keep as a draft', dialog).click();
+	await dialog.waitFor({ state: 'detached' });
+
 	await visit(person.page, '/datanets');
-	await person.page.getByRole('link', { name: /Feedback from chats.*2 rows to review/ }).click();
-	await person.tab('Review');
+	await person.page.getByRole('link', { name: /Feedback from chats.*4 rows to review/ }).click();
+	await person.page.getByRole('heading', { name: '4 rows wait for you' }).waitFor();
+	await person.page.getByRole('link', { name: /^Review them/ }).click();
 	await person.page.getByText('A place where two bones meet.').waitFor();
 	await person.page.getByText(reply.slice(0, 20)).first().waitFor();
-	await person.button('Accept all 2').click();
+	const row = (answer: string) => person.page.getByRole('listitem').filter({ hasText: answer });
+	expect(await row('At the ends of bones.').innerText()).toContain('Where are joints?');
+	expect(await row('Wherever two bones meet.').innerText()).toContain('And where?');
+	await person.button('Accept all 4').click();
 	await person.tab('Overview');
-	await person.page.getByText('2 rows by 1 contributor.').waitFor();
+	await person.page.getByText('4 rows by 1 contributor.').waitFor();
+	const kinds = person.page.getByRole('region', { name: 'Kinds' });
+	await expect.poll(() => kinds.innerText()).toMatch(/Prompt and response\s+3\s+Conversation\s+1$/);
 	const contributors = person.page.getByRole('region', { name: 'Whose knowledge this is' });
 	expect(await contributors.innerText()).toContain('You');
 });

@@ -4,7 +4,7 @@ import { db } from '../db.svelte.ts';
 
 /** What someone says of a reply, on its way to becoming a row. */
 export interface Feedback {
-	/** The conversation up to the reply, which comes last. */
+	/** The conversation up to the reply, which comes last, and what it answers before it. */
 	messages: Message[];
 	/** Who wrote the reply. */
 	by: string;
@@ -26,15 +26,30 @@ export async function rememberedTarget(): Promise<string> {
 	return (await db.datanets.get(id))?.id ?? '';
 }
 
-/** A thumb: the reply as it is becomes a draft row. */
+/** A thumb: the reply as it is and its question become a draft row. */
 export async function praise(feedback: Feedback): Promise<Draft> {
 	return keep(await rememberedTarget(), contentOf(feedback.messages), feedback.by, 'good-reply');
 }
 
+export interface Correction {
+	question: string;
+	answer: string;
+	/** With the turns before it. Their replies are learnt too, and credited to who gives the row. */
+	whole: boolean;
+}
+
 /** "It should be …": a draft row with the better reply. */
-export async function correctReply(target: string, feedback: Feedback, better: string): Promise<Draft> {
-	const messages = [...feedback.messages.slice(0, -1), { role: 'assistant' as const, content: better }];
-	return keep(target, contentOf(messages), feedback.by, 'corrected-reply');
+export async function correctReply(
+	target: string,
+	{ messages, by }: Feedback,
+	correction: Correction
+): Promise<Draft> {
+	const corrected: Message[] = [
+		...messages.slice(0, -2),
+		{ role: 'user', content: correction.question },
+		{ role: 'assistant', content: correction.answer }
+	];
+	return keep(target, contentOf(corrected, correction.whole), by, 'corrected-reply');
 }
 
 /** Takes a draft back, with its reason for whoever sees the queue. */
@@ -43,10 +58,13 @@ export async function takeBack({ datanet, place }: Draft): Promise<void> {
 	if (place) await datanets((api) => api.reject(datanet.id, place.review, [place.index], reason));
 }
 
-/** A question and its answer are a pair; more turns are a conversation. */
-function contentOf(messages: Message[]): Content {
-	const [question, answer] = messages;
-	return messages.length === 2 && question?.role === 'user' && answer
+/**
+ * The question and its answer, or all turns. Of those every reply would be learnt, also ones of the model that nobody has judged: a
+ * row is the last two unless a person says otherwise.
+ */
+function contentOf(messages: Message[], whole = false): Content {
+	const [question, answer] = messages.slice(-2);
+	return question && answer && !(whole && messages.length > 2)
 		? { kind: 'pair', prompt: question.content, response: answer.content }
 		: { kind: 'conversation', messages };
 }

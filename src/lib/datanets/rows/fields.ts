@@ -1,4 +1,4 @@
-import type { Content, Contribution } from '#workers/datanets/contribution.ts';
+import type { Content, Contribution, Message } from '#workers/datanets/contribution.ts';
 
 /** A field that can be edited as text in its cell. */
 export type Field = 'head' | 'body' | 'tags' | 'licence' | 'language';
@@ -9,13 +9,13 @@ export const KIND_NAMES = {
 	passage: 'Passage'
 } as const;
 
-/** What a row is about: the prompt, the first question, or the title. */
+/** What a row is about: the prompt, the question of the last answer, or the title. */
 export function headOf(content: Content): string {
 	switch (content.kind) {
 		case 'pair':
 			return content.prompt;
 		case 'conversation':
-			return content.messages.find((message) => message.role === 'user')?.content ?? '';
+			return content.messages[lastOf(content.messages).question]?.content ?? '';
 		case 'passage':
 			return content.title ?? '';
 	}
@@ -27,7 +27,7 @@ export function bodyOf(content: Content): string {
 		case 'pair':
 			return content.response;
 		case 'conversation':
-			return content.messages.findLast((message) => message.role === 'assistant')?.content ?? '';
+			return content.messages[lastOf(content.messages).answer]?.content ?? '';
 		case 'passage':
 			return content.text;
 	}
@@ -80,10 +80,11 @@ function withHead(content: Content, text: string): Content {
 	switch (content.kind) {
 		case 'pair':
 			return { ...content, prompt: text };
-		case 'conversation': {
-			const at = content.messages.findIndex((message) => message.role === 'user');
-			return { ...content, messages: replaced(content.messages, at, text) };
-		}
+		case 'conversation':
+			return {
+				...content,
+				messages: replaced(content.messages, lastOf(content.messages).question, text)
+			};
 		case 'passage': {
 			const passage = { kind: content.kind, text: content.text };
 			return text === '' ? passage : { ...passage, title: text };
@@ -95,13 +96,18 @@ function withBody(content: Content, text: string): Content {
 	switch (content.kind) {
 		case 'pair':
 			return { ...content, response: text };
-		case 'conversation': {
-			const at = content.messages.findLastIndex((message) => message.role === 'assistant');
-			return { ...content, messages: replaced(content.messages, at, text) };
-		}
+		case 'conversation':
+			return { ...content, messages: replaced(content.messages, lastOf(content.messages).answer, text) };
 		case 'passage':
 			return { ...content, text };
 	}
+}
+
+/** Where the last answer stands, and what was asked before it; -1 for what is not there. */
+function lastOf(messages: readonly Message[]): { question: number; answer: number } {
+	const answer = messages.findLastIndex(({ role }) => role === 'assistant');
+	const before = answer < 0 ? messages : messages.slice(0, answer);
+	return { question: before.findLastIndex(({ role }) => role === 'user'), answer };
 }
 
 function replaced<T extends { content: string }>(messages: readonly T[], at: number, text: string): T[] {
