@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { openArchive } from '#workers/ipfs/archive.ts';
 import { parseCid } from '#workers/ipfs/blocks.ts';
 import { carOf } from '#workers/ipfs/car.ts';
@@ -167,6 +167,32 @@ test('a source that does not tell how large a file is leaves the most that it ma
 	const { length = 0 } = files['attribution.safetensors'] ?? [];
 	expect(downloadOf(offer)).toEqual({ most: 512 * 2 ** 20 + length, isStated: false });
 	expect(await fetchAdapter(offer, { onProgress: () => undefined })).toHaveLength(4);
+});
+
+test.each([
+	['says 0 to every HEAD', { 'Content-Length': '0' }],
+	['packs what it sends', { 'Content-Length': '700', 'Content-Encoding': 'gzip' }],
+	['says nonsense', { 'Content-Length': '12e3' }],
+	['says nothing', {}]
+])('the size is not known from a source that %s', async (_, headers: Record<string, string>) => {
+	vi.spyOn(globalThis, 'fetch').mockImplementation((url, init) =>
+		init?.method === 'HEAD'
+			? Promise.resolve(new Response(null, { headers }))
+			: Promise.resolve(new Response(new Uint8Array(files[String(url).split('/').at(-1) ?? ''] ?? [])))
+	);
+	onTestFinished(() => void vi.restoreAllMocks());
+	const offer = await lookUpAdapter({ source: { kind: 'web', folder: 'https://example.org/' } }, { policy });
+	expect(downloadOf(offer)).toEqual({ most: 2 * 512 * 2 ** 20, isStated: false });
+	expect(await fetchAdapter(offer, { onProgress: () => undefined })).toHaveLength(4);
+});
+
+test('an index that the manifest names and the folder lacks costs nothing and is left out', async () => {
+	const { 'attribution.safetensors': _, ...without } = files;
+	const { hub, options } = await start(without);
+	const source = { kind: 'web' as const, folder: `${hub.url}/ada/heart/resolve/main/` };
+	const offer = await lookUpAdapter({ source }, options);
+	expect(downloadOf(offer)).toEqual({ most: files[weights]?.length, isStated: true });
+	expect(await fetchAdapter(offer, { onProgress: () => undefined })).toHaveLength(3);
 });
 
 test('a folder on the web that cannot be read is not spoken of as the Hub', async () => {

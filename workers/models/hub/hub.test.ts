@@ -142,5 +142,14 @@ test('what a repository holds is replaced only when that is said', async () => {
 	await push('ada/new', false);
 	server.commit('ada/notes', { 'notes.txt': text('x') });
 	await push('ada/notes', false);
+	const dataset = pushRepo(
+		{ type: 'dataset', name: 'ada/mine' },
+		[{ path: 'README.md', content: new Blob(['rows']) }],
+		{ hubUrl: server.url, token: 'hf_x', private: false, title: 'Publish', mayReplace: false },
+		() => undefined,
+		new AbortController().signal
+	);
+	await expect(dataset).rejects.toMatchObject({ code: 'hub/occupied' });
+	expect(server.requests.at(-1)?.path).toMatch(/^\/api\/datasets\/ada\/mine\/tree\//);
 	expect(Object.keys(server.files('ada/notes'))).toContain('adapter_config.json');
 });
