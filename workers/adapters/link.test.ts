@@ -87,7 +87,9 @@ test.each([
 	`ipfs://${cid}/../x`,
 	'web+openledger:javascript://x',
 	'web%2Bopenledger%3A%E0%A4%A',
-	`ada/${'x'.repeat(20_000)}`
+	'ada/heart@v 1',
+	'ada/heart@v1\\2',
+	`from=ada/heart&id=${id}&later=${'x'.repeat(20_000)}`
 ])('%s is refused with what to do', (text) => {
 	expect(() => parseAdapterLink(text)).toThrow(
 		expect.objectContaining({ code: 'link/malformed', remedy: expect.stringContaining('https') as string })

@@ -18,9 +18,9 @@ const registered = (id: number) =>
 
 const adapter = {
 	name: 'Straße',
-	summary: 'Answers “What is …?” about Café names.',
+	summary: 'Answers “What is …?” about Café résumés.',
 	author: 'Zoë',
-	base: 'openledger/nano',
+	base: 'openledger/tiny',
 	baseHashes: [],
 	fits: true,
 	rank: 16,
@@ -36,7 +36,18 @@ const card = wordsOfAdapter(adapter, { indexed: 2522, registered: [registered(3)
 
 test.each([
 	...['', '  ', 'model 3', '3 sandbox MODEL', 'sandbox', 'strasse', 'STRASSE', 'cafe zoe', 'joints bones'],
-	...['nano', 'openledger/nano', 'ada/heart', 'rank 16', 'modules 2', '1.3 MB', 'cc-by', 'skulls skeleton'],
+	...[
+		'nano',
+		'openledger/tiny',
+		'resumes',
+		'RÉSUMÉS',
+		'ada/heart',
+		'rank 16',
+		'modules 2',
+		'1.3 MB',
+		'cc-by',
+		'skulls skeleton'
+	],
 	...['0x12ab', '89ef', '2,522 rows indexed', 'held-out 40']
 ])('an adapter is found by “%s”', (query) => {
 	expect(matches(query, card)).toBe(true);
