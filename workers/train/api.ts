@@ -162,7 +162,7 @@ export interface RunSummary {
 	bestStep: number;
 	/** Name of the adapter that it makes again. */
 	repeats?: string;
-	/** Set once the adapter is saved: its id in `EngineApi.adapters()`. */
+	/** Set once an adapter is saved, the last of several: its id in `EngineApi.adapters()`. */
 	adapter?: string;
 	/** Why it failed or ended early, as a sentence for a person. */
 	reason?: string;
@@ -173,6 +173,8 @@ export interface RunDetail extends RunSummary {
 	rows: RowReport;
 	curve: StepPoint[];
 	validation: ValidationPoint[];
+	/** What was saved of it, and the step of the weights; logs of old do not tell the step. */
+	kept: { adapter: string; at?: number }[];
 	samples: SampleReply[];
 }
 

@@ -86,7 +86,9 @@ describe('a run', () => {
 		expect((await service.runs()).map(({ id }) => id)).toContain(plan.id);
 
 		const id = await service.save(plan.id, { name: 'Bones', author: 'A. N. Other' });
-		expect((await service.run(plan.id)).adapter).toBe(id);
+		const saved = await service.run(plan.id);
+		expect(saved.adapter).toBe(id);
+		expect(saved.kept).toEqual([{ adapter: id, at: saved.bestStep }]);
 		const engine = new Engine({ folder, appUrl });
 		await engine.load({ id: 'bundled:nano', provider: 'wasm' }, 'load', () => undefined);
 		const entry = (await engine.adapters()).find((adapter) => adapter.id === id);

@@ -145,9 +145,9 @@ export class TrainService implements TrainApi {
 	}
 
 	async save(run: string, options: SaveOptions): Promise<string> {
-		const files = await this.#result(run, options);
+		const { files, step } = await this.#result(run, options);
 		const id = await new AdapterLibrary(await this.#store).import(files, { name: options.name });
-		await (await this.#runs()).append(run, [{ adapter: id }]);
+		await (await this.#runs()).append(run, [{ adapter: id, at: step }]);
 		return id;
 	}
 
@@ -163,7 +163,8 @@ export class TrainService implements TrainApi {
 	}
 
 	async export(run: string, options: SaveOptions): Promise<File[]> {
-		return [...(await this.#result(run, options))].map(([name, bytes]) => new File([bytes], name));
+		const { files } = await this.#result(run, options);
+		return [...files].map(([name, bytes]) => new File([bytes], name));
 	}
 
 	async compare(run: string): Promise<Repetition> {
@@ -176,7 +177,7 @@ export class TrainService implements TrainApi {
 				details: { run }
 			});
 		const weights = repeats.training?.bestStep === bestStep ? 'best' : 'last';
-		const files = await this.#result(run, { name, weights });
+		const { files } = await this.#result(run, { name, weights });
 		const { files: hashes, evaluation } = parseManifest(files.get(MANIFEST_FILE) ?? '');
 		const [sha256, expected] = [hashes[WEIGHTS_FILE], repeats.files[WEIGHTS_FILE]];
 		return {
@@ -209,8 +210,8 @@ export class TrainService implements TrainApi {
 		);
 	}
 
-	/** The files of a run's weights. */
-	async #result(run: string, options: SaveOptions): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+	/** The files of a run's weights, and their step. */
+	async #result(run: string, options: SaveOptions) {
 		const { plan, prepared, detail, taken } = await this.#taught(run, options.weights);
 		try {
 			const { settings, open, read, dataset } = prepared;
@@ -218,7 +219,8 @@ export class TrainService implements TrainApi {
 			const base = { id: baseName(open.item), hashes: open.hashes };
 			const adapter = adapterOf(taken.parameters, layout, settings, base.id);
 			const continued = plan.continueFrom === undefined ? undefined : await this.#parent(plan.continueFrom);
-			return await resultFiles({ adapter, run: detail, taken, plan, dataset, base, continued }, options);
+			const made = { adapter, run: detail, taken, plan, dataset, base, continued };
+			return { files: await resultFiles(made, options), step: taken.step };
 		} finally {
 			await prepared.open.close();
 		}

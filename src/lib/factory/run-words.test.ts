@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { lastStep, wantedOf } from './run-words.ts';
+import type { RunDetail } from '#workers/train/api.ts';
+import { keptOf, lastStep, wantedOf } from './run-words.ts';
 
 const run = { step: 40, steps: 100, adapter: undefined };
 
@@ -17,4 +18,16 @@ test('the last weights of an interrupted run are those of its checkpoint, howeve
 	expect(lastStep({ step: 40, checkpoint: 25 })).toBe(25);
 	expect(lastStep({ step: 40, checkpoint: 0 })).toBe(0);
 	expect(lastStep({ step: 40 })).toBe(40);
+});
+
+test('an adapter is of the weights that were saved, and of no others', () => {
+	const run = { step: 40, bestStep: 3, kept: [{ adapter: 'last', at: 40 }] } as RunDetail;
+	expect(keptOf(run, 'last')).toBe('last');
+	expect(keptOf(run, 'best')).toBeUndefined();
+	const both = { ...run, kept: [...run.kept, { adapter: 'best', at: 3 }] };
+	expect(keptOf(both, 'best')).toBe('best');
+	expect(keptOf(both, 'last')).toBe('last');
+	// Gone on from since: its last weights are others.
+	expect(keptOf({ ...both, step: 60 }, 'last')).toBeUndefined();
+	expect(keptOf({ ...run, kept: [{ adapter: 'old' }] }, 'best')).toBe('old');
 });

@@ -1,4 +1,4 @@
-import type { RunState, RunSummary } from '#workers/train/api.ts';
+import type { RunDetail, RunState, RunSummary, Weights } from '#workers/train/api.ts';
 
 export const STATES: Record<RunState, string> = {
 	running: 'Training',
@@ -34,6 +34,17 @@ export function isResumable(state: RunState): boolean {
 /** Step of the last weights that are stored: of a run that was interrupted those of its checkpoint. */
 export function lastStep({ step, checkpoint }: Pick<RunSummary, 'step' | 'checkpoint'>): number {
 	return checkpoint ?? step;
+}
+
+/** Step of the weights that are meant. */
+export function stepOf(run: Pick<RunSummary, 'step' | 'checkpoint' | 'bestStep'>, weights: Weights): number {
+	return weights === 'best' ? run.bestStep : lastStep(run);
+}
+
+/** The adapter that these weights became, the newest; those of another step are others. */
+export function keptOf(run: RunDetail, weights: Weights): string | undefined {
+	const step = stepOf(run, weights);
+	return run.kept.findLast(({ at = step }) => at === step)?.adapter;
 }
 
 /** What a person wants of a run that is not at work: to go on with one that something or they themselves halted, else to keep it. */

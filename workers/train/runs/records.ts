@@ -38,7 +38,8 @@ export type RunRecord =
 	| { from: number }
 	/** Validation loss of the base alone, where the run goes on from an adapter. */
 	| { base: number }
-	| { adapter: string };
+	/** Its weights of step `at` were saved. */
+	| { adapter: string; at?: number };
 
 /** What a run's file and log say of it. `interrupted` is not among them: only the absence of its lock tells. */
 export function foldRun(file: RunFile, records: readonly RunRecord[]): RunDetail {
@@ -68,15 +69,18 @@ export function foldRun(file: RunFile, records: readonly RunRecord[]): RunDetail
 		rows,
 		curve: [],
 		validation: [],
-		samples: []
+		samples: [],
+		kept: []
 	};
 	let base: number | undefined;
 	for (const record of records) {
 		if ('step' in record) run.curve.push(record.step);
 		else if ('validation' in record) run.validation.push(record.validation);
 		else if ('sample' in record) run.samples.push(record.sample);
-		else if ('adapter' in record) run.adapter = record.adapter;
-		else if ('base' in record) base = record.base;
+		else if ('adapter' in record) {
+			run.adapter = record.adapter;
+			run.kept.push(record);
+		} else if ('base' in record) base = record.base;
 		else if ('from' in record) {
 			const happened = ({ step }: { step: number }) => step <= record.from;
 			run.curve = run.curve.filter(happened);
@@ -109,6 +113,6 @@ export function lastOfEach<Item, Key>(items: readonly Item[], keyOf: (item: Item
 /** A run without what its charts show. */
 export function summaryOf(detail: RunDetail): RunSummary {
 	const summary: Partial<RunDetail> = { ...detail };
-	for (const key of ['rows', 'curve', 'validation', 'samples'] as const) delete summary[key];
+	for (const key of ['rows', 'curve', 'validation', 'samples', 'kept'] as const) delete summary[key];
 	return summary as RunSummary;
 }
