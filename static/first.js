@@ -79,14 +79,17 @@ window.oneByOne = async () => {
 	const path = location.pathname.replace(/\/(index\.html)?$|\.html$/, '');
 	isEnglish = (language ?? 'en') === 'en';
 	const readable = isEnglish && window.parent === window;
+	// Of one thing's lineage the markup says that it is being looked up (src/routes/lineage/+page.svelte).
+	const looksUp = dataset.page === '/lineage' && /^\?of=[^&]+$/.test(location.search);
 	const meant =
 		dataset.page &&
 		dataset.page.replace(/\/$/, '') === path &&
-		!location.search &&
+		(!location.search || looksUp) &&
 		!location.hash &&
 		readable &&
 		!(dataset.page === '/' && (chosen.model || chosen.agent || chosen.guide || chosen.adapters?.length));
 	if (!meant) dataset.opening = '';
+	else if (looksUp) dataset.looksUp = '';
 
 	// A page of something that only this device knows: what all such pages show first is in the markup, for any of them.
 	const frames = new MutationObserver(() => {

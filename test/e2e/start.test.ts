@@ -112,6 +112,28 @@ test('who reads another language, or opens a conversation, sees no words before 
 	}
 });
 
+test('the lineage of one thing says before any script that it is being looked up, with the way to the others', async () => {
+	const { context, page } = await App.open({ path: '/manifest.webmanifest', phone: true });
+	const held = Promise.withResolvers<void>();
+	await context.route('**/_app/immutable/entry/start*', async (route) => {
+		await held.promise;
+		await route.continue();
+	});
+	await page.goto(new URL('/lineage?of=reply%3Anone', page.url()).href, { waitUntil: 'commit' });
+	await page.getByText('Looking it up …').waitFor();
+	await page.getByRole('link', { name: 'My data' }).waitFor();
+	// What stands there for who asks for nothing in particular.
+	expect(await page.getByText('From any answer back').isVisible()).toBe(false);
+	const seen = () =>
+		page.evaluate(() => document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.closest('#opening'));
+	expect(await seen()).toBeNull();
+	held.resolve();
+	await page.getByText('This answer is not known here').waitFor();
+	expect(await page.getByText('Looking it up …').isVisible()).toBe(false);
+	await page.getByRole('link', { name: 'All', exact: true }).click();
+	await page.getByText('From any answer back').waitFor();
+});
+
 test('a page of a Datanet shows its frame before any script, with links of that Datanet; who reads German sees no English', async () => {
 	const { context, page } = await App.open({ path: '/manifest.webmanifest', phone: true });
 	const held = Promise.withResolvers<void>();
