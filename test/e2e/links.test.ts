@@ -99,7 +99,7 @@ test('an example adapter is shared from where the app is served, and is known ag
 	expect(await shared.count()).toBe(0);
 	await instructions.fill(tooMuch);
 	await dialog.getByText('These instructions leave no room for a question').waitFor();
-	await dialog.getByText(/^\d{3} of the 384 tokens that Nano reads/).waitFor();
+	await dialog.getByText(/^They take 5\d\d tokens; Nano reads 384/).waitFor();
 	expect(await shared.count()).toBe(0);
 	await instructions.fill('structure '.repeat(190));
 	await dialog.getByText(/^2\d\d of the 384 tokens/).waitFor();
@@ -128,7 +128,7 @@ test('an example adapter is shared from where the app is served, and is known ag
 	await chat.ask('What is a bone?');
 	const alert = chat.replies.getByRole('alert');
 	await alert.getByText(/^The instructions before the conversation take \d{3} tokens/).waitFor();
-	await alert.getByRole('button', { name: 'Leave out those of Bore' }).click();
+	await alert.getByRole('button', { name: 'Leave out the instructions of Bore' }).click();
 	await chat.settled();
 	await alert.waitFor({ state: 'detached' });
 	expect(await chat.text()).not.toBe('');
