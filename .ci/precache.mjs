@@ -15,7 +15,8 @@ const text = /^(_app\/.+\.(js|css)|.+\.html|[^/]+\.(js|svg|webmanifest))$/;
 
 /**
  * Tells the built service worker which files there are: `__PRECACHE` ({ url, revision }, the revision null where the
- * name holds a hash) and `__RUNTIMES` (ONNX Runtime's wasm, of which a device keeps what it uses). Then compresses texts, but
+ * name holds a hash; such a file is kept for good, so it comes with its SHA-256: a host that is being updated may answer with its
+ * start page) and `__RUNTIMES` (ONNX Runtime's wasm, of which a device keeps what it uses). Then compresses texts, but
  * not the service worker itself, which a browser compares byte by byte.
  * @param {string} directory the built site
  */
@@ -30,7 +31,12 @@ export function writePrecache(directory) {
 		.sort();
 	const precache = files
 		.filter((url) => !runtime.test(url))
-		.map((url) => ({ url, revision: hashed.test(url) ? null : digest(join(directory, url)) }));
+		.map((url) => {
+			const sum = createHash('sha256').update(readFileSync(join(directory, url)));
+			return hashed.test(url)
+				? { url, revision: null, integrity: `sha256-${sum.digest('base64')}` }
+				: { url, revision: sum.digest('hex').slice(0, 16) };
+		});
 	const target = join(directory, worker);
 	const source = readFileSync(target, 'utf8')
 		.replace('self.__PRECACHE', () => JSON.stringify(precache))
@@ -40,9 +46,4 @@ export function writePrecache(directory) {
 	writeFileSync(target, source);
 	for (const url of files.filter((url) => text.test(url)))
 		writeFileSync(join(directory, `${url}.gz`), gzipSync(readFileSync(join(directory, url)), { level: 9 }));
-}
-
-/** @param {string} file */
-function digest(file) {
-	return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
 }

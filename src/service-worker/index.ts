@@ -6,7 +6,7 @@ import { answerApi } from './api.ts';
 
 /** Written into the built file by `.ci/precache.mjs`. */
 declare const self: ServiceWorkerGlobalScope & {
-	__PRECACHE: { url: string; revision: string | null }[];
+	__PRECACHE: { url: string; revision: string | null; integrity?: string }[];
 	__RUNTIMES: string[];
 };
 

@@ -17,6 +17,18 @@ async function installed(app: App): Promise<unknown> {
 	});
 }
 
+/** The built app from a host that answers some paths late, or as if they were others. */
+async function hostWhere(pathFor: (path: string) => Promise<string>): Promise<string> {
+	const server = createServer(async ({ url = '/' }, response) => {
+		const answer = await fetch(inject('appUrl') + (await pathFor(url)));
+		response.setHeader('Content-Type', answer.headers.get('Content-Type') ?? 'text/plain');
+		response.end(Buffer.from(await answer.arrayBuffer()));
+	}).listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	onTestFinished(() => void server.close());
+	return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
 test('after one visit the app opens, chats with an adapter and shows every room without a network', async () => {
 	const preferences = { reply: { maxNewTokens: 12 } };
 	const app = await App.open({ offline: true, url: inject('isolatedUrl'), preferences });
@@ -48,16 +60,11 @@ test('after one visit the app opens, chats with an adapter and shows every room 
 
 test('the first version takes over pages that came while it was being installed, and tells none of an update', async () => {
 	const held = Promise.withResolvers<void>();
-	const server = createServer(async ({ url = '/' }, response) => {
-		// What only the installation fetches.
-		if (url.endsWith('.rows')) await held.promise;
-		const answer = await fetch(inject('appUrl') + url);
-		response.setHeader('Content-Type', answer.headers.get('Content-Type') ?? 'text/plain');
-		response.end(Buffer.from(await answer.arrayBuffer()));
-	}).listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	onTestFinished(() => void server.close());
-	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	// What only the installation fetches.
+	const url = await hostWhere(async (path) => {
+		if (path.endsWith('.rows')) await held.promise;
+		return path;
+	});
 	const first = await App.open({ offline: true, url });
 	await first.page.mouse.move(9, 9);
 	await first.page.waitForFunction(
@@ -81,6 +88,36 @@ test('the first version takes over pages that came while it was being installed,
 	// Told after the event that has just been.
 	await second.page.waitForTimeout(500);
 	expect(await second.page.getByText('OpenLedger was updated').count()).toBe(0);
+});
+
+test('what a host answers in place of a file that it has not yet is not kept: the app is installed once the file is there', async () => {
+	let isWhole = false;
+	const missing: string[] = [];
+	const url = await hostWhere(async (path) => {
+		if (isWhole || !/nodes\/.*\.js$/.test(path)) return path;
+		missing.push(path);
+		return '/';
+	});
+	// A page that needs none of them.
+	const app = await App.open({ offline: true, url, path: '/licences.txt' });
+	const install = () =>
+		app.page.evaluate(async () => {
+			const { installing } = await navigator.serviceWorker.register('/service-worker.js');
+			return new Promise<string>((resolve) => {
+				const look = () =>
+					/redundant|activated/.test(installing?.state ?? 'redundant') &&
+					resolve(installing?.state ?? 'none');
+				installing?.addEventListener('statechange', look);
+				look();
+			});
+		});
+	expect(await install()).toBe('redundant');
+	expect(missing.length).toBeGreaterThan(0);
+	isWhole = true;
+	expect(await install()).toBe('activated');
+	await app.context.setOffline(true);
+	await app.page.goto(`${url}/govern`);
+	await app.page.getByRole('heading', { level: 1, name: 'Govern' }).waitFor();
 });
 
 test('an update waits for a person, and for the reply that is being written', async () => {
