@@ -24,7 +24,7 @@ export async function answerApi(event: FetchEvent, path: string): Promise<Respon
 		alone.headers.set('X-Should-Retry', 'false');
 		return alone;
 	}
-	const { response, done } = receive(answering, signal);
+	const { response, done } = receive(answering, signal, event.clientId);
 	answering.port.postMessage(request);
 	// The browser may stop an idle worker: this one waits for a tab.
 	event.waitUntil(done);
@@ -55,7 +55,7 @@ async function findTab(): Promise<Answering | undefined> {
  * What comes on the port, as a response that streams. Chromium lets the signal of the request rest when the caller goes; it cancels the
  * body instead, once there is a head.
  */
-function receive({ tab, port }: Answering, gone: AbortSignal) {
+function receive({ tab, port }: Answering, gone: AbortSignal, caller: string) {
 	const response = Promise.withResolvers<Response>();
 	const done = Promise.withResolvers<void>();
 	let body: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -70,6 +70,8 @@ function receive({ tab, port }: Answering, gone: AbortSignal) {
 		finish();
 	};
 	const watch = setInterval(async () => {
+		// A page that was closed while it waited for the head has cancelled nothing.
+		if (caller && !(await self.clients.get(caller))) return stop();
 		if (await self.clients.get(tab.id)) return;
 		const lost = 'The tab that was answering was closed. Ask again.';
 		response.resolve(refusal(lost));
@@ -90,8 +92,7 @@ function receive({ tab, port }: Answering, gone: AbortSignal) {
 			response.resolve(new Response(stream, { status, headers }));
 		} else if ('piece' in data) body?.enqueue(encoder.encode(data.piece));
 		else {
-			if ('failed' in data) body?.error(new Error(data.failed));
-			else body?.close();
+			body?.close();
 			finish();
 		}
 	};

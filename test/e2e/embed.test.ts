@@ -386,3 +386,58 @@ test('the frame is a chat on the adapter of its link, which is shown first; no o
 	await page.frameLocator('iframe').last().getByRole('link', { name: 'Open OpenLedger in a tab' }).waitFor();
 	expect(await page.frameLocator('iframe').last().getByRole('button').count()).toBe(0);
 });
+
+test('two windows of a page share what is free for the person, and what one held is free again once it is closed', async () => {
+	const { page } = await host();
+	const open = async (name: string) => {
+		const opened = page.context().waitForEvent('page');
+		const app = inject('appUrl');
+		await page.evaluate(
+			([app, name]) => {
+				const made = LedgerClient.connect({ app, target: window.open(`${app}/embed`, name) });
+				Object.assign(globalThis, { [name]: made });
+			},
+			[app, name] as const
+		);
+		const own = await opened;
+		const allow = own.getByRole('button', { name: 'Allow' });
+		await allow.or(own.getByText('may ask the models here')).first().waitFor();
+		if (await allow.count()) await allow.click();
+		await page.evaluate((name) => (globalThis as unknown as Record<string, Promise<OpenLedger>>)[name], name);
+		return own;
+	};
+	const ask = (name: string, n: number) =>
+		page.evaluate(
+			async ([name, n]) => {
+				const ledger = await (globalThis as unknown as Record<string, Promise<OpenLedger>>)[name];
+				const body = {
+					model: 'Anatomy',
+					messages: [{ role: 'user' as const, content: 'What is a comet?' }],
+					temperature: 2,
+					seed: 9,
+					max_completion_tokens: 480,
+					n
+				};
+				return ledger?.chat(body).then(
+					({ choices }) => choices.length,
+					(error: OpenLedgerApiError) => error.code
+				);
+			},
+			[name, n] as const
+		);
+	const first = await open('first');
+	await open('second');
+	// 2,000 tokens a day are free.
+	const long = ask('first', 4);
+	const held = () =>
+		first.evaluate(
+			async () =>
+				(await navigator.locks.query()).held?.filter(({ name }) => name?.startsWith('openledger-pledge-'))
+					.length
+		);
+	await expect.poll(held, { timeout: 20_000, interval: 20 }).toBe(4);
+	expect(await ask('second', 2)).toBe('ledger/refused');
+	await first.close();
+	expect(await long).toBe('engine_gone');
+	expect(await ask('second', 2)).toBe(2);
+});

@@ -252,3 +252,81 @@ test('of two tabs one answers; when it is closed in mid-reply the caller is told
 	const retry = await page.evaluate(async () => (await fetch('/v1/models')).headers.get('x-should-retry'));
 	expect(retry).toBe('false');
 });
+
+/** In the page: calls of the API that the app is busy with. */
+const busy = async () =>
+	(await navigator.locks.query()).held?.filter(({ name }) => name?.startsWith('openledger-reply-api-'))
+		.length;
+
+test('a whole call that waits its turn leaves the queue when its caller goes; a prompt that cannot fit is refused at once; an open tab answers whatever page it shows', async () => {
+	const app = await App.open({ offline: true });
+	await app.page.evaluate(() => navigator.serviceWorker.ready);
+	await app.page.goto(`${inject('appUrl')}/nope`);
+	await app.page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+	const page = await program(app);
+	const ids = () => openai.models.list().then(({ data }) => data.map(({ id }) => id));
+	await expect.poll(() => page.evaluate(ids).catch(() => []), { timeout: 30_000 }).toContain('bundled:nano');
+
+	const refused = await page.evaluate(async () => {
+		const begun = performance.now();
+		const error = await openai.chat.completions
+			.create({ model: 'bundled:nano', messages: [{ role: 'user', content: 'heart '.repeat(1_700_000) }] })
+			.catch((thrown: { status: number; code: string }) => thrown);
+		const { status, code } = error as { status: number; code: string };
+		return { status, code, time: performance.now() - begun };
+	});
+	expect(refused).toMatchObject({ status: 400, code: 'context_length_exceeded' });
+	expect(refused.time).toBeLessThan(2000);
+
+	await page.evaluate((body) => {
+		const first = openai.chat.completions.create({ ...body, n: 3 });
+		const caller = new AbortController();
+		const second = openai.chat.completions.create(body, { signal: caller.signal });
+		second.catch(() => undefined);
+		Object.assign(globalThis, { first, leave: () => caller.abort() });
+		void first.then(() => (document.title = 'over'));
+	}, longAnswer());
+	await expect.poll(() => page.evaluate(busy)).toBe(2);
+	await page.waitForTimeout(300);
+	await page.evaluate(() => (globalThis as unknown as { leave: () => void }).leave());
+	await expect.poll(() => page.evaluate(busy), { interval: 20 }).toBe(1);
+	expect(await page.title()).not.toBe('over');
+	await page.waitForFunction(() => document.title === 'over');
+});
+
+test('an engine that ends in mid-reply is an error in OpenAI’s shape that says what to do, streamed and whole; the next call is answered', async () => {
+	const app = await installed();
+	const page = await program(app);
+	const error = {
+		message: 'The engine stopped unexpectedly. Send the request again: the engine starts again by itself.',
+		code: 'engine/failed',
+		type: 'server_error',
+		param: null
+	};
+	const streamed = page.evaluate(async (body) => {
+		const stream = await openai.chat.completions.create({ ...body, stream: true });
+		let seen = 0;
+		try {
+			for await (const { choices } of stream) if (choices[0] && ++seen === 3) document.title = 'begun';
+			return 'whole';
+		} catch (thrown) {
+			return (thrown as { error: object }).error;
+		}
+	}, longAnswer());
+	await page.waitForFunction(() => document.title === 'begun');
+	await app.killEngine();
+	expect(await streamed).toEqual(error);
+
+	const ask = (body: ReturnType<typeof longAnswer>) =>
+		page.evaluate(async (body) => {
+			const { choices, ...rest } = await openai.chat.completions.create(body);
+			return choices?.length ?? (rest as { error?: object }).error;
+		}, body);
+	const short = { ...longAnswer(), max_tokens: 4 };
+	await expect.poll(() => ask(short).catch(() => 0), { timeout: 60_000 }).toBe(1);
+	const whole = ask(longAnswer());
+	await page.waitForTimeout(400);
+	await app.killEngine();
+	expect(await whole).toEqual(error);
+	await expect.poll(() => ask(short).catch(() => 0), { timeout: 60_000 }).toBe(1);
+});

@@ -6,7 +6,7 @@ import type { OpenModel } from '#workers/models/open-model.ts';
 import type { Completion, GenerateEvent, GenerateRequest, LoadedModel } from '#workers/protocol.ts';
 import type { Decoder, DeviceAdapter } from '#workers/runtime/decoder.ts';
 import type { AdapterBase, AdapterLibrary } from './adapter-library.ts';
-import { fitConversation, instructionTokens } from './conversation.ts';
+import { encodePrompt, fitConversation, instructionTokens } from './conversation.ts';
 import { needsOf } from './start-decoder.ts';
 
 /** Bytes for adapters on the device, and for the caches of conversations at rest. */
@@ -91,7 +91,7 @@ export class Base {
 		const { tokens, trimmed } =
 			prompt === undefined
 				? fitConversation(tokenizer, messages, { contextLength, reserve })
-				: { tokens: tokenizer.encode(prompt), trimmed: 0 };
+				: { tokens: encodePrompt(tokenizer, prompt, contextLength), trimmed: 0 };
 		if (trimmed > 0) onEvent({ type: 'trimmed', turns: trimmed });
 		const seed = request.sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 		const key = keyOf(request.adapters);

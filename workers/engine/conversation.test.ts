@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { OpenLedgerError } from '#workers/errors.ts';
 import type { ChatMessage } from '#workers/protocol.ts';
-import { fitConversation, instructionTokens, type ChatTemplate } from './conversation.ts';
+import { encodePrompt, fitConversation, instructionTokens, type ChatTemplate } from './conversation.ts';
 
 /** One token a character; a turn costs its text and three more. */
 const template: ChatTemplate = {
+	// A generous bound.
+	longestToken: 4,
 	encode: (text) => [...text].map((character) => character.codePointAt(0) ?? 0),
 	applyChatTemplate: (messages, { addGenerationPrompt }) =>
 		messages.map(({ role, content }) => `${role[0]}:${content};`).join('') + (addGenerationPrompt ? 'a:' : '')
@@ -64,4 +66,43 @@ test('instructions that leave no room are blamed, not the question', () => {
 		});
 	expect(fits('S'.repeat(22), '')).not.toThrow();
 	expect(fits('S'.repeat(22), '?')).toThrow(OpenLedgerError);
+});
+
+/** Counts how often it is asked, and for how many characters. */
+function counting() {
+	const read: number[] = [];
+	const encode = (text: string) => {
+		read.push(text.length);
+		return template.encode(text);
+	};
+	return { ...template, encode, read };
+}
+
+test('what cannot fit whatever its tokens are is refused before it is read', () => {
+	const slow = counting();
+	const huge = [user('x'.repeat(100_000))];
+	for (const ask of [
+		() => fitConversation(slow, huge, { contextLength: 512, reserve: 128 }),
+		() =>
+			fitConversation(slow, [{ ...system, content: 'S'.repeat(9999) }, user('x')], {
+				contextLength: 512,
+				reserve: 0
+			}),
+		() => encodePrompt(slow, 'x'.repeat(100_000), 512)
+	])
+		expect(ask).toThrow(expect.objectContaining({ code: 'prompt/too-long' }));
+	expect(Math.max(...slow.read)).toBeLessThan(10);
+	// Of longer tokens it might.
+	expect(() => encodePrompt({ ...slow, longestToken: 200 }, 'x'.repeat(100_000), 512)).not.toThrow();
+});
+
+test('of ten thousand turns the newest are found in a few looks', () => {
+	const slow = counting();
+	const turns = Array.from({ length: 10_001 }, (_, i) => (i % 2 ? assistant(`${i}`) : user(`${i}`)));
+	const { tokens, trimmed } = fitConversation(slow, turns, { contextLength: 512, reserve: 128 });
+	expect(tokens.length).toBeLessThanOrEqual(384);
+	// One exchange more would be too many.
+	const more = template.applyChatTemplate(turns.slice(trimmed - 2), { addGenerationPrompt: true });
+	expect(more.length).toBeGreaterThan(384);
+	expect(slow.read.length).toBeLessThan(16);
 });

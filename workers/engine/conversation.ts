@@ -3,6 +3,8 @@ import type { ChatMessage } from '#workers/protocol.ts';
 
 /** What fitting a conversation needs of a tokenizer. */
 export interface ChatTemplate {
+	/** Characters. */
+	readonly longestToken: number;
 	encode(text: string): number[];
 	/** The conversation as text, in the model's own template. */
 	applyChatTemplate(messages: readonly ChatMessage[], options: { addGenerationPrompt: boolean }): string;
@@ -33,15 +35,33 @@ export function fitConversation(
 	if (lastQuestion < 0) throw new RangeError('a conversation without a question');
 
 	const room = contextLength - reserve;
-	let shortest = 0;
-	for (let first = 0; first <= lastQuestion; first++) {
-		// A conversation begins with a question: templates refuse anything else.
-		if (turns[first]?.role !== 'user') continue;
-		const tokens = promptTokens(template, [...system, ...turns.slice(first)]);
-		if (tokens.length <= room) return { tokens, trimmed: first };
-		shortest = tokens.length;
+	// A conversation begins with a question: templates refuse anything else.
+	const starts = turns.flatMap(({ role }, at) => (role === 'user' && at <= lastQuestion ? [at] : []));
+	// To read megabytes takes seconds, and whoever asks beside waits.
+	const mayFit = (asked: readonly ChatMessage[]) =>
+		asked.length <= room && lengthOf(asked) <= room * template.longestToken;
+	const fit = (first: number): number[] | undefined => {
+		const asked = [...system, ...turns.slice(first)];
+		const tokens = mayFit(asked) ? promptTokens(template, asked) : undefined;
+		return tokens && tokens.length <= room ? tokens : undefined;
+	};
+	// The fewer turns, the fewer tokens: the whole is tried, and else where between all and one it begins to fit.
+	let [low, high, fitted] = [0, starts.length, fit(starts[0] as number)];
+	if (fitted) return { tokens: fitted, trimmed: starts[0] as number };
+	while (high - low > 1) {
+		const middle = (low + high) >> 1;
+		const tokens = fit(starts[middle] as number);
+		if (tokens) [high, fitted] = [middle, tokens];
+		else low = middle;
 	}
-	const question = promptTokens(template, turns.slice(lastQuestion)).length;
+	if (fitted) return { tokens: fitted, trimmed: starts[high] as number };
+
+	const last = turns.slice(lastQuestion);
+	if (!mayFit(last)) throw tooLong(lengthOf(last), room);
+	const question = promptTokens(template, last).length;
+	if (system.length > 0 && question <= room && !mayFit([...system, ...last]))
+		throw tooLong(lengthOf(system) + lengthOf(last), room);
+	const shortest = promptTokens(template, [...system, ...last]).length;
 	throw system.length > 0 && question <= room
 		? crowdedOut(shortest - question, question, { contextLength, reserve })
 		: new OpenLedgerError(
@@ -52,6 +72,33 @@ export function fitConversation(
 					details: { tokens: question, contextLength, reserve }
 				}
 			);
+}
+
+/**
+ * The tokens of a text that is gone on with as it stands.
+ * @throws OpenLedgerError `prompt/too-long`, before it is read, where no text of that length fits
+ */
+export function encodePrompt(
+	{ encode, longestToken }: Pick<ChatTemplate, 'encode' | 'longestToken'>,
+	prompt: string,
+	contextLength: number
+): number[] {
+	if (prompt.length > contextLength * longestToken) throw tooLong(prompt.length, contextLength);
+	return encode(prompt);
+}
+
+const lengthOf = (messages: readonly ChatMessage[]) =>
+	messages.reduce((sum, { content }) => sum + content.length, 0);
+
+function tooLong(characters: number, room: number): OpenLedgerError {
+	return new OpenLedgerError(
+		'prompt/too-long',
+		`Message and instructions have ${characters} characters, more than any text of the ${room} tokens that this model has room for.`,
+		{
+			remedy: 'Shorten the message or the system prompt, or choose a model with a longer context.',
+			details: { characters, room }
+		}
+	);
 }
 
 /** The question would fit alone: it is not what has to be shorter. */

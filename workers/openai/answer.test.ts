@@ -287,6 +287,57 @@ test('a price that is not paid is a refusal, before any of several replies begin
 	expect(engine).toMatchObject({ admitted: [3, 3], asked: [] });
 });
 
+test('an engine that ends in mid-reply is an error for programs, streamed and whole: send it again', async () => {
+	const dies = () => {
+		const engine = new ScriptedEngine();
+		const { generate } = engine;
+		engine.generate = async (request, onEvent) => {
+			await generate.call(engine, request, onEvent);
+			throw new OpenLedgerError('engine/failed', 'The engine stopped unexpectedly.', {
+				remedy: 'What was written so far is kept; then continue.'
+			});
+		};
+		return engine;
+	};
+	const error = {
+		message: 'The engine stopped unexpectedly. Send the request again: the engine starts again by itself.',
+		type: 'server_error',
+		code: 'engine/failed',
+		param: null
+	};
+	expect(await complete(dies(), hello)).toMatchObject({ status: 503, json: { error } });
+	const streamed = await events(dies(), hello);
+	expect(JSON.parse(streamed.at(-1) ?? '')).toEqual({ error });
+});
+
+test('a whole answer has begun once it stands in the queue, and not before it may be refused', async () => {
+	const engine = new ScriptedEngine();
+	const request = { method: 'POST', path: 'v1/chat/completions', body: JSON.stringify(hello) };
+	let told = 0;
+	const { signal } = new AbortController();
+	engine.generate = (_, onEvent) => {
+		onEvent({ type: 'trimmed', turns: 1 });
+		expect(told).toBe(0);
+		onEvent({ type: 'queued', ahead: 3 });
+		expect(told).toBe(1);
+		return Promise.reject(new OpenLedgerError('aborted', 'Stopped.', { remedy: 'Start.' }));
+	};
+	await answer(engine, request, signal, () => void told++);
+	expect(told).toBe(1);
+
+	// Of several replies one may still be refused while another is written.
+	let last = 0;
+	engine.generate = async ({ id }, onEvent) => {
+		if (id.endsWith('-1')) await new Promise((resolve) => setTimeout(resolve, 5));
+		onEvent({ type: 'queued', ahead: 1 });
+		last = told;
+		throw new OpenLedgerError('aborted', 'Stopped.', { remedy: 'Start.' });
+	};
+	told = 0;
+	await answer(engine, { ...request, body: JSON.stringify({ ...hello, n: 2 }) }, signal, () => void told++);
+	expect(last).toBe(0);
+});
+
 test('JSON is asked of the engine', async () => {
 	const engine = new ScriptedEngine();
 	await complete(engine, { ...hello, response_format: { type: 'json_object' } });
@@ -395,7 +446,10 @@ describe('refusals have OpenAI’s shape and say what to do', () => {
 			const { status, text } = await call(engine, 'v1/chat/completions', { ...hello, stream });
 			expect(status).toBe(400);
 			expect(JSON.parse(text)).toMatchObject({
-				error: { message: 'The message has 900 tokens. Shorten it.', code: 'context_length_exceeded' }
+				error: {
+					message: expect.stringMatching(/^The message has 900 tokens. Send a shorter/) as string,
+					code: 'context_length_exceeded'
+				}
 			});
 		}
 	});

@@ -62,7 +62,7 @@ const kinds: Record<string, { read: (body: unknown) => Call; shape: Shape }> = {
  * Answers one call of the OpenAI API (platform.openai.com/docs/api-reference): `GET /v1/models`, `GET /v1/models/ID`,
  * `POST /v1/chat/completions` and `POST /v1/completions`. Never throws: a failure is an answer in OpenAI's shape.
  * @param signal the caller has gone; replies under way stop within a token
- * @param begun called when the first token of a whole answer has been written
+ * @param begun called once all of a whole answer stands in the engine's queue: it can no more be refused, only fail
  */
 export async function answer(
 	engine: ApiEngine,
@@ -152,9 +152,18 @@ class Replies {
 	}
 
 	async whole(begun: () => void): Promise<ApiResponse> {
-		const onEvent = ({ type }: GenerateEvent) => type === 'text' && begun();
 		const requests = await this.#admitted();
-		const replies = await Promise.all(requests.map((request) => this.#reply(request, onEvent)));
+		const outside = new Set(requests);
+		const replies = await Promise.all(
+			requests.map((request) =>
+				this.#reply(request, ({ type }) => {
+					// That is told before it is known whether the rest fits.
+					if (type === 'trimmed') return;
+					outside.delete(request);
+					if (outside.size === 0) begun();
+				})
+			)
+		);
 		return json({
 			...this.#head(this.#shape.object),
 			choices: replies.map((reply, index) => this.#shape.choice(index, reply)),

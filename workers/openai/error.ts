@@ -36,9 +36,21 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 	'prompt/too-long': 400,
 	'adapter/wrong-base': 400,
 	'engine/not-loaded': 503,
+	'engine/failed': 503,
+	'device/lost': 503,
 	'ledger/deposit-needed': 402,
 	'ledger/limit': 402,
 	'ledger/refused': 402
+};
+
+/** What a program can do, where the remedy speaks of what a person sees. */
+const remedies: Partial<Record<ErrorCode, string>> = {
+	'engine/failed': 'Send the request again: the engine starts again by itself.',
+	'device/lost': 'Send the request again: the engine starts again by itself.',
+	'device/out-of-memory': 'Send a shorter request, or ask for fewer replies at once.',
+	'prompt/too-long': 'Send a shorter prompt, or choose a model with a longer context in OpenLedger.',
+	'engine/not-loaded': 'Choose a model in OpenLedger, then send the request again.',
+	aborted: 'Send the request again.'
 };
 
 /** Whatever was thrown, as a refusal that says what to do. */
@@ -51,5 +63,5 @@ export function asApiError(thrown: unknown): ApiError {
 		'Try again.'
 	);
 	const known = code === 'prompt/too-long' ? 'context_length_exceeded' : code;
-	return new ApiError(statuses[code] ?? 500, `${message} ${remedy}`, { code: known });
+	return new ApiError(statuses[code] ?? 500, `${message} ${remedies[code] ?? remedy}`, { code: known });
 }

@@ -9,9 +9,8 @@ export const here = 'here';
 /** The tab that answers holds this Web Lock; the next one takes over when it is gone. */
 export const apiLock = 'openledger-api';
 
-/** From the tab, in this order: one head, any number of pieces, one end; or why it failed after the head. */
-export type ApiReply =
-	{ head: Pick<ApiResponse, 'status' | 'type'> } | { piece: string } | { end: true } | { failed: string };
+/** From the tab, in this order: one head, any number of pieces, one end. */
+export type ApiReply = { head: Pick<ApiResponse, 'status' | 'type'> } | { piece: string } | { end: true };
 
 /** From the service worker: the caller has gone. */
 export const hangUp = 'hang up';

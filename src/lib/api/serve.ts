@@ -36,7 +36,8 @@ function take(api: ApiEngine, port: MessagePort) {
 async function reply(api: ApiEngine, request: ApiRequest, port: MessagePort, caller: AbortSignal) {
 	const send = (message: ApiReply) => port.postMessage(message);
 	let begun = false;
-	// The head goes ahead of a whole answer: before it the browser tells nobody that the caller has gone.
+	// The head goes ahead of a whole answer: before it the browser tells nobody that the caller has gone. What fails after it has OpenAI's
+	// shape, but no status any more.
 	const begin = () => {
 		if (!begun) send({ head: { status: 200, type: 'application/json' } });
 		begun = true;
@@ -45,7 +46,6 @@ async function reply(api: ApiEngine, request: ApiRequest, port: MessagePort, cal
 	await navigator.locks.request(`openledger-reply-api-${crypto.randomUUID()}`, async () => {
 		const { status, type, body } = await answer(api, request, caller, begin);
 		if (!begun) send({ head: { status, type } });
-		else if (status !== 200) return send({ failed: 'The reply could not be finished. Ask again.' });
 		for await (const piece of body) send({ piece });
 		send({ end: true });
 	});

@@ -16,6 +16,8 @@ export interface TokenizerFiles {
 export interface Tokenizer {
 	/** One more than the largest token id. Logits may be wider (padding), never narrower. */
 	readonly vocabSize: number;
+	/** Characters of the longest token: a text of more than so many times `n` has more than `n` tokens. */
+	readonly longestToken: number;
 	/** Tokens that end a reply. */
 	readonly eosIds: readonly number[];
 	/** False: the model was not made for conversations; `applyChatTemplate` then writes them as plain text. */
@@ -44,6 +46,8 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
 	const template = source === undefined ? undefined : new ChatTemplate(source, specialTokens(config));
 	return {
 		vocabSize: vocabulary.length,
+		// As the vocabulary writes them, which is never shorter than what they stand for.
+		longestToken: vocabulary.reduce((most, token) => Math.max(most, token?.length ?? 0), 1),
 		eosIds: endIds(files, config, library),
 		hasChatTemplate: template !== undefined,
 		encode(text, { special = false } = {}) {
