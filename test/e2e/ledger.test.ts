@@ -221,6 +221,15 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	const posted = (owed * BigInt(launchRules.poster)) / 10_000n;
 	await expect.poll(() => shown(app, 'Claimed so far'), { timeout: 30_000 }).toBe(mine + posted);
 
+	// What is read there adds up to what the contract holds, digit by digit.
+	const history = page.getByRole('region', { name: 'History' });
+	const read = (text: string) => parseEther(text.trim().replace('−', '-').replace(/[+,]/g, ''));
+	const rows = history.locator('tbody tr').filter({ hasNotText: 'to the wallet' }).locator('.amount');
+	const addedUp = async () =>
+		(await rows.allInnerTexts()).map(read).reduce((sum, amount) => sum + amount, 0n);
+	await expect.poll(addedUp, { timeout: 30_000 }).toBe((await accountOf(user)).balance);
+	expect(read(await history.locator('tfoot .amount').innerText())).toBe((await accountOf(user)).balance);
+
 	// Walk from the reply to a row that moved it, to whom it is by, and to what that person was paid: to the wei as the books have it.
 	await walk(app, due);
 

@@ -1,6 +1,6 @@
 import { parseEther } from 'viem';
 import { expect, test } from 'vitest';
-import { openAmount, parseOpen, percent } from './amounts.ts';
+import { openAmount, parseOpen, percent, wholeAmount } from './amounts.ts';
 
 test('amounts are shown with the digits that say something, never rounded up', () => {
 	const shown = ['0', '1', '1234567.899', '0.5', '0.0012399', '12.999', '0.00000012'].map((text) =>
@@ -9,6 +9,15 @@ test('amounts are shown with the digits that say something, never rounded up', (
 	expect(shown).toEqual(['0', '1', '1,234,567.89', '0.5', '0.00123', '12.99', '0.00000012']);
 	expect(openAmount(1n)).toBe('1 wei');
 	expect(openAmount(-parseEther('2.5'))).toBe('−2.5');
+});
+
+test('where figures are to add up every digit is shown', () => {
+	expect(wholeAmount(-parseEther('1234.379'))).toBe('−1,234.379');
+	expect(wholeAmount(parseEther('5'))).toBe('5');
+	const parts = [parseEther('5000'), -parseEther('3.379'), 1n, -parseEther('100'), 6_758_000_000_000_001n];
+	const read = (text: string) => parseOpen(text.replaceAll(',', '').replace('−', '')) ?? 0n;
+	const sum = parts.reduce((total, wei) => total + (wei < 0n ? -1n : 1n) * read(wholeAmount(wei)), 0n);
+	expect(sum).toBe(parts.reduce((total, wei) => total + wei));
 });
 
 test('a typed amount is read to the wei or not at all', () => {

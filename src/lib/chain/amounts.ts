@@ -21,6 +21,12 @@ export function openAmount(wei: bigint): string {
 	return `${sign}${BigInt(whole).toLocaleString(locale)}${shown ? `${point}${shown}` : ''}`;
 }
 
+/** Wei as OPEN with every digit: in a column that is to add up nothing may be cut. */
+export function wholeAmount(wei: bigint): string {
+	const [whole = '0', fraction] = formatEther(wei < 0n ? -wei : wei).split('.');
+	return `${wei < 0n ? '−' : ''}${BigInt(whole).toLocaleString(locale)}${fraction ? `${point}${fraction}` : ''}`;
+}
+
 /** All digits, for copying and for who wants to know. */
 export function exactly(wei: bigint): string {
 	return `${formatEther(wei)} OPEN`;
