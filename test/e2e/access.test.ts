@@ -89,7 +89,7 @@ test('the dark theme is there before the first paint, and the choice is kept', a
 });
 
 /** English that no German sentence has. What a person or a model wrote says so with its own `lang`. */
-const english = /\b(the|of|and|your|with|this|are|you|which|nothing|rows|yet|from)\b/i;
+const english = /\b(the|of|and|your|with|this|are|you|which|nothing|rows|yet|from|it|its|is)\b/i;
 
 test('in German, on a phone, no page says an English sentence or is wider than the screen', async () => {
 	const { page } = await App.open({ phone: true, preferences: { language: 'de' } });
@@ -102,6 +102,7 @@ test('in German, on a phone, no page says an English sentence or is wider than t
 		['/ledger', 'Abrechnung'],
 		['/lineage', 'Herkunft'],
 		['/govern', 'Abstimmen'],
+		['/a#heart', 'Adapter öffnen'],
 		['/settings', 'Gerät & Speicher']
 	] as const) {
 		await visit(page, path);
@@ -109,6 +110,8 @@ test('in German, on a phone, no page says an English sentence or is wider than t
 		// The books of the sandbox are read.
 		if (path === '/ledger') await page.getByRole('heading', { name: 'Was du schuldest' }).waitFor();
 		if (path === '/govern') await page.getByRole('heading', { name: 'Geltende Regeln' }).waitFor();
+		// A sentence of a worker, with its reason.
+		if (path === '/a#heart') await page.getByText('Das ist kein Link zu einem Adapter: er nennt').waitFor();
 		const said = await page.evaluate(() => {
 			const texts = [document.title];
 			const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
