@@ -68,6 +68,8 @@ const shipped = await Promise.all(
 		})
 );
 
+const svelte = /node_modules.(svelte|@sveltejs.kit|devalue|esm-env)[/\\]/;
+
 let firstPage: Set<string> | undefined;
 
 /**
@@ -87,7 +89,6 @@ function ofFirstPage(
 			for (const imported of modules.getModuleInfo(module)?.importedIds ?? []) firstPage.add(imported);
 	}
 	if (!firstPage.has(id)) return null;
-	if (/node_modules.(svelte|@sveltejs.kit|devalue|esm-env)[/\\]/.test(id)) return 'svelte';
 	if (/node_modules.dexie./.test(id)) return 'dexie';
 	return id.includes('node_modules') ? 'packages' : 'shared';
 }
@@ -125,7 +126,10 @@ export default defineConfig({
 							groups: [
 								{ name: ofFirstPage, minShareCount: 4, priority: 1 },
 								// What begins the app, alone: it says what version this is before SvelteKit's other modules, which ask for that, are evaluated.
-								{ name: 'start', test: /client.payload\.js|preload-helper/, priority: 2 },
+								// With it what fetches the words of another language: what stands beside that is evaluated before they are there.
+								{ name: 'start', test: /client.payload\.js|preload-helper|src.lib.i18n/, priority: 3 },
+								// SvelteKit's own, which are evaluated before the words too: they were taken along into the file that pages share.
+								{ name: 'svelte', test: svelte, minShareCount: 4, priority: 2 },
 								// Parts of pages that several share go by which of them do, in files that are worth a request. Of these alone:
 								// of more, pages came to fetch each other's code (docs/decisions/first-paint.md).
 								{

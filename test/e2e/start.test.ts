@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import PO from 'pofile';
 import { gzipSync } from 'node:zlib';
 import type { Locator } from 'playwright';
 import { expect, inject, onTestFinished, test } from 'vitest';
@@ -110,6 +112,27 @@ test('who reads another language, or opens a conversation, sees no words before 
 		);
 		expect(onTop).toBe('opening');
 	}
+});
+
+test('no script that is evaluated before a language’s words has words', () => {
+	const folder = 'build/_app/immutable';
+	const entries = readdirSync(`${folder}/entry`).filter((name) => name.endsWith('.js'));
+	// SvelteKit's own, which the first entry imports as it needs it, comes before the words too.
+	const files = new Set(entries.map((name) => `entry/${name}`));
+	for (const file of files) {
+		const script = readFileSync(`${folder}/${file}`, 'utf8');
+		const isStart = file.startsWith('entry/start');
+		for (const [, name] of script.matchAll(/(?:from|import)\s*["']\.[^"']*\/([\w-]+\.js)["']/g))
+			files.add(`chunks/${name}`);
+		if (isStart)
+			for (const [, name] of script.matchAll(/import\(`\.[^`]*\/([\w-]+\.js)`\)/g))
+				files.add(`chunks/${name}`);
+	}
+	expect(files.size).toBeGreaterThan(entries.length);
+	const all = Array.from(files, (file) => readFileSync(`${folder}/${file}`, 'utf8')).join('\n');
+	const words = PO.parse(readFileSync('src/locales/de.po', 'utf8')).items.map(({ msgid }) => msgid);
+	const said = words.filter((text) => /\w+ \w+ \w+/.test(text) && !text.includes('{') && all.includes(text));
+	expect(said).toEqual([]);
 });
 
 test('the lineage of one thing says before any script that it is being looked up, with the way to the others', async () => {
