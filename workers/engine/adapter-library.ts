@@ -180,7 +180,7 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 			manifest?.lineage?.map(({ sha256, name, datanets }) => ({
 				sha256,
 				name,
-				datanets: datanets.map(({ name, root }) => ({ name, root }))
+				datanets: datanets.map(({ name, rows, root }) => ({ name, rows, root }))
 			})) ?? []
 	};
 }

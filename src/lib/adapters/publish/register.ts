@@ -12,6 +12,13 @@ import { books } from '../../ledger/connection.ts';
 import { coreCall } from '../../ledger/core-call.ts';
 import { read, type Network, type TitledCall } from '../../ledger/network.ts';
 
+/** A Datanet's version of the chain, and how many of its rows were learnt. */
+interface Trained {
+	datanet: number;
+	version: number;
+	rows: number;
+}
+
 /** What a registration will say, and what it costs. */
 export interface RegistrationPlan {
 	network: Network;
@@ -19,9 +26,9 @@ export interface RegistrationPlan {
 	base: number;
 	/** The registered adapter that this one goes on from, 0 for none. */
 	parent: number;
-	/** Datanet versions of the chain that it was trained on. */
-	known: { datanet: number; version: number; rows: number }[];
-	/** Names of Datanets that it was trained on and that this chain does not know: they earn nothing there. */
+	/** Datanet versions of the chain that it, or what it goes on from, was trained on. */
+	known: Trained[];
+	/** Names of Datanets that it was trained on so and that this chain does not know: they earn nothing there. */
 	unknown: string[];
 	/** Those of them that are on this device: their roots can be published along with it. */
 	publishable: NewVersion[];
@@ -87,18 +94,24 @@ export async function planRegistration(
 		});
 	const [near] = adapter.parents;
 	const parent = models.find((model) => model.base === base.id && model.hash.slice(2) === near?.sha256);
-	const known: (AdapterEntry['datanets'][number] & { datanet: number; version: number })[] = [];
-	for (const each of adapter.datanets) {
-		const found = each.root && (await versionOf(network, datanets.length, each.root as Hex));
-		if (found) known.push({ ...each, ...found });
+	const find = (root: string | undefined) => root && versionOf(network, datanets.length, root as Hex);
+	const known: (Trained & { root?: string })[] = [];
+	const unknown: string[] = [];
+	const before = adapter.parents.flatMap((each) => each.datanets);
+	const inherited = parent ? inheritedFrom(await sourcesOn(network, parent.id), before) : [];
+	// Where the chain knows what it goes on from, that says whom its rows are by; else their roots do.
+	for (const each of [...adapter.datanets, ...(inherited.length ? [] : before)]) {
+		const found = await find(each.root);
+		if (found) known.push({ ...found, rows: each.rows, root: each.root });
+		else unknown.push(each.name);
 	}
 	const contributor = owners.findIndex((owner) => owner.toLowerCase() === account.toLowerCase()) + 1;
 	const publishable: NewVersion[] = [];
 	for (const version of own) {
 		if (known.some(({ root }) => root === version.root)) continue;
-		const before = await firstOf(version.earlier, (root) => versionOf(network, datanets.length, root));
-		const record = before && datanets[before.datanet - 1];
-		const goesOn = record && record.curator.toLowerCase() === account.toLowerCase() ? before : undefined;
+		const last = await firstOf(version.earlier, (root) => versionOf(network, datanets.length, root));
+		const record = last && datanets[last.datanet - 1];
+		const goesOn = record && record.curator.toLowerCase() === account.toLowerCase() ? last : undefined;
 		publishable.push({
 			...version,
 			datanet: goesOn?.datanet ?? 0,
@@ -121,10 +134,8 @@ export async function planRegistration(
 		network,
 		base: base.id,
 		parent: parent?.id ?? 0,
-		known,
-		unknown: adapter.datanets
-			.filter(({ root }) => !known.some((each) => each.root === root))
-			.map(({ name }) => name),
+		known: [...known, ...inherited],
+		unknown,
 		publishable,
 		contributor,
 		counts: { people: owners.length, datanets: datanets.length },
@@ -133,6 +144,24 @@ export async function planRegistration(
 		free,
 		existing: models.find(({ hash }) => hash.slice(2) === adapter.files.weights)
 	};
+}
+
+/** What a model of the chain says that it stands on. */
+async function sourcesOn({ chain, request }: Network, model: number): Promise<readonly Source[]> {
+	const contract = { address: chain.addresses.models, abi: modelsAbi } as const;
+	const [, sources] = await read(request, { ...contract, functionName: 'lineage', args: [model] });
+	return sources;
+}
+
+/** The sources of a parent, with its rows divided by their shares: as if the adapter had been trained on all of it in one go. */
+export function inheritedFrom(sources: readonly Source[], before: readonly { rows: number }[]): Trained[] {
+	const rows = before.reduce((sum, each) => sum + each.rows, 0);
+	return sources.map(({ datanet, version, share }) => ({ datanet, version, rows: (rows * share) / WHOLE }));
+}
+
+/** Whom the rows of a paid reply are by, as the registration will say: 1/10,000 for each Datanet. */
+export function sourcesOf(plan: RegistrationPlan, publish: boolean): Source[] {
+	return sharesOf([...plan.known, ...(publish ? publishing(plan).known : [])]);
 }
 
 async function firstOf<Item, Found>(
@@ -159,8 +188,11 @@ async function versionOf({ chain, request }: Network, count: number, root: Hex) 
 	return undefined;
 }
 
+/** Datanets that `Models.register` takes at most: those with the most rows. */
+const MOST_SOURCES = 16;
+
 /** Shares by rows, adding up to the whole (largest remainder), one for each Datanet, ascending: what `Models.register` takes. */
-export function sharesOf(known: readonly { datanet: number; version: number; rows: number }[]): Source[] {
+export function sharesOf(known: readonly Trained[]): Source[] {
 	const byDatanet = new Map<number, { version: number; rows: number }>();
 	for (const { datanet, version, rows } of known) {
 		const before = byDatanet.get(datanet);
@@ -169,8 +201,9 @@ export function sharesOf(known: readonly { datanet: number; version: number; row
 			rows: Math.max(1, rows) + (before?.rows ?? 0)
 		});
 	}
-	const total = [...byDatanet.values()].reduce((sum, { rows }) => sum + rows, 0);
-	const parts = [...byDatanet].map(([datanet, { version, rows }]) => {
+	const most = [...byDatanet].sort(([, a], [, b]) => b.rows - a.rows).slice(0, MOST_SOURCES);
+	const total = most.reduce((sum, [, { rows }]) => sum + rows, 0);
+	const parts = most.map(([datanet, { version, rows }]) => {
 		const exact = (rows * WHOLE) / total;
 		return { datanet, version, share: Math.floor(exact), rest: exact % 1 };
 	});
@@ -213,8 +246,8 @@ export function registrationCalls(
 	const { network, base, parent } = plan;
 	const { weights, manifest, index, price, allowance, location } = terms;
 	const hashes = [`0x${weights}`, `0x${manifest}`, (index ?? zeroHash) as Hex] as const;
-	const { calls, known } = publish ? publishing(plan) : { calls: [], known: [] };
-	const sources = sharesOf([...plan.known, ...known]);
+	const calls = publish ? publishing(plan).calls : [];
+	const sources = sourcesOf(plan, publish);
 	const data = encodeFunctionData({
 		abi: modelsAbi,
 		functionName: 'register',
@@ -243,7 +276,7 @@ export function missingOf(plan: RegistrationPlan, publish: boolean): bigint {
 function publishing({ network, publishable, contributor, counts }: RegistrationPlan) {
 	const { datanets } = network.chain.addresses;
 	const calls: TitledCall[] = [];
-	const known: { datanet: number; version: number; rows: number }[] = [];
+	const known: Trained[] = [];
 	let who = contributor;
 	let opened = counts.datanets;
 	const call = (title: string, data: Hex) => calls.push({ title, to: datanets, data });
