@@ -279,7 +279,7 @@ test('a whole call that waits its turn leaves the queue when its caller goes; a 
 	expect(refused.time).toBeLessThan(2000);
 
 	await page.evaluate((body) => {
-		const first = openai.chat.completions.create({ ...body, n: 3 });
+		const first = openai.chat.completions.create({ ...body, n: 4 });
 		const caller = new AbortController();
 		const second = openai.chat.completions.create(body, { signal: caller.signal });
 		second.catch(() => undefined);

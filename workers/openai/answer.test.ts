@@ -338,6 +338,19 @@ test('a whole answer has begun once it stands in the queue, and not before it ma
 	expect(last).toBe(0);
 });
 
+test('calls at once are written in conversations of their own, calls after one another in the same', async () => {
+	const engine = new ScriptedEngine();
+	const seats = () => engine.asked.splice(0).map(({ conversation }) => conversation);
+	await Promise.all([complete(engine, { ...hello, n: 2 }), complete(engine, hello)]);
+	expect(new Set(seats()).size).toBe(3);
+	await complete(engine, hello);
+	engine.failure = new OpenLedgerError('engine/failed', 'It stopped.', { remedy: 'Again.' });
+	await complete(engine, hello);
+	engine.failure = undefined;
+	await complete(engine, hello);
+	expect(seats()).toEqual(['openai-0', 'openai-0', 'openai-0']);
+});
+
 test('JSON is asked of the engine', async () => {
 	const engine = new ScriptedEngine();
 	await complete(engine, { ...hello, response_format: { type: 'json_object' } });

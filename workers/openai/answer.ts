@@ -131,6 +131,20 @@ function describe({ id, ownedBy }: ServedModel) {
 	return { id, object: 'model', created: 0, owned_by: ownedBy };
 }
 
+/** Conversations that replies are being written in. */
+const seats = new Set<number>();
+
+/**
+ * The first conversation that is free: calls at once are written side by side, and one that goes on with the call before finds its
+ * cache.
+ */
+function takeSeat(): number {
+	let seat = 0;
+	while (seats.has(seat)) seat++;
+	seats.add(seat);
+	return seat;
+}
+
 /** The answer to one call: as many replies as were asked for, side by side. */
 class Replies {
 	readonly #engine: ApiEngine;
@@ -218,8 +232,7 @@ class Replies {
 		const requests = this.#call.asks.map((ask, index) => ({
 			...ask,
 			id: this.#idOf(index),
-			// Calls that go on with a conversation find its cache by what it began with.
-			conversation: `openai-${index}`,
+			conversation: '',
 			adapters
 		}));
 		await this.#engine.admit(requests, this.#signal);
@@ -232,14 +245,16 @@ class Replies {
 		const signal = AbortSignal.any([this.#signal, this.#failed.signal]);
 		signal.throwIfAborted();
 		signal.addEventListener('abort', stop, { once: true });
+		const seat = takeSeat();
 		try {
-			return await this.#engine.generate(request, onEvent);
+			return await this.#engine.generate({ ...request, conversation: `openai-${seat}` }, onEvent);
 		} catch (thrown) {
 			// Nobody is told of the others any more.
 			this.#failed.abort();
 			throw thrown;
 		} finally {
 			signal.removeEventListener('abort', stop);
+			seats.delete(seat);
 		}
 	}
 

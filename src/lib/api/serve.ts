@@ -1,12 +1,11 @@
 import { proxy } from '#workers/comlink.ts';
-import { answer, type ApiEngine, type ApiRequest, type ReplyAttribution } from '#workers/openai/answer.ts';
+import { answer, type ApiEngine, type ApiRequest } from '#workers/openai/answer.ts';
 import { apiLock, callForTab, hangUp, here, type ApiReply } from '#workers/openai/messages.ts';
-import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import { Account } from '../attribution/account.ts';
 import { measuredRecord } from '../attribution/db.ts';
 import { measurer } from '../attribution/measurer.ts';
-import type { AttributionRecord } from '../attribution/records.ts';
 import type { Engine } from '../engine/engine.svelte.ts';
+import { describe } from './describe.ts';
 
 /**
  * Answers what the service worker is asked under `/v1/`, with this tab's engine. Of several tabs the one that holds
@@ -52,7 +51,10 @@ async function reply(api: ApiEngine, request: ApiRequest, port: MessagePort, cal
 	port.close();
 }
 
-/** @param mayOwe whether what is asked may cost the person something: not where a page of another address asks */
+/**
+ * @param mayOwe whether what is asked may cost the person something: not where a page of another address asks. Nor does such a page read
+ * what rows say that are not the app's own.
+ */
 export function apiEngine(engine: Engine, mayOwe = true): ApiEngine {
 	/** Of the replies that were admitted and have not begun. */
 	const accounts = new Map<string, Account>();
@@ -87,6 +89,7 @@ export function apiEngine(engine: Engine, mayOwe = true): ApiEngine {
 			try {
 				const completion = await engine.call((api) => api.generate(request, proxy(onEvent)));
 				await account?.keep(completion);
+				engine.proven();
 				return completion;
 			} finally {
 				release();
@@ -94,29 +97,10 @@ export function apiEngine(engine: Engine, mayOwe = true): ApiEngine {
 			}
 		},
 		cancel: (id) => engine.call((api) => api.cancel(id)),
-		attribution: async (id) => describe(await measuredRecord(id))
-	};
-}
-
-function describe(record: AttributionRecord | undefined): ReplyAttribution | undefined {
-	if (!record?.receipt || !record.parts) return undefined;
-	const { receipt, parts, contributors, rows } = record;
-	return {
-		receipt: receipt.id,
-		base: parts.base / WHOLE,
-		contributors: parts.contributors / WHOLE,
-		unattributed: parts.unattributed / WHOLE,
-		unmeasured: receipt.unmeasured,
-		people: contributors.map(({ name = null, address = null, share }) => ({
-			name,
-			address,
-			share: share / WHOLE
-		})),
-		rows: rows.map(({ contribution, text = null, licence = null, share }) => ({
-			id: contribution,
-			text,
-			licence,
-			share: share / WHOLE
-		}))
+		async attribution(id) {
+			const record = await measuredRecord(id);
+			const isPublic = engine.adapters.find(record?.adapter.id ?? '')?.source === 'bundled';
+			return describe(record, mayOwe || isPublic);
+		}
 	};
 }
