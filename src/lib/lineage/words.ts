@@ -1,10 +1,10 @@
 import { WHOLE } from '#workers/attribution/receipts/shares.ts';
 import { locale } from '../i18n/locale.ts';
 import { percent, withoutMarks } from '../attribution/words.ts';
-import { exactly, openAmount, shorten } from '../chain/amounts.ts';
+import { exactly, openAmount, shorten, wholeAmount } from '../chain/amounts.ts';
 import { day, plural } from '../ui/format.ts';
 import type { Kind } from './facts.ts';
-import type { Node, Relation } from './lineage.ts';
+import type { Link, Node, Relation } from './lineage.ts';
 
 /** What a person reads of a lineage. Names and texts come from anywhere and are cut to a length that a card can hold. */
 
@@ -193,7 +193,8 @@ export function factsOf(node: Node): Fact[] {
 			break;
 		case 'settlement': {
 			const { amount, payer, weighted, final, transaction, model } = node.facts;
-			open('Amount', amount);
+			// What it was shared out to stands beside it, and is to add up.
+			say('Amount', `${wholeAmount(amount)} OPEN`, exactly(amount));
 			say('By', hash(payer), payer);
 			say('For', `model ${model}`);
 			say('Contributors are paid', weighted ? 'by measured weights' : 'by fixed shares');
@@ -209,6 +210,11 @@ export function factsOf(node: Node): Fact[] {
 			break;
 	}
 	return facts.filter((fact) => fact !== undefined);
+}
+
+/** What is said of a neighbour beside what the link measures: not the same amount twice. */
+export function detailBeside({ node, wei }: Link): string {
+	return node.kind === 'receipt' && wei !== undefined && wei === node.facts.amount ? '' : detailOf(node);
 }
 
 /** A share of a reply and an amount, as far as a link has them. */

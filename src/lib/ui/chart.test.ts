@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '#test/support/random.ts';
-import { smooth, thin, ticks } from './chart.ts';
+import { smooth, thin, ticks, everyDay } from './chart.ts';
 
 test('ticks are round and enclose the values', () => {
 	expect(ticks(0, 10, 5)).toEqual([0, 2, 4, 6, 8, 10]);
@@ -34,4 +34,16 @@ test('thinning keeps both ends', () => {
 	expect(few).toHaveLength(11);
 	expect([few[0], few.at(-1)]).toEqual([0, 999]);
 	expect(thin([1, 2], 10)).toEqual([1, 2]);
+});
+
+test('charts that stand together show the same days, also where one of them has a single one', () => {
+	const one = [{ day: 120, value: 5n }];
+	const many = Array.from({ length: 15 }, (_, i) => ({ day: 106 + i, value: BigInt(i) }));
+	const span = [106, 120] as const;
+	const daysOf = (days: typeof one) => everyDay(days, span).map(({ day }) => day);
+	expect(daysOf(one)).toEqual(daysOf(many));
+	expect(everyDay(one, span).reduce((sum, { value }) => sum + value, 0n)).toBe(5n);
+	// Alone: two weeks at least, a quarter at most.
+	expect(everyDay(one)).toHaveLength(14);
+	expect(everyDay([{ day: 1, value: 1n }, ...one])).toHaveLength(90);
 });

@@ -45,3 +45,22 @@ export function thin<P>(points: readonly P[], count: number): P[] {
 	const step = (points.length - 1) / (count - 1);
 	return Array.from({ length: count }, (_, i) => points[Math.round(i * step)] as P);
 }
+
+/**
+ * Every day from the first to the last, so that a pause is seen as one: fourteen at least, the last ninety at most.
+ * @param days ascending
+ * @param span first and last day, where charts stand together and are to be compared
+ */
+export function everyDay(
+	days: readonly { day: number; value: bigint }[],
+	span: readonly [first: number, last: number] = [days[0]?.day ?? 0, days.at(-1)?.day ?? 0]
+): { day: number; value: bigint }[] {
+	const [, last] = span;
+	const first = Math.max(span[0], last - 89);
+	const found = new Map(days.map(({ day, value }) => [day, value]));
+	const count = Math.max(14, last - first + 1);
+	return Array.from({ length: count }, (_, i) => {
+		const day = last - count + 1 + i;
+		return { day, value: found.get(day) ?? 0n };
+	});
+}
