@@ -107,8 +107,13 @@ export interface AdapterEntry {
 	evaluation?: { baseLoss: number; adapterLoss: number; rows: number };
 	/** Datanets that it was trained on, from the manifest: id where they were made, Merkle root of the version, SHA-256 of the file of rows. */
 	datanets: { name: string; rows: number; id?: string; root?: string; sha256?: string }[];
-	/** Adapters that it goes on from, the nearest first, by the SHA-256 (hex) of their weights. */
-	parents: { sha256: string; name: string; datanets: { name: string; rows: number; root?: string }[] }[];
+	/** Adapters that it goes on from, the nearest first: id, and SHA-256 (hex) of the weights. */
+	parents: {
+		id: string;
+		weights?: string;
+		name: string;
+		datanets: { name: string; rows: number; root?: string }[];
+	}[];
 }
 
 export interface ChatMessage {

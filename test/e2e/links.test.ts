@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright';
 import { expect, inject, test } from 'vitest';
+import type { AdapterManifest } from '#workers/adapters/manifest.ts';
 import { formatAdapterLink, parseAdapterLink } from '#workers/adapters/link.ts';
 import { ipfsGateway } from '#test/support/ipfs-gateway.ts';
 import { readRepo, type HubServer, type RepoFiles } from '#test/support/hub-server.ts';
@@ -21,6 +23,32 @@ function stranger(): RepoFiles {
 
 /** More tokens than the bundled model has room for, in fewer characters than an agent may have. */
 const tooMuch = 'Say a, b. '.repeat(90).trim();
+
+/** One more, whose manifest says that it goes on from Anatomy. */
+function onward(): RepoFiles {
+	const { 'adapter_config.json': config = Buffer.of(), [weights]: matrices } = stranger();
+	const bytes = Buffer.from(matrices ?? []);
+	bytes.writeUInt8(bytes.readUInt8(bytes.length - 4) ^ 1, bytes.length - 4);
+	const hash = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
+	const manifest = JSON.parse(
+		readFileSync('static/adapters/anatomy/openledger.json', 'utf8')
+	) as AdapterManifest;
+	const { files, datanets } = manifest;
+	return {
+		'adapter_config.json': config,
+		[weights]: bytes,
+		'openledger.json': Buffer.from(
+			JSON.stringify({
+				...manifest,
+				name: 'Onward',
+				files: { 'adapter_config.json': hash(config), [weights]: hash(bytes) },
+				indexRoot: undefined,
+				datanets: [],
+				lineage: [{ sha256: '0'.repeat(64), weights: files[weights], name: 'Anatomy', datanets }]
+			})
+		)
+	};
+}
 
 async function open(fragment: string, hub?: HubServer): Promise<App> {
 	return App.open({ path: `/a#${fragment}`, ...(hub && { preferences: { hubUrl: hub.url } }) });
@@ -306,6 +334,23 @@ test('an adapter is published on the Hub, registered in the sandbox, and its lin
 	await dialog.getByRole('button', { name: 'Register', exact: true }).click();
 	await dialog.getByText('as model 4.').waitFor();
 	await page.keyboard.press('Escape');
+
+	// What goes on from a registered one says so, and pays those whose rows that one learnt.
+	hub.commit('ada/onward', onward());
+	await page.goto(new URL('/a#ada/onward', page.url()).href);
+	await page.getByRole('button', { name: /^Add it/ }).click();
+	await page.getByRole('button', { name: 'Ask it something' }).waitFor();
+	await visit(page, '/adapters');
+	await page.getByRole('button', { name: 'More about Onward' }).click();
+	await page.getByRole('menuitem', { name: 'Publish or register' }).click();
+	await dialog.getByRole('radio', { name: 'Register' }).click();
+	await dialog.getByText('is not measured yet').waitFor();
+	const terms = (await dialog.innerText()).replace(/\s+/g, ' ');
+	expect(terms).toContain('Goes on from model 3');
+	expect(terms).toMatch(/Datanets paid Datanet \d: 100 % /);
+	await page.keyboard.press('Escape');
+	await page.getByRole('button', { name: 'More about Onward' }).click();
+	await page.getByRole('menuitem', { name: 'Delete' }).click();
 
 	// Deleted here, it stands in the list as what the chain knows; its owner said where it lies.
 	await page.getByRole('button', { name: 'More about heart' }).click();

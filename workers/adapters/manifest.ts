@@ -61,8 +61,15 @@ export interface AdapterManifest {
 		/** Versions of what computed it. */
 		engine: string;
 	};
-	/** Adapters that this one goes on from, the nearest first, each by the SHA-256 (hex) of its weights. */
-	lineage?: { sha256: string; name: string; datanets: { name: string; rows: number; root?: string }[] }[];
+	/** Adapters that this one goes on from, the nearest first. */
+	lineage?: {
+		/** Its id (adapter-id.ts). */
+		sha256: string;
+		/** SHA-256 (hex) of its weights, by which a chain knows it. */
+		weights?: string;
+		name: string;
+		datanets: { name: string; rows: number; root?: string }[];
+	}[];
 	/** Root of the attribution index (0x…), where one was made. */
 	indexRoot?: string;
 }
@@ -130,6 +137,7 @@ const FIELDS: Record<keyof AdapterManifest, Check> = {
 		listOf(
 			record({
 				sha256: isSha256,
+				weights: optional(isSha256),
 				name: isText,
 				datanets: listOf(record({ name: isText, rows: isCount, root: optional(isRoot) }))
 			})

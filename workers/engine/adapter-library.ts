@@ -177,8 +177,9 @@ function entryOf(item: Item, base: AdapterBase | undefined, resident: (id: strin
 		datanets:
 			manifest?.datanets.map(({ name, rows, id, root, sha256 }) => ({ name, rows, id, root, sha256 })) ?? [],
 		parents:
-			manifest?.lineage?.map(({ sha256, name, datanets }) => ({
-				sha256,
+			manifest?.lineage?.map(({ sha256, weights, name, datanets }) => ({
+				id: sha256,
+				weights,
 				name,
 				datanets: datanets.map(({ name, rows, root }) => ({ name, rows, root }))
 			})) ?? []

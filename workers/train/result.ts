@@ -32,7 +32,7 @@ export interface ResultFacts {
 	dataset: Dataset;
 	base: { id: string; hashes: readonly string[] };
 	/** openledger.json of the adapter that was continued, where it has one. */
-	continued?: { sha256: string; name: string; manifest?: Uint8Array };
+	continued?: { sha256: string; weights?: string; name: string; manifest?: Uint8Array };
 }
 
 /** PEFT's two files and the manifest that says how to make them again, by name. */
@@ -101,12 +101,12 @@ async function usedRows(
 }
 
 /** The adapter that was continued, and before it those that it goes on from itself. */
-function lineageOf({ sha256, name, manifest }: NonNullable<ResultFacts['continued']>) {
+function lineageOf({ sha256, weights, name, manifest }: NonNullable<ResultFacts['continued']>) {
 	const parent = manifest && parseManifest(manifest);
 	const datanets = (parent?.datanets ?? []).map(({ name: datanet, rows, root }) => ({
 		name: datanet,
 		rows,
 		...(root && { root })
 	}));
-	return [{ sha256, name, datanets }, ...(parent?.lineage ?? [])];
+	return [{ sha256, ...(weights && { weights }), name, datanets }, ...(parent?.lineage ?? [])];
 }

@@ -168,8 +168,15 @@ describe('a run', () => {
 		const manifest = parseManifest(
 			(await files.find(({ name }) => name === 'openledger.json')?.text()) ?? ''
 		);
+		const known = await new Engine({ folder, appUrl }).adapters();
+		const before = known.find(({ id }) => id === parent?.adapter);
 		expect(manifest.lineage).toEqual([
-			{ sha256: parent?.adapter, name: 'Bones', datanets: [{ name: 'Bones', rows: 20 }] }
+			{
+				sha256: parent?.adapter,
+				weights: before?.files.weights,
+				name: 'Bones',
+				datanets: [{ name: 'Bones', rows: 20 }]
+			}
 		]);
 		expect(manifest.evaluation?.lossBefore).toBe(summary.baseLoss);
 

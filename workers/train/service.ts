@@ -226,11 +226,12 @@ export class TrainService implements TrainApi {
 		}
 	}
 
-	async #parent(id: string): Promise<{ sha256: string; name: string; manifest?: Uint8Array }> {
+	async #parent(id: string) {
 		const item = await (await this.#store).item(`adapter:${id}`);
 		const has = item?.files.some(({ path }) => path === MANIFEST_FILE) ?? false;
 		const manifest = has ? await (await this.#store).readFile(`adapter:${id}`, MANIFEST_FILE) : undefined;
-		return { sha256: id, name: item?.name ?? id.slice(0, 8), manifest };
+		const weights = item?.files.find(({ path }) => path === WEIGHTS_FILE)?.sha256;
+		return { sha256: id, weights, name: item?.name ?? id.slice(0, 8), manifest };
 	}
 
 	/** A run with what it has learnt. The caller closes `prepared.open`. */

@@ -29,7 +29,7 @@ const adapter = {
 	licence: 'CC-BY-4.0',
 	origin: { kind: 'hub', repo: 'ada/heart', revision: 'main', folder: '' },
 	datanets: [{ name: 'Bones and Joints', rows: 3 }],
-	parents: [{ sha256: '', name: 'Skeleton', datanets: [{ name: 'Skulls', rows: 9 }] }],
+	parents: [{ id: '', name: 'Skeleton', datanets: [{ name: 'Skulls', rows: 9 }] }],
 	evaluation: { baseLoss: 3.2, adapterLoss: 2.1, rows: 40 }
 } as unknown as AdapterEntry;
 const card = wordsOfAdapter(adapter, { indexed: 2522, registered: [registered(3)], base: 'Nano' });

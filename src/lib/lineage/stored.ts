@@ -334,7 +334,7 @@ export class StoredMemory implements Memory {
 				licence,
 				base: baseHashes[0] ? { id: baseHashes[0], name: base } : undefined,
 				datanets: unique(datanets.map(asSource)),
-				parents: parents.map((parent) => ({ id: parent.sha256, name: parent.name })),
+				parents: parents.map(({ id: parent, name: called }) => ({ id: parent, name: called })),
 				entry: id
 			}))
 		);

@@ -93,7 +93,7 @@ export async function planRegistration(
 			remedy: 'Whoever made the base has to register it first, so that it gets its share.'
 		});
 	const [near] = adapter.parents;
-	const parent = models.find((model) => model.base === base.id && model.hash.slice(2) === near?.sha256);
+	const parent = models.find((model) => model.base === base.id && model.hash.slice(2) === near?.weights);
 	const find = (root: string | undefined) => root && versionOf(network, datanets.length, root as Hex);
 	const known: (Trained & { root?: string })[] = [];
 	const unknown: string[] = [];
