@@ -159,8 +159,9 @@ test('contribute, register, reply, settle, post, finalise, claim; and a root tha
 	await go('Chat');
 	await chooseFinance(app);
 	await app.ask('What is inflation?');
-	await page.getByText('free replies for today are used up').first().waitFor({ timeout: 60_000 });
-	await go('Ledger');
+	await page.getByText('no deposit covers a reply of it').first().waitFor({ timeout: 60_000 });
+	expect(await page.getByText('was not measured').count()).toBe(0);
+	await page.getByRole('article').getByRole('link', { name: 'To the Ledger' }).click();
 	await button('Deposit').first().click();
 	await page.getByLabel('Amount in OPEN').fill('300');
 	await page.getByRole('dialog').getByRole('button', { name: 'Deposit' }).click();

@@ -140,9 +140,15 @@ export async function admit(
 			remedy: `Wait for them, or ask for less at once. Beyond it the adapter costs ${open(model.price)} OPEN for 1,000 tokens, from a deposit on the Ledger page.`
 		});
 	if (stands === 'deposit')
-		return refused('ledger/deposit-needed', 'This adapter’s free replies for today are used up.', {
-			remedy: `It costs ${open(model.price)} OPEN for 1,000 tokens. Deposit on the Ledger page to go on, or take it off and use the base model.`
-		});
+		return refused(
+			'ledger/deposit-needed',
+			model.allowance > 0n
+				? 'This adapter’s free replies for today are used up.'
+				: 'This adapter has a price, and no deposit covers a reply of it.',
+			{
+				remedy: `It costs ${open(model.price)} OPEN for 1,000 tokens. Deposit on the Ledger page to go on, or take it off and use the base model.`
+			}
+		);
 	if (stands === 'limit')
 		return refused(
 			'ledger/limit',
