@@ -273,7 +273,7 @@ test('a run whose tab was killed says from which step it goes on, and going on i
 test('the form of a new run stands still while it learns what is here, with Datanets and without', async () => {
 	const app = await App.open({ path: '/datanets' });
 	const shifts = async () => {
-		const { page } = { page: await app.context.newPage() };
+		const page = await app.context.newPage();
 		await page.addInitScript(() => {
 			Object.assign(globalThis, { moved: [] });
 			type Shift = PerformanceEntry & { value: number; sources: { node?: Node }[] };

@@ -92,6 +92,12 @@ test('what cannot fit whatever its tokens are is refused before it is read', () 
 	])
 		expect(ask).toThrow(expect.objectContaining({ code: 'prompt/too-long' }));
 	expect(Math.max(...slow.read)).toBeLessThan(10);
+	// Nor are instructions before a question that is too long by itself.
+	const both = [{ ...system, content: 'S'.repeat(100_000) }, user('x'.repeat(600))];
+	expect(() => fitConversation(slow, both, { contextLength: 512, reserve: 128 })).toThrow(
+		/^The message has 605/
+	);
+	expect(Math.max(...slow.read)).toBeLessThan(1000);
 	// Of longer tokens it might.
 	expect(() => encodePrompt({ ...slow, longestToken: 200 }, 'x'.repeat(100_000), 512)).not.toThrow();
 });

@@ -57,21 +57,13 @@ export function fitConversation(
 	if (fitted) return { tokens: fitted, trimmed: starts[high] as number };
 
 	const last = turns.slice(lastQuestion);
+	const shortest = [...system, ...last];
 	if (!mayFit(last)) throw tooLong(lengthOf(last), room);
 	const question = promptTokens(template, last).length;
-	if (system.length > 0 && question <= room && !mayFit([...system, ...last]))
-		throw tooLong(lengthOf(system) + lengthOf(last), room);
-	const shortest = promptTokens(template, [...system, ...last]).length;
-	throw system.length > 0 && question <= room
-		? crowdedOut(shortest - question, question, { contextLength, reserve })
-		: new OpenLedgerError(
-				'prompt/too-long',
-				`The message has ${question} tokens; this model has room for ${room} beside its reply.`,
-				{
-					remedy: 'Shorten the message, or choose a model with a longer context.',
-					details: { tokens: question, contextLength, reserve }
-				}
-			);
+	if (question > room || system.length === 0) throw longQuestion(question, { contextLength, reserve });
+	if (!mayFit(shortest)) throw tooLong(lengthOf(shortest), room);
+	const instructions = promptTokens(template, shortest).length - question;
+	throw crowdedOut(instructions, question, { contextLength, reserve });
 }
 
 /**
@@ -97,6 +89,20 @@ function tooLong(characters: number, room: number): OpenLedgerError {
 		{
 			remedy: 'Shorten the message or the system prompt, or choose a model with a longer context.',
 			details: { characters, room }
+		}
+	);
+}
+
+function longQuestion(
+	tokens: number,
+	{ contextLength, reserve }: { contextLength: number; reserve: number }
+): OpenLedgerError {
+	return new OpenLedgerError(
+		'prompt/too-long',
+		`The message has ${tokens} tokens; this model has room for ${contextLength - reserve} beside its reply.`,
+		{
+			remedy: 'Shorten the message, or choose a model with a longer context.',
+			details: { tokens, contextLength, reserve }
 		}
 	);
 }

@@ -117,8 +117,8 @@ export class Visitor {
 			say({ id, end: true });
 		};
 		// An update of the app waits for replies, whoever asked for them.
-		await navigator.locks.request(`openledger-reply-page-${crypto.randomUUID()}`, work);
-		calls.delete(key);
+		const written = navigator.locks.request(`openledger-reply-page-${crypto.randomUUID()}`, work);
+		await written.finally(() => calls.delete(key));
 	}
 
 	#settle(access: Visitor['access']) {

@@ -37,7 +37,7 @@ export function lastStep({ step, checkpoint }: Pick<RunSummary, 'step' | 'checkp
 }
 
 /** Step of the weights that are meant. */
-export function stepOf(run: Pick<RunSummary, 'step' | 'checkpoint' | 'bestStep'>, weights: Weights): number {
+function stepOf(run: Pick<RunSummary, 'step' | 'checkpoint' | 'bestStep'>, weights: Weights): number {
 	return weights === 'best' ? run.bestStep : lastStep(run);
 }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { makeContribution } from '#workers/datanets/contribution.ts';
 import type { Hex } from '#workers/datanets/hash.ts';
 import { makeVersion } from '#workers/datanets/version.ts';
+import type { AdapterEntry } from '#workers/protocol.ts';
 import { db as attribution } from '../attribution/db.ts';
 import type { AttributionRecord } from '../attribution/records.ts';
 import { db as datanets } from '../datanets/db.svelte.ts';
@@ -161,4 +162,30 @@ test('a row stands in every version that holds it; the versions are read once, n
 	for (const { id } of rows.slice(2, 40)) await memory.row(id);
 	expect(reading).toHaveBeenCalledTimes(1);
 	reading.mockRestore();
+});
+
+test('what goes on from an adapter stands behind that one, by its weights, and where the manifest names it by its id alone', async () => {
+	const entry = (id: string, hash: string, parents: Partial<AdapterEntry['parents'][number]>[] = []) =>
+		({
+			...{ id, name: id, files: { config: '', weights: hash }, base: 'nano' },
+			...{ baseHashes: ['5'.repeat(64)], datanets: [], parents }
+		}) as unknown as AdapterEntry;
+	const parent = { name: 'first', datanets: [] };
+	const entries = [
+		entry('first', 'a'),
+		entry('second', 'b', [{ ...parent, id: 'first', weights: 'a' }]),
+		entry('third', 'c', [{ ...parent, id: 'first' }]),
+		entry('fourth', 'd', [{ ...parent, id: 'gone', name: 'gone' }])
+	];
+	const linksOf = async (id: string) => {
+		const lineage = await lineageOf({ kind: 'adapter', id }, new StoredMemory(entries, undefined), 9);
+		const ends = [lineage?.makers, lineage?.made].map((side) =>
+			side?.find(({ relation }) => relation === 'continued')?.links.map(({ node }) => node.id)
+		);
+		return { before: ends[0] ?? [], after: ends[1] ?? [] };
+	};
+	expect(await linksOf('a')).toEqual({ before: [], after: ['b', 'c'] });
+	expect(await linksOf('b')).toEqual({ before: ['a'], after: [] });
+	expect(await linksOf('c')).toEqual({ before: ['a'], after: [] });
+	expect(await linksOf('d')).toEqual({ before: ['gone'], after: [] });
 });

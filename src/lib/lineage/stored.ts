@@ -326,6 +326,8 @@ export class StoredMemory implements Memory {
 	// ---- models
 
 	adapters(): Promise<AdapterFacts[]> {
+		// Manifests of old name a parent by its id alone.
+		const weightsOf = (entry: string) => this.#entries.find((each) => each.id === entry)?.files.weights;
 		return Promise.resolve(
 			this.#entries.map(({ id, name, author, licence, files, datanets, parents, base, baseHashes }) => ({
 				id: files.weights,
@@ -334,7 +336,10 @@ export class StoredMemory implements Memory {
 				licence,
 				base: baseHashes[0] ? { id: baseHashes[0], name: base } : undefined,
 				datanets: unique(datanets.map(asSource)),
-				parents: parents.map(({ id: parent, name: called }) => ({ id: parent, name: called })),
+				parents: parents.map((parent) => ({
+					id: parent.weights ?? weightsOf(parent.id) ?? parent.id,
+					name: parent.name
+				})),
 				entry: id
 			}))
 		);
