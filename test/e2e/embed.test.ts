@@ -249,6 +249,10 @@ test('whatever a page posts without the client: before it is allowed nothing is 
 	await expect.poll(() => heard(0)).toEqual([{ access: 'asking' }, { pong: 7 }]);
 
 	await frame.getByRole('button', { name: 'Allow' }).click();
+	// No text can be made of it; sixteen calls that never ended would be all that a page may have.
+	const hostile = { toString: 1, valueOf: 1 };
+	await post(0, ...Array.from({ length: 16 }, (_, i) => ({ ...models(`not ${i}`), method: hostile })));
+	await post(0, { ...models(''), id: hostile }, { id: hostile, abort: true }, {}, { id: 'half' });
 	await post(0, null, 5, models('now'));
 	await expect.poll(() => ended(0), { timeout: 30_000 }).toEqual(['now']);
 

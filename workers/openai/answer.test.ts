@@ -19,6 +19,8 @@ class ScriptedEngine implements ApiEngine {
 	failure: OpenLedgerError | undefined;
 	/** Hangs until cancelled, after the first word. */
 	endless = false;
+	/** Messages that it has no room for. */
+	trimmed = 0;
 	imported: [id: string, name: string][] = [
 		['b2'.repeat(32), 'Finance'],
 		['c3'.repeat(32), 'Finance']
@@ -61,6 +63,7 @@ class ScriptedEngine implements ApiEngine {
 		this.asked.push(request);
 		await Promise.resolve();
 		if (this.failure) throw this.failure;
+		if (this.trimmed > 0) onEvent({ type: 'trimmed', turns: this.trimmed });
 		let text = '';
 		let finish: Completion['finish'] = 'stop';
 		const logProbs: TokenLogProb[] = [];
@@ -212,6 +215,15 @@ test('a reply has the text, why it ended and what it took', async () => {
 		openledger: { base: 'bundled:nano', adapters: [], seed: 3 }
 	});
 	expect(engine.asked[0]).toMatchObject({ maxNewTokens: 20, stop: ['!'], sampling: { seed: 3 } });
+});
+
+test('a reply to less than was sent says so, whole and streamed', async () => {
+	const engine = new ScriptedEngine();
+	expect((await complete(engine, hello)).json.openledger).not.toHaveProperty('trimmed');
+	engine.trimmed = 4;
+	expect((await complete(engine, hello)).json.openledger).toMatchObject({ trimmed: 4 });
+	const all = await events(engine, { ...hello, stream_options: { include_usage: true } });
+	expect(JSON.parse(all.at(-2) ?? '')).toMatchObject({ openledger: { trimmed: 4 } });
 });
 
 test.each(['bundled:nano+Anatomy', 'Anatomy', 'a1'])(
@@ -398,6 +410,7 @@ describe('text is gone on with, without a template', () => {
 		['an empty one', { prompt: ['a', ''] }, 'prompt'],
 		['token ids', { prompt: [[1, 2]] }, 'prompt'],
 		['its echo', { echo: true }, 'echo'],
+		['JSON', { response_format: { type: 'json_object' } }, 'response_format'],
 		['more replies than there may be', { n: 9 }, 'n']
 	])('%s is refused', async (_, change, param) => {
 		const { status, json } = await complete(new ScriptedEngine(), { ...asked, ...change }, path);

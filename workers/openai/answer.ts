@@ -154,6 +154,8 @@ class Replies {
 	readonly #signal: AbortSignal;
 	readonly #id: string;
 	readonly #failed = new AbortController();
+	/** Messages that the context had no room for. */
+	#trimmed = 0;
 	readonly #created = Math.floor(Date.now() / 1000);
 
 	constructor(engine: ApiEngine, call: Call, shape: Shape, model: ServedModel, signal: AbortSignal) {
@@ -247,7 +249,10 @@ class Replies {
 		signal.addEventListener('abort', stop, { once: true });
 		const seat = takeSeat();
 		try {
-			return await this.#engine.generate({ ...request, conversation: `openai-${seat}` }, onEvent);
+			return await this.#engine.generate({ ...request, conversation: `openai-${seat}` }, (event) => {
+				if (event.type === 'trimmed') this.#trimmed = event.turns;
+				onEvent(event);
+			});
 		} catch (thrown) {
 			// Nobody is told of the others any more.
 			this.#failed.abort();
@@ -266,7 +271,13 @@ class Replies {
 	async #about(replies: readonly Completion[]) {
 		const adapters = this.#model.adapters.map(({ id }) => id);
 		const [first] = replies;
-		const about = { base: first?.model, adapters, provider: first?.provider, seed: first?.seed };
+		const about = {
+			base: first?.model,
+			adapters,
+			provider: first?.provider,
+			seed: first?.seed,
+			...(this.#trimmed > 0 && { trimmed: this.#trimmed })
+		};
 		if (!this.#call.attribution) return { openledger: about };
 		const gone = new Promise<never>((_, reject) =>
 			this.#signal.addEventListener('abort', () => reject(this.#signal.reason), { once: true })

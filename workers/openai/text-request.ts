@@ -1,4 +1,4 @@
-import { Fields, invalid, type Call } from './call.ts';
+import { field, Fields, invalid, type Call } from './call.ts';
 
 /** OpenAI's own for this call. */
 const DEFAULT_NEW_TOKENS = 16;
@@ -9,7 +9,8 @@ const MOST_PROMPTS = 16;
 const unsupported: Record<string, (value: unknown) => boolean> = {
 	echo: (value) => value === true,
 	suffix: (value) => value !== '',
-	best_of: (value) => value !== 1
+	best_of: (value) => value !== 1,
+	response_format: (value) => field(value, 'type') !== 'text'
 };
 
 /**

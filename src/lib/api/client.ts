@@ -75,6 +75,8 @@ export interface Usage {
 export interface Provenance {
 	base?: unknown;
 	adapters?: unknown;
+	/** So many of the oldest messages had no room in the model's context and were left out. */
+	trimmed?: number;
 	attribution?: (Attribution | null)[];
 }
 

@@ -94,18 +94,17 @@ export class Visitor {
 		if (typeof message !== 'object' || message === null) return;
 		if ('ping' in message) return post(link, { pong: message.ping });
 		if ('bye' in message) return this.#end(link);
-		if ('abort' in message) return link.calls.get(String(message.id))?.abort();
-		if (this.access === 'allowed' && this.#links.has(link)) void this.#answer(message, link);
+		if ('abort' in message) return link.calls.get(message.id)?.abort();
+		if (this.access === 'allowed' && this.#links.has(link) && isCall(message))
+			void this.#answer(message, link);
 	}
 
-	async #answer({ id, method, path, body }: Extract<FromPage, { body: string }>, link: Link) {
+	async #answer({ id, ...request }: Extract<FromPage, { body: string }>, link: Link) {
 		const { calls } = link;
-		const key = String(id);
-		if (calls.has(key)) return;
+		if (calls.has(id)) return;
 		const under = [...this.#links].reduce((sum, { calls }) => sum + calls.size, 0);
 		const caller = new AbortController();
-		calls.set(key, caller);
-		const request = { method: String(method), path: String(path), body: String(body) };
+		calls.set(id, caller);
 		const say = (message: FromApp) => !caller.signal.aborted && post(link, message);
 		const work = async () => {
 			const { status, type, body } =
@@ -118,7 +117,7 @@ export class Visitor {
 		};
 		// An update of the app waits for replies, whoever asked for them.
 		const written = navigator.locks.request(`openledger-reply-page-${crypto.randomUUID()}`, work);
-		await written.finally(() => calls.delete(key));
+		await written.finally(() => calls.delete(id));
 	}
 
 	#settle(access: Visitor['access']) {
@@ -139,6 +138,11 @@ export class Visitor {
 	#hangUp() {
 		for (const link of this.#links) this.#end(link);
 	}
+}
+
+/** A page may post anything, also what cannot be made a text. */
+function isCall({ id, method, path, body }: Extract<FromPage, { body: string }>): boolean {
+	return [id, method, path, body].every((part) => typeof part === 'string');
 }
 
 function post({ port }: Link, message: FromApp) {
