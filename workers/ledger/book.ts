@@ -329,9 +329,8 @@ export class Book {
 				try {
 					return people.add(this.#weights.read(leaves, state.owners.length), weighted, ceiling);
 				} catch (cause) {
-					throw cause instanceof RangeError
-						? nonsense('leaves that the contract refuses', { batch: id })
-						: cause;
+					if (!(cause instanceof RangeError)) throw cause;
+					throw nonsense('leaves that the contract refuses', { batch: id });
 				}
 			}
 		);

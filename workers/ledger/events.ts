@@ -115,9 +115,8 @@ export function readEvent(log: Log): LedgerEvent | undefined {
 		}
 		return { ...plain, name: event.name } as LedgerEvent;
 	} catch (cause) {
-		throw cause instanceof RangeError || cause instanceof Error
-			? nonsense(`a ${event.name} that cannot be read`)
-			: cause;
+		if (!(cause instanceof Error)) throw cause;
+		throw nonsense(`a ${event.name} that cannot be read`);
 	}
 }
 

@@ -107,6 +107,20 @@ test('the reasons that go into what is thrown are found with it', async () => {
 	expect(unsaid).toEqual([]);
 });
 
+test('words are not hidden in a throw that chooses: only what begins with what makes the error is looked through', () => {
+	const hidden = globSync('{src,workers}/**/*.{svelte,ts}')
+		.filter((file) => (isSpoken(file) || isHeardOf(file)) && !file.endsWith('.test.ts'))
+		.flatMap((file) =>
+			Array.from(
+				read(file).matchAll(/\bthrow (?!new\b)[^;(*]*\?[^;]*?['`][^'`;]*\p{L} \p{L}/gu),
+				([found]) => `${file}: ${found}`
+			)
+		)
+		// For wagmi; what a person is told of it stands in src/lib/chain/errors.ts.
+		.filter((found) => !found.includes('providerError('));
+	expect(hidden).toEqual([]);
+});
+
 test('no room throws at a person what no language knows', () => {
 	const throwing = globSync('{src,workers}/**/*.{svelte,ts}').filter(
 		(file) =>

@@ -325,9 +325,11 @@ export class StoredMemory implements Memory {
 
 	// ---- models
 
+	#weightsOf(entry: string): string | undefined {
+		return this.#entries.find(({ id }) => id === entry)?.files.weights;
+	}
+
 	adapters(): Promise<AdapterFacts[]> {
-		// Manifests of old name a parent by its id alone.
-		const weightsOf = (entry: string) => this.#entries.find((each) => each.id === entry)?.files.weights;
 		return Promise.resolve(
 			this.#entries.map(({ id, name, author, licence, files, datanets, parents, base, baseHashes }) => ({
 				id: files.weights,
@@ -337,7 +339,8 @@ export class StoredMemory implements Memory {
 				base: baseHashes[0] ? { id: baseHashes[0], name: base } : undefined,
 				datanets: unique(datanets.map(asSource)),
 				parents: parents.map((parent) => ({
-					id: parent.weights ?? weightsOf(parent.id) ?? parent.id,
+					// Manifests of old name it by its id alone.
+					id: parent.weights ?? this.#weightsOf(parent.id) ?? parent.id,
 					name: parent.name
 				})),
 				entry: id
@@ -381,7 +384,7 @@ export class StoredMemory implements Memory {
 	/** A reply that nothing was measured of: the base wrote it alone, or the adapter's reply was not measured yet. */
 	async #unmeasured({ id, conversation, text, createdAt, model, adapters }: Reply): Promise<ReplyFacts> {
 		const used = adapters.flatMap(({ id: entry, name }) => {
-			const weights = this.#entries.find((each) => each.id === entry)?.files.weights;
+			const weights = this.#weightsOf(entry);
 			return weights ? [{ id: weights, name }] : [];
 		});
 		const base = await this.#baseNamed(model);
