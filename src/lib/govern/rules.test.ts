@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { launchRules, type RulesParams } from '../../../contracts/deploy/params.ts';
 import { deters, difference, fromText, inWords, rules, toText, treasuryShare } from './rules.ts';
 
@@ -57,4 +57,14 @@ test('a difference names what changes, and the inequality holds at launch', () =
 	expect(treasuryShare(launchRules)).toBe(580);
 	expect(deters(launchRules)).toBe(true);
 	expect(deters({ ...launchRules, penalty: 23 })).toBe(false);
+});
+
+test('a share is read and written with the comma of the language', async () => {
+	vi.resetModules();
+	vi.doMock('../i18n/locale.ts', () => ({ locale: 'de' }));
+	const german = await import('./rules.ts');
+	const poster = german.rules.find(({ name }) => name === 'poster') as (typeof rules)[number];
+	expect(german.inWords(poster, launchRules)).toBe('0,2 %');
+	expect(german.hundredths(treasuryShare(launchRules))).toBe('5,8');
+	expect(german.fromText(poster, german.toText(poster, launchRules))).toBe(launchRules.poster);
 });

@@ -1,6 +1,7 @@
 import { formatEther } from 'viem';
 import type { RulesParams } from '../../../contracts/deploy/params.ts';
 import { parseOpen } from '../chain/amounts.ts';
+import { locale } from '../i18n/locale.ts';
 import { plural } from '../ui/format.ts';
 
 export type RuleName = keyof RulesParams;
@@ -139,11 +140,15 @@ const units: Record<Rule['unit'], string> = {
 	version: ''
 };
 
+/** Of 1/10,000, in percent. */
+export const hundredths = (share: number) =>
+	(share / 100).toLocaleString(locale, { maximumFractionDigits: 2, useGrouping: false });
+
 /** As it stands in a field, without its unit. */
 export function toText({ unit, name }: Rule, params: RulesParams): string {
 	const value = params[name];
 	if (unit === 'OPEN') return formatEther(BigInt(value));
-	if (unit === 'share') return `${Number(value) / 100}`;
+	if (unit === 'share') return hundredths(Number(value));
 	return unit === 'days' ? `${Number(value) / 86_400}` : `${value}`;
 }
 
