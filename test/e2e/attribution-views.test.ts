@@ -480,3 +480,21 @@ async function importAdapter(
 	]);
 	await page.getByRole('heading', { name: 'Bone doctor' }).waitFor();
 }
+
+test('the use of adapters says that there is none only once their list was read', async () => {
+	const app = await App.open();
+	const { page } = app;
+	await page.addInitScript(() => {
+		const said: string[] = [];
+		Object.assign(globalThis, { said });
+		new MutationObserver(() => {
+			const found = /There is no adapter on this device/.exec(
+				document.querySelector('main')?.textContent ?? ''
+			);
+			if (found) said.push(found[0]);
+		}).observe(document, { childList: true, subtree: true, characterData: true });
+	});
+	await page.goto(new URL('/lineage/usage', page.url()).href);
+	await page.getByRole('link', { name: 'Anatomy', exact: true }).waitFor();
+	expect(await page.evaluate(() => (globalThis as unknown as { said: string[] }).said)).toEqual([]);
+});
