@@ -118,7 +118,8 @@ test('an example adapter is shared from where the app is served, and is known ag
 	await page.getByRole('button', { name: 'More about Anatomy' }).click();
 	await page.getByRole('menuitem', { name: 'Make an agent' }).click();
 	const dialog = page.getByRole('dialog');
-	await dialog.getByLabel('Name', { exact: true }).fill('Dr. Bone');
+	// The sign that turns the direction of what follows does not come with it.
+	await dialog.getByLabel('Name', { exact: true }).fill('Dr. \u202eBone');
 	const instructions = dialog.getByLabel('Instructions');
 	const [shared, code] = [dialog.locator('code'), dialog.getByRole('img', { name: 'The link as a QR code' })];
 	// Before it is shared: instructions that a link cannot hold, that leave no room for a question, or a QR code none for the link.

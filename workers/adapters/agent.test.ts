@@ -24,6 +24,8 @@ test.each([
 	encodeAgent({ ...agent, instructions: ' ' }),
 	encodeAgent({ ...agent, instructions: 'x'.repeat(2001) }),
 	encodeAgent({ ...agent, name: 5 as unknown as string }),
+	encodeAgent({ ...agent, name: 'Dr.\nBone' }),
+	encodeAgent({ ...agent, author: '\u202eada' }),
 	encodeAgent({ ...agent, datanets: [{ name: 'x', root: 'javascript:' }] }),
 	encodeAgent({ ...agent, datanets: Array.from({ length: 21 }, () => ({ name: 'x' })) }),
 	btoa('{"name":"a","name":"b","instructions":"c"}'),

@@ -1,7 +1,7 @@
 import { fromBase64, toBase64 } from '#workers/datanets/bundle/base64.ts';
 import { OpenLedgerError } from '#workers/errors.ts';
 import { isJsonObject, parseStrictJson } from '#workers/formats/strict-json.ts';
-import type { AdapterManifest } from './manifest.ts';
+import { inLine, type AdapterManifest } from './manifest.ts';
 
 /**
  * An adapter with instructions, and the Datanets that it may stand on. It travels inside the adapter's link (`agent=`), so that it
@@ -68,12 +68,13 @@ function isAgent(value: unknown): value is Agent {
 	const { name, instructions, author, datanets } = value;
 	const isText = (text: unknown, most: number) =>
 		typeof text === 'string' && text.trim() !== '' && text.length <= most;
+	const isName = (text: unknown) => isText(text, 100) && inLine(text as string) === text;
 	const hasForm = (text: unknown, form: RegExp) =>
 		text === undefined || (typeof text === 'string' && form.test(text));
 	return (
-		isText(name, 100) &&
+		isName(name) &&
 		isText(instructions, MAX_INSTRUCTIONS) &&
-		(author === undefined || isText(author, 100)) &&
+		(author === undefined || isName(author)) &&
 		(datanets === undefined ||
 			(Array.isArray(datanets) &&
 				datanets.length <= MAX_DATANETS &&

@@ -33,6 +33,7 @@ describe('adapter manifest', () => {
 		['datanets', { datanets: undefined }],
 		['hyperparameters', { hyperparameters: { a: {} } }],
 		['evaluation', { evaluation: { ...manifest.evaluation, lossAfter: null } }],
+		['evaluation', { evaluation: { ...manifest.evaluation, lossAfter: -1e308 } }],
 		['datanets', { datanets: [{ name: 'x', rows: 1, rowIds: [1] }] }],
 		['training', { training: { ...manifest.training, seed: -1 } }],
 		['lineage', { lineage: [{ sha256: 'x', name: 'y', datanets: [] }] }],

@@ -76,15 +76,17 @@ export interface AdapterManifest {
 
 type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === 'string' && value.length > 0 && value.length <= 2000;
-/** On one line, as long as a line may be, and without signs that turn the direction of what stands after them. */
+/** Without what ends a line, and signs that turn the direction of what stands after them. */
+export const inLine = (text: string): string => text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '');
+/** As long as a line may be. */
 const isLine: Check = (value) =>
-	isText(value) &&
-	(value as string).length <= 200 &&
-	!/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(value as string);
+	isText(value) && (value as string).length <= 200 && inLine(value as string) === value;
 const isSha256: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 const isRoot: Check = (value) => typeof value === 'string' && /^0x[0-9a-f]{64}$/.test(value);
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isNumber: Check = (value) => Number.isFinite(value);
+/** Whatever its units: no line of zeros. */
+const isLoss: Check = (value) => isNumber(value) && Math.abs(value as number) < 1e9;
 const isSetting: Check = (value) => isText(value) || isNumber(value) || typeof value === 'boolean';
 const optional =
 	(check: Check): Check =>
@@ -126,8 +128,8 @@ const FIELDS: Record<keyof AdapterManifest, Check> = {
 			metric: isText,
 			heldOutRows: isCount,
 			heldOutTokens: isCount,
-			lossBefore: isNumber,
-			lossAfter: isNumber
+			lossBefore: isLoss,
+			lossAfter: isLoss
 		})
 	),
 	training: optional(

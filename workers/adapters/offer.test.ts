@@ -236,7 +236,11 @@ test('a source that never answers is given up, and a person need not wait for th
 
 test('more than a megabyte of configuration is not read', async () => {
 	const { source, options } = await start({ ...files, 'adapter_config.json': new Uint8Array(2 << 20) });
-	await expect(lookUpAdapter({ source }, options)).rejects.toMatchObject({ code: 'adapter/too-large' });
+	await expect(lookUpAdapter({ source }, options)).rejects.toMatchObject({
+		code: 'adapter/too-large',
+		message: expect.stringMatching(/^adapter_config.json has \d+ bytes or more/) as string,
+		remedy: expect.stringContaining(`may have ${1 << 20} bytes at most`) as string
+	});
 });
 
 test('a folder of IPFS is looked up and fetched through a gateway, and the same as a file', async () => {

@@ -75,7 +75,8 @@ export async function offerOf(
 	vouched?: string
 ): Promise<AdapterOffer> {
 	if (bytes !== undefined && bytes > MAX_ADAPTER_BYTES) throw tooLarge(bytes);
-	const small = (file: string) => read(file, { most: MAX_SMALL_BYTES, tooMany: tooLarge, signal });
+	const small = (file: string) =>
+		read(file, { most: MAX_SMALL_BYTES, tooMany: (bytes) => beyondSmall(file, bytes), signal });
 	const config = await small(CONFIG_FILE);
 	// PEFT's own tools write none.
 	const manifestBytes = await small(MANIFEST_FILE).catch(unlessMissing);
@@ -168,6 +169,14 @@ function moreThan(bytes: number): OpenLedgerError {
 function tooLate(): OpenLedgerError {
 	return new OpenLedgerError('hub/unreachable', 'The source takes too long to answer.', {
 		remedy: 'Check its address and the connection, then try again.'
+	});
+}
+
+/** Of the files that describe an adapter. */
+function beyondSmall(file: string, bytes: number): OpenLedgerError {
+	return new OpenLedgerError('adapter/too-large', `${file} has ${bytes} bytes or more.`, {
+		remedy: `That file may have ${MAX_SMALL_BYTES} bytes at most. Ask whoever made the adapter.`,
+		details: { file, bytes, maxBytes: MAX_SMALL_BYTES }
 	});
 }
 
