@@ -24,8 +24,8 @@ test('a Datanet whose part rounds to nothing is left out: the contract refuses i
 
 test('what an adapter goes on from counts as if both had been trained on at once', () => {
 	const parent = [
-		{ datanet: 1, version: 2, share: 7500 },
-		{ datanet: 2, version: 1, share: 2500 }
+		{ datanet: 1, version: 2, share: 7500, rows: 500 },
+		{ datanet: 2, version: 1, share: 2500, rows: 300 }
 	];
 	const inherited = inheritedFrom(parent, [{ rows: 60 }, { rows: 20 }]);
 	expect(sharesOf([...inherited, { datanet: 3, version: 1, rows: 20 }])).toEqual([
@@ -39,6 +39,8 @@ test('what an adapter goes on from counts as if both had been trained on at once
 		{ datanet: 2, version: 4, share: 4000 }
 	]);
 	expect(inheritedFrom([], [{ rows: 60 }])).toEqual([]);
+	// A parent without a manifest: the chain knows how many rows there are.
+	expect(inheritedFrom(parent, []).map(({ rows }) => rows)).toEqual([600, 200]);
 });
 
 test('of more Datanets than the contract takes those with the most rows stay', () => {

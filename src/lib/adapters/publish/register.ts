@@ -146,16 +146,33 @@ export async function planRegistration(
 	};
 }
 
-/** What a model of the chain says that it stands on. */
-async function sourcesOn({ chain, request }: Network, model: number): Promise<readonly Source[]> {
+/** What a model of the chain says that it stands on, with the rows of each version as they were published. */
+async function sourcesOn({ chain, request }: Network, model: number): Promise<(Source & { rows: number })[]> {
 	const contract = { address: chain.addresses.models, abi: modelsAbi } as const;
+	const versions = {
+		address: chain.addresses.datanets,
+		abi: datanetsAbi,
+		functionName: 'versionOf'
+	} as const;
 	const [, sources] = await read(request, { ...contract, functionName: 'lineage', args: [model] });
-	return sources;
+	return Promise.all(
+		sources.map(async (source) => {
+			const { rows } = await read(request, { ...versions, args: [source.datanet, source.version] });
+			return { ...source, rows: Number(rows) };
+		})
+	);
 }
 
-/** The sources of a parent, with its rows divided by their shares: as if the adapter had been trained on all of it in one go. */
-export function inheritedFrom(sources: readonly Source[], before: readonly { rows: number }[]): Trained[] {
-	const rows = before.reduce((sum, each) => sum + each.rows, 0);
+/**
+ * The sources of a parent, with its rows divided by their shares: as if the adapter had been trained on all of it in one go.
+ * @param before what it and those before it learnt, as the manifest says; where that says nothing, all rows of its sources are taken
+ */
+export function inheritedFrom(
+	sources: readonly (Source & { rows: number })[],
+	before: readonly { rows: number }[]
+): Trained[] {
+	const sum = (list: readonly { rows: number }[]) => list.reduce((total, each) => total + each.rows, 0);
+	const rows = sum(before) || sum(sources);
 	return sources.map(({ datanet, version, share }) => ({ datanet, version, rows: (rows * share) / WHOLE }));
 }
 
