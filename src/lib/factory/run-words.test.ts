@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RunDetail } from '#workers/train/api.ts';
-import { keptOf, lastStep, wantedOf } from './run-words.ts';
+import { comparison, keeping, keptOf, lastStep, wantedOf } from './run-words.ts';
 
 const run = { step: 40, steps: 100, adapter: undefined };
 
@@ -30,4 +30,14 @@ test('an adapter is of the weights that were saved, and of no others', () => {
 	// Gone on from since: its last weights are others.
 	expect(keptOf({ ...both, step: 60 }, 'last')).toBeUndefined();
 	expect(keptOf({ ...run, kept: [{ adapter: 'old' }] }, 'best')).toBe('old');
+});
+
+test('a run that held no row back claims neither such rows nor weights measured to be the best', () => {
+	const small = { step: 40, bestStep: 40, baseLoss: undefined };
+	expect(comparison(small)).not.toContain('held back');
+	expect(keeping(small, 'best')).toBe('The weights of step 40, the last.');
+	const held = { step: 40, bestStep: 3, baseLoss: 5, bestLoss: 2 };
+	expect(comparison(held)).toContain('held back');
+	expect(keeping(held, 'best')).toBe('The weights of step 3, the best that were measured.');
+	expect(keeping(held, 'last')).toBe('The weights of step 40, the last.');
 });

@@ -26,6 +26,23 @@ export function verdict(run: Pick<RunSummary, 'baseLoss' | 'bestLoss'>): string 
 	return `${rounded} % ${percent > 0 ? 'lower' : 'higher'} loss than the base on rows it has not seen`;
 }
 
+/** What its base and it are compared with. A small run holds no row back. */
+export function comparison({ baseLoss }: Pick<RunSummary, 'baseLoss'>): string {
+	return baseLoss === undefined
+		? 'Base and adapter answer the same questions.'
+		: 'Base and adapter answer the same questions, among them rows that were held back from training.';
+}
+
+/** Which weights are kept. Without rows held back none were measured to be the best. */
+export function keeping(
+	run: Pick<RunSummary, 'step' | 'checkpoint' | 'bestStep' | 'bestLoss'>,
+	weights: Weights
+): string {
+	return weights === 'best' && run.bestLoss !== undefined
+		? `The weights of step ${run.bestStep}, the best that were measured.`
+		: `The weights of step ${stepOf(run, weights)}, the last.`;
+}
+
 /** Can it go on? */
 export function isResumable(state: RunState): boolean {
 	return state === 'paused' || state === 'interrupted' || state === 'failed' || state === 'stopped';
