@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { launchRules, type RulesParams } from '../../../contracts/deploy/params.ts';
 import { deters, difference, fromText, inWords, rules, toText, treasuryShare } from './rules.ts';
 
@@ -62,6 +62,11 @@ test('a difference names what changes, and the inequality holds at launch', () =
 test('a share is read and written with the comma of the language', async () => {
 	vi.resetModules();
 	vi.doMock('../i18n/locale.ts', () => ({ locale: 'de' }));
+	// Files share their modules: the next one is to read English again.
+	onTestFinished(() => {
+		vi.doUnmock('../i18n/locale.ts');
+		vi.resetModules();
+	});
 	const german = await import('./rules.ts');
 	const poster = german.rules.find(({ name }) => name === 'poster') as (typeof rules)[number];
 	expect(german.inWords(poster, launchRules)).toBe('0,2 %');
