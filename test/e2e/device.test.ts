@@ -47,7 +47,7 @@ test('a browser without WebGPU refuses in words a choice of the GPU that came fr
 
 test('a prompt longer than the context is refused in words, and the conversation goes on; one that outgrows the context leaves its oldest turns out, and says how many', async () => {
 	const app = await App.open({ preferences: { reply: { ...reply, maxNewTokens: 4 } } });
-	await app.ask('bone '.repeat(2000));
+	await app.ask('bone '.repeat(1000));
 	const alert = app.replies.first().getByRole('alert');
 	await alert.waitFor();
 	expect(await alert.innerText()).toMatch(/tokens; this model has room for \d+[\s\S]*Shorten the message/);

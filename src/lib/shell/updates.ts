@@ -11,12 +11,18 @@ const patience = 1000;
  * Installs the service worker, which makes the app work offline, and offers a new version when one has been fetched.
  * It is taken only when a person says so, and then as soon as no tab writes a reply or trains.
  * @param address of the built service worker
+ * @param before the worker that answered for this page when it was opened
  */
-export async function followUpdates(address: string): Promise<void> {
+export async function followUpdates(address: string, before: ServiceWorker | null): Promise<void> {
 	if (!('serviceWorker' in navigator)) return;
 	const workbox = new Workbox(address);
 	// The first worker of all takes over every open page, and none of them has anything of another version.
-	let hadWorker = navigator.serviceWorker.controller !== null;
+	const { controller } = navigator.serviceWorker;
+	let hadWorker = controller !== null;
+	// What this page has not loaded yet is gone with the old version.
+	const tell = () =>
+		toasts.offer('OpenLedger was updated in another tab.', 'Reload', () => location.reload());
+	if (before && controller !== before) tell();
 	let asked = false;
 	workbox.addEventListener('waiting', () =>
 		toasts.offer('A new version is ready.', 'Update', async () => {
@@ -28,9 +34,7 @@ export async function followUpdates(address: string): Promise<void> {
 	);
 	workbox.addEventListener('controlling', () => {
 		if (asked) location.reload();
-		// What this page has not loaded yet is gone with the old version.
-		else if (hadWorker)
-			toasts.offer('OpenLedger was updated in another tab.', 'Reload', () => location.reload());
+		else if (hadWorker) tell();
 		hadWorker = true;
 	});
 	// Without storage, or with service workers switched off, the app works online.
