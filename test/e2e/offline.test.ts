@@ -131,15 +131,20 @@ test('an update waits for a person, and for the reply that is being written', as
 	const app = await App.open({ offline: true, url: server.url, preferences: endless });
 	await installed(app);
 	const other = await app.tab('/settings');
-	await app.ask(endlessQuestion);
-	await app.writing();
+	await installed(other);
 	await server.close();
 	await appendFile(join(directory, 'service-worker.js'), '\n// the next version\n');
 	server = await serve({ directory, port: Number(new URL(server.url).port) });
 	await app.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.update());
 	let reloads = 0;
 	app.page.on('domcontentloaded', () => reloads++);
-	await app.page.getByRole('button', { name: 'Update' }).click();
+	const update = app.page.getByRole('button', { name: 'Update' });
+	await update.waitFor();
+	// A reply is over in seconds: it begins when all else is ready.
+	await app.page.bringToFront();
+	await app.ask(endlessQuestion);
+	await app.writing();
+	await update.click();
 	await app.page.getByText('when nothing is being written').waitFor();
 	const before = await app.text();
 	await expect
